@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data sets of pictures, and the loader that turns them into batches ahead of time.
+#ifndef SPIKESTILL_DATA_H
+#define SPIKESTILL_DATA_H
+
+#include "spikestill/context.h"
+#include "spikestill/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// X(NAME, "word", classes, height, width, channels, "one line")
+#define SST_DATASET_LIST(X)                                                                                            \
+  X(DIGITS, "digits", 10, 28, 28, 1, "digits drawn by the program from a seed; needs no files")                        \
+  X(MNIST, "mnist", 10, 28, 28, 1, "handwritten digits, IDX files, plain or gzip")                                     \
+  X(FASHION_MNIST, "fashion-mnist", 10, 28, 28, 1, "articles of clothing, IDX files, plain or gzip")                   \
+  X(CIFAR10, "cifar10", 10, 32, 32, 3, "tiny photos, CIFAR-10 binary")                                                 \
+  X(CIFAR100, "cifar100", 100, 32, 32, 3, "tiny photos, CIFAR-100 binary, fine labels")
+
+typedef enum sst_dataset_kind {
+#define SST_DATASET_ENUM(name, word, classes, height, width, channels, text) SST_DATASET_##name,
+  SST_DATASET_LIST(SST_DATASET_ENUM)
+#undef SST_DATASET_ENUM
+  SST_DATASET_COUNT
+} sst_dataset_kind;
+SST_API const char *sst_dataset_word(sst_dataset_kind kind);
+SST_API bool sst_dataset_parse(const char *word, sst_dataset_kind *out);
+
+typedef struct sst_dataset_options {
+  sst_dataset_kind kind;
+  const char *root;     // folder that holds mnist/, cifar10/, ...; NULL: the environment's SPIKESTILL_DATA, else ./data
+  bool train;           // the training part or the test part
+  int64_t limit;        // first so many pictures only; 0: all
+  uint64_t digits_seed; // digits: seed of the drawing
+  int64_t digits_count; // digits: how many to draw
+} sst_dataset_options;
+
+// Pictures as bytes, all in memory.
+typedef struct sst_dataset sst_dataset;
+// Errors: NOT_FOUND (file missing: path, and how to get it), FORMAT (path, byte offset, found, expected), IO.
+SST_MUST_CHECK SST_API sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *options,
+                                                   sst_dataset **out);
+SST_API void sst_dataset_close(sst_dataset *dataset);
+
+typedef struct sst_dataset_info {
+  sst_dataset_kind kind;
+  int64_t count;
+  int classes;
+  int64_t height, width, channels;
+} sst_dataset_info;
+SST_API sst_dataset_info sst_dataset_describe(const sst_dataset *dataset);
+// Bytes of picture i, [H,W,C], and its label 0..classes-1. Borrowed from the data set.
+SST_API const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t index);
+SST_API int sst_dataset_label(const sst_dataset *dataset, int64_t index);
+
+// X(NAME, "word", "one line")
+#define SST_ENCODING_LIST(X)                                                                                           \
+  X(DIRECT, "direct", "the picture as a constant current: T = 1, repeated by the first neuron")                        \
+  X(POISSON, "poisson", "a spike at each step with the pixel's brightness as probability")                             \
+  X(LATENCY, "latency", "one spike, the earlier the brighter: at step floor((1 - brightness) * T); none for black")
+typedef enum sst_encoding {
+#define SST_ENCODING_ENUM(name, word, text) SST_ENCODING_##name,
+  SST_ENCODING_LIST(SST_ENCODING_ENUM)
+#undef SST_ENCODING_ENUM
+  SST_ENCODING_COUNT
+} sst_encoding;
+
+// X(NAME, "word", "one line")
+#define SST_AUTOAUGMENT_LIST(X)                                                                                        \
+  X(NONE, "none", "no policy")                                                                                         \
+  X(CIFAR, "cifar", "the 25 sub-policies found for CIFAR-10 (Cubuk et al. 2019)")
+typedef enum sst_autoaugment {
+#define SST_AUTOAUGMENT_ENUM(name, word, text) SST_AUTOAUGMENT_##name,
+  SST_AUTOAUGMENT_LIST(SST_AUTOAUGMENT_ENUM)
+#undef SST_AUTOAUGMENT_ENUM
+  SST_AUTOAUGMENT_COUNT
+} sst_autoaugment;
+
+typedef struct sst_augmentation {
+  int crop_padding;            // pixels of zeros around, then a random crop of the old size; 0: off
+  bool flip;                   // left-right with probability 1/2
+  int cutout;                  // side of the square that is set to the mean; 0: off
+  sst_autoaugment autoaugment; // before cutout
+  float mixup;                 // alpha of the Beta distribution; 0: off
+} sst_augmentation;
+
+enum { SST_MAX_CHANNELS = 4 };
+
+typedef struct sst_loader_options {
+  int64_t batch;         // pictures a batch
+  bool shuffle;          // a new order each epoch
+  bool drop_last;        // leave out a last batch that is not full; otherwise it is filled up with zeros
+  uint64_t seed;         // order, augmentation and encoding depend on (seed, epoch, position) alone
+  bool augment;          // whether `augmentation` applies
+  sst_augmentation augmentation;
+  float mean[SST_MAX_CHANNELS];      // of pixels scaled to 0..1: x = (pixel/255 - mean) / deviation
+  float deviation[SST_MAX_CHANNELS]; // > 0
+  sst_encoding encoding; // Poisson and latency take the pixel in 0..1, mean and deviation unused
+  int64_t timesteps;     // T of Poisson and latency input
+  int workers;           // threads that make batches ahead; 0: made in the calling thread
+} sst_loader_options;
+
+typedef struct sst_batch {
+  const float *input;    // [T,N,H,W,C]; T = 1 for direct encoding
+  const float *target;   // [N,classes]: one-hot, or mixed by mixup
+  const int32_t *labels; // [N]
+  int64_t count;         // pictures that are real; the rest up to N are zeros
+  int64_t index;         // of the batch in the epoch
+} sst_batch;
+
+typedef struct sst_loader sst_loader;
+
+// `indices` [count] chooses pictures of the data set (NULL: all); copied. The data set is borrowed until close.
+SST_MUST_CHECK SST_API sst_status sst_loader_open(sst_context *context, const sst_dataset *dataset,
+                                                  const int32_t *indices, int64_t count,
+                                                  const sst_loader_options *options, sst_loader **out);
+SST_API void sst_loader_close(sst_loader *loader);
+// Shape of a batch's input, and batches in an epoch.
+SST_API sst_shape sst_loader_shape(const sst_loader *loader);
+SST_API int64_t sst_loader_batches(const sst_loader *loader);
+// Begins an epoch at a batch (0, or where a run was cut off). The same (seed, epoch) gives the same batches.
+SST_API void sst_loader_start(sst_loader *loader, int64_t epoch, int64_t first_batch);
+// The next batch, borrowed until the next call; false at the epoch's end.
+SST_API bool sst_loader_next(sst_loader *loader, sst_batch *out);
+
+// Splits 0..count-1 by a seeded permutation: the last round(share * count) to validation, in ascending order each.
+// Both arrays hold `count` places; the numbers are written to *train_count and *validation_count.
+SST_API void sst_split_validation(int64_t count, double share, uint64_t seed, int32_t *train, int64_t *train_count,
+                                  int32_t *validation, int64_t *validation_count);
+
+// Downloads a data set into root/<word>/, resuming what is half there, from the mirrors in turn, and verifies checksums.
+// `base_url` replaces the mirrors (tests, in-house copies); NULL: the built-in ones. `progress` may be NULL.
+// Errors: UNSUPPORTED (built without libcurl, or nothing to download), IO (which address said what), FORMAT (checksum), INTERRUPTED.
+typedef void sst_download_progress(void *user, const char *file, uint64_t done_bytes, uint64_t total_bytes);
+SST_MUST_CHECK SST_API sst_status sst_dataset_download(sst_context *context, sst_dataset_kind kind, const char *root,
+                                                       const char *base_url, sst_download_progress *progress,
+                                                       void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Networks from a list of layers. The same list makes an ANN (activation: relu) or an SNN (activation: neurons).
+#ifndef SPIKESTILL_MODEL_H
+#define SPIKESTILL_MODEL_H
+
+#include "spikestill/graph.h"
+#include "spikestill/neuron.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// X(NAME, "word", "one line")
+#define SST_LAYER_LIST(X)                                                                                              \
+  X(CONV, "conv", "convolution: out, kernel, stride, padding, dilation, groups, bias")                                 \
+  X(LINEAR, "linear", "fully connected: out, bias; flattens its input")                                                \
+  X(NORM, "norm", "batch norm")                                                                                        \
+  X(ACTIVATION, "act", "relu in an ANN, neurons in an SNN")                                                            \
+  X(AVERAGE_POOL, "avgpool", "average pooling: kernel, stride, padding")                                               \
+  X(MAX_POOL, "maxpool", "max pooling: kernel, stride, padding")                                                       \
+  X(GLOBAL_POOL, "globalpool", "mean over height and width")                                                           \
+  X(FLATTEN, "flatten", "to one row of features")                                                                      \
+  X(DROPOUT, "dropout", "dropout: rate")                                                                               \
+  X(BLOCK, "block", "residual block of two 3x3 convolutions: out, stride, form")
+typedef enum sst_layer_kind {
+#define SST_LAYER_ENUM(name, word, text) SST_LAYER_##name,
+  SST_LAYER_LIST(SST_LAYER_ENUM)
+#undef SST_LAYER_ENUM
+  SST_LAYER_COUNT
+} sst_layer_kind;
+
+// X(NAME, "word", "one line")
+#define SST_BLOCK_FORM_LIST(X)                                                                                         \
+  X(BASIC, "basic", "conv-norm-act-conv-norm, add, act (He et al. 2016)")                                              \
+  X(SEW, "sew", "conv-norm-act-conv-norm-act, add spikes (Fang et al. 2021)")                                          \
+  X(MS, "ms", "act-conv-norm-act-conv-norm, add membrane currents (Hu et al. 2021)")
+typedef enum sst_block_form {
+#define SST_BLOCK_FORM_ENUM(name, word, text) SST_BLOCK_FORM_##name,
+  SST_BLOCK_FORM_LIST(SST_BLOCK_FORM_ENUM)
+#undef SST_BLOCK_FORM_ENUM
+  SST_BLOCK_FORM_COUNT
+} sst_block_form;
+
+// X(NAME, "word", "one line")
+#define SST_READOUT_LIST(X)                                                                                            \
+  X(CURRENT, "current", "mean over T of the last layer's output current")                                              \
+  X(MEMBRANE, "membrane", "mean over T of the membrane of a leaky integrator on that current")                         \
+  X(SPIKE_COUNT, "spike_count", "mean over T of the spikes of a last neuron layer")                                    \
+  X(LAST_STEP, "last_step", "output current of the last step")
+typedef enum sst_readout {
+#define SST_READOUT_ENUM(name, word, text) SST_READOUT_##name,
+  SST_READOUT_LIST(SST_READOUT_ENUM)
+#undef SST_READOUT_ENUM
+  SST_READOUT_COUNT
+} sst_readout;
+
+// X(NAME, "word", "one line")
+#define SST_NORM_LIST(X)                                                                                               \
+  X(BATCH, "batch", "batch norm")                                                                                      \
+  X(THRESHOLD, "threshold", "batch norm scaled by the neuron's threshold (tdBN, Zheng et al. 2021)")                   \
+  X(NONE, "none", "no normalisation; convolutions and linear layers get a bias")
+typedef enum sst_norm_kind {
+#define SST_NORM_ENUM(name, word, text) SST_NORM_##name,
+  SST_NORM_LIST(SST_NORM_ENUM)
+#undef SST_NORM_ENUM
+  SST_NORM_COUNT
+} sst_norm_kind;
+
+// Words and back, for each list above; *_parse returns false for an unknown word.
+SST_API const char *sst_layer_word(sst_layer_kind kind);
+SST_API bool sst_layer_parse(const char *word, sst_layer_kind *out);
+SST_API const char *sst_block_form_word(sst_block_form form);
+SST_API bool sst_block_form_parse(const char *word, sst_block_form *out);
+SST_API const char *sst_readout_word(sst_readout readout);
+SST_API bool sst_readout_parse(const char *word, sst_readout *out);
+SST_API const char *sst_norm_word(sst_norm_kind kind);
+SST_API bool sst_norm_parse(const char *word, sst_norm_kind *out);
+
+typedef struct sst_layer {
+  sst_layer_kind kind;
+  int64_t out;      // conv, linear, block: output channels; 0 in a last linear layer: the number of classes
+  int64_t kernel;   // conv, pools (square)
+  int64_t stride;   // conv, pools, block
+  int64_t padding;  // conv, pools
+  int64_t dilation; // conv
+  int64_t groups;   // conv; 0: depthwise (as many as input channels)
+  int bias;         // conv, linear: 0 no, 1 yes, -1 yes unless a norm layer follows
+  float rate;       // dropout
+  sst_block_form form;
+} sst_layer;
+SST_API sst_layer sst_layer_default(sst_layer_kind kind); // kernel 3 (pools 2), stride 1 (pools 2), padding 1 (pools 0)
+
+typedef struct sst_model_options {
+  bool spiking;          // SNN, else ANN
+  int64_t timesteps;     // T; 1 for an ANN
+  int64_t classes;
+  int64_t height, width, channels; // of the input picture
+  sst_neuron neuron;
+  sst_norm_kind norm;
+  float norm_momentum, norm_epsilon; // 0.1, 1e-5
+  sst_readout readout;   // of an SNN
+  float readout_decay;   // of the membrane readout's integrator
+  const sst_layer *layers; // [layer_count]; borrowed
+  int layer_count;
+} sst_model_options;
+SST_API sst_model_options sst_model_default(void); // SNN, T = 4, default neuron, batch norm, current readout, no layers
+
+// X(NAME, "word", "one line"): named layer lists.
+#define SST_BUILDER_LIST(X)                                                                                            \
+  X(MLP, "mlp", "784-800-10 and the like: linear(hidden)-norm-act, linear")                                            \
+  X(CNN, "cnn", "32C3-norm-act-P2-64C3-norm-act-P2-FC256-act-FC, for 28x28 pictures")                                  \
+  X(VGG9, "vgg9", "64-64-P-128-128-P-256-256-P-FC1024-FC")                                                             \
+  X(VGG11, "vgg11", "VGG-11 (A) with batch norm, one linear layer")                                                    \
+  X(VGG16, "vgg16", "VGG-16 (D) with batch norm, one linear layer")                                                    \
+  X(RESNET18, "resnet18", "64-128-256-512, two blocks each, 3x3 stem")                                                 \
+  X(RESNET19, "resnet19", "128-256-512, three, three and two blocks, FC256")                                           \
+  X(RESNET20, "resnet20", "16-32-64, three blocks each")                                                               \
+  X(RESNET34, "resnet34", "64-128-256-512, three, four, six and three blocks, 3x3 stem")
+typedef enum sst_builder_kind {
+#define SST_BUILDER_ENUM(name, word, text) SST_BUILDER_##name,
+  SST_BUILDER_LIST(SST_BUILDER_ENUM)
+#undef SST_BUILDER_ENUM
+  SST_BUILDER_COUNT
+} sst_builder_kind;
+SST_API const char *sst_builder_word(sst_builder_kind kind);
+SST_API bool sst_builder_parse(const char *word, sst_builder_kind *out);
+
+typedef struct sst_builder_options {
+  double width;         // multiplies every hidden width, rounded to at least 1; > 0
+  int64_t hidden;       // mlp: hidden units; 0: 800
+  sst_block_form form;  // resnets
+  bool max_pool;        // max instead of average pooling
+  float dropout;        // before the last linear layer; 0: none
+} sst_builder_options;
+SST_API sst_builder_options sst_builder_default(void); // width 1, basic form, average pooling, no dropout
+
+// Writes the builder's layers. *layers is owned by the caller: sst_layers_free.
+SST_MUST_CHECK SST_API sst_status sst_builder_layers(sst_context *context, sst_builder_kind kind,
+                                                     const sst_builder_options *options, sst_layer **layers,
+                                                     int *count);
+SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
+
+// Builds the network in the graph's current scope on x [1 or T,N,H,W,C]; returns the logits of each step [T,N,1,1,classes]
+// before averaging (for the membrane readout: the membranes; spike count: spikes) and, in *logits, their readout
+// [1,N,1,1,classes]. Taps made, with the scope in front:
+//   "<layer>.conv|linear|norm|act|..." the output of each layer, "<layer>" counting from 0 in the list ("3.act"),
+//   blocks "<layer>.conv1", ".norm1", ".act1", ".conv2", ..., ".out";
+//   "<layer>.membrane" (".membrane1", ...) of every neuron layer before firing,
+//   "stage<k>" the last activation before each reduction of height and width, k from 1, and "features" the last
+//   activation before the last linear layer; "step_logits" and "logits".
+SST_API sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, sst_value x, sst_value *logits);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel table. The reference backend (plain C, src/backend/reference) fills every slot; a faster backend starts from
+// a copy of the reference table and overrides the slots it has something better for. Kernels trust their arguments:
+// they assert, they do not report. All tensors are f32, row-major, channels last, 64-byte aligned at their start.
+//
+// `rows` is always the product of the axes before C. `accumulate` says whether a gradient is added to what is there
+// or overwrites it. Weight layouts: convolution [O,Kh,Kw,I/groups], linear [O,I].
+#ifndef SPIKESTILL_BACKEND_H
+#define SPIKESTILL_BACKEND_H
+
+#include "base/fail.h"
+#include "spikestill/device.h"
+#include "spikestill/neuron.h"
+#include "spikestill/tensor.h"
+
+typedef struct ssti_backend ssti_backend;
+
+// What a kernel prepared for one shape: descriptors, chosen algorithm, workspace. Backends embed it as first member.
+typedef struct ssti_plan {
+  size_t forward_workspace;  // bytes of scratch that forward wants, 64-byte aligned
+  size_t backward_workspace; // the larger of what the backward kernels want
+} ssti_plan;
+
+typedef struct ssti_conv2d {
+  int64_t images; // T*N
+  int64_t in_h, in_w, in_c, out_h, out_w, out_c;
+  int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+} ssti_conv2d;
+
+typedef struct ssti_linear {
+  int64_t rows, in, out;
+} ssti_linear;
+
+typedef enum ssti_pool_kind { SSTI_POOL_AVERAGE, SSTI_POOL_MAX } ssti_pool_kind;
+
+// Average pooling divides by the whole window, padding counted (PyTorch's default). Max pooling ignores padding and, on
+// equal values, takes the first in row order.
+typedef struct ssti_pool {
+  ssti_pool_kind kind;
+  int64_t images, in_h, in_w, channels, out_h, out_w;
+  int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
+} ssti_pool;
+
+typedef struct ssti_batch_norm {
+  int64_t rows, channels;
+  float epsilon;
+  float momentum; // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
+  float scale;    // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
+} ssti_batch_norm;
+
+// X(NAME, name): y = f(x), with parameters a and b where named.
+#define SSTI_UNARY_LIST(X)                                                                                             \
+  X(AFFINE, affine)   /* a*x + b */                                                                                    \
+  X(RELU, relu)       /* max(0, x); derivative 0 at 0 */                                                               \
+  X(SQUARE, square)                                                                                                    \
+  X(ABS, abs)         /* derivative 0 at 0 */                                                                          \
+  X(SQRT, sqrt)                                                                                                        \
+  X(EXP, exp)                                                                                                          \
+  X(LOG, log)                                                                                                          \
+  X(SIGMOID, sigmoid)                                                                                                  \
+  X(TANH, tanh)                                                                                                        \
+  X(POWER, power)     /* |x|^a, a > 0 */                                                                               \
+  X(CLIP, clip)       /* to [a, b]; derivative 1 inside and on the border */
+typedef enum ssti_unary_kind {
+#define SSTI_UNARY_ENUM(name, word) SSTI_UNARY_##name,
+  SSTI_UNARY_LIST(SSTI_UNARY_ENUM)
+#undef SSTI_UNARY_ENUM
+} ssti_unary_kind;
+
+// Both sides broadcast: an axis of length 1 is repeated.
+#define SSTI_BINARY_LIST(X) X(ADD, add) X(SUBTRACT, subtract) X(MULTIPLY, multiply) X(DIVIDE, divide)
+typedef enum ssti_binary_kind {
+#define SSTI_BINARY_ENUM(name, word) SSTI_BINARY_##name,
+  SSTI_BINARY_LIST(SSTI_BINARY_ENUM)
+#undef SSTI_BINARY_ENUM
+} ssti_binary_kind;
+
+#define SSTI_REDUCE_LIST(X) X(SUM, sum) X(MEAN, mean) X(MAX, max) /* max: gradient to the first largest */
+typedef enum ssti_reduce_kind {
+#define SSTI_REDUCE_ENUM(name, word) SSTI_REDUCE_##name,
+  SSTI_REDUCE_LIST(SSTI_REDUCE_ENUM)
+#undef SSTI_REDUCE_ENUM
+} ssti_reduce_kind;
+
+// A neuron layer over T steps. `x` is [T,n] or, with input_steps 1, [1,n] used at every step. State starts fresh.
+typedef struct ssti_neuron_shape {
+  sst_neuron neuron;
+  int64_t steps;       // T of the output
+  int64_t input_steps; // T of x: `steps` or 1
+  int64_t count;       // neurons: N*H*W*C
+  bool smooth;         // forward on the surrogate's primitive instead of the step, for gradient tests
+} ssti_neuron_shape;
+
+typedef struct ssti_kernels {
+  const char *name;
+
+  // Plans: made once per node when a graph is compiled; *out is NULL where the kernel needs none. `training` says
+  // whether backward will be called.
+  sst_status (*conv2d_plan)(ssti_backend *backend, const ssti_conv2d *shape, bool training, ssti_plan **out);
+  sst_status (*linear_plan)(ssti_backend *backend, const ssti_linear *shape, bool training, ssti_plan **out);
+  sst_status (*pool_plan)(ssti_backend *backend, const ssti_pool *shape, bool training, ssti_plan **out);
+  void (*plan_destroy)(ssti_backend *backend, ssti_plan *plan); // NULL plan allowed
+
+  // bias and dbias may be NULL.
+  void (*conv2d_forward)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
+                         const float *weight, const float *bias, float *y, void *workspace);
+  void (*conv2d_backward_data)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *dy,
+                               const float *weight, float *dx, bool accumulate, void *workspace);
+  void (*conv2d_backward_weights)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
+                                  const float *dy, float *dweight, bool accumulate_weight, float *dbias,
+                                  bool accumulate_bias, void *workspace);
+
+  void (*linear_forward)(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *x,
+                         const float *weight, const float *bias, float *y, void *workspace);
+  void (*linear_backward_data)(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *dy,
+                               const float *weight, float *dx, bool accumulate, void *workspace);
+  void (*linear_backward_weights)(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *x,
+                                  const float *dy, float *dweight, bool accumulate_weight, float *dbias,
+                                  bool accumulate_bias, void *workspace);
+
+  // Max pooling keeps what backward needs in `saved`: one byte an output element (the position in the window; windows
+  // of at most 255 positions). For average pooling `saved` is NULL.
+  void (*pool_forward)(ssti_backend *backend, const ssti_pool *shape, ssti_plan *plan, const float *x, float *y,
+                       uint8_t *saved, void *workspace);
+  void (*pool_backward)(ssti_backend *backend, const ssti_pool *shape, ssti_plan *plan, const float *dy,
+                        const uint8_t *saved, float *dx, bool accumulate, void *workspace);
+
+  // Training: normalises with the batch's statistics, updates the running ones, keeps [2*channels]: mean, 1/sqrt(var+eps).
+  void (*batch_norm_forward_training)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
+                                      const float *gamma, const float *beta, float *running_mean,
+                                      float *running_variance, float *y, float *saved);
+  void (*batch_norm_forward_inference)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
+                                       const float *gamma, const float *beta, const float *running_mean,
+                                       const float *running_variance, float *y);
+  // dx, dgamma, dbeta may each be NULL. `batch_statistics` false: the statistics in `saved` were constants.
+  void (*batch_norm_backward)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy,
+                              const float *gamma, const float *saved, bool batch_statistics, float *dx,
+                              bool accumulate_dx, float *dgamma, bool accumulate_dgamma, float *dbeta,
+                              bool accumulate_dbeta);
+
+  void (*unary_forward)(ssti_backend *backend, ssti_unary_kind kind, float a, float b, int64_t count, const float *x,
+                        float *y);
+  void (*unary_backward)(ssti_backend *backend, ssti_unary_kind kind, float a, float b, int64_t count, const float *x,
+                         const float *y, const float *dy, float *dx, bool accumulate);
+  void (*binary_forward)(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
+                         const float *a, const float *b, float *y);
+  // da and db may each be NULL; a gradient of a broadcast side is summed over the repeated axes.
+  void (*binary_backward)(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
+                          const float *a, const float *b, const float *dy, float *da, bool accumulate_a, float *db,
+                          bool accumulate_b);
+
+  // `axes` is a set of SST_AXES_*; the result has length 1 there.
+  void (*reduce_forward)(ssti_backend *backend, ssti_reduce_kind kind, sst_shape shape, int axes, const float *x,
+                         float *y);
+  void (*reduce_backward)(ssti_backend *backend, ssti_reduce_kind kind, sst_shape shape, int axes, const float *x,
+                          const float *y, const float *dy, float *dx, bool accumulate);
+
+  // y = x / max(norm, epsilon), norm over `axes`.
+  void (*l2_normalize_forward)(ssti_backend *backend, sst_shape shape, int axes, float epsilon, const float *x,
+                               float *y);
+  void (*l2_normalize_backward)(ssti_backend *backend, sst_shape shape, int axes, float epsilon, const float *x,
+                                const float *dy, float *dx, bool accumulate);
+
+  // Over C, of x / temperature; log: log-softmax. Backward from y.
+  void (*softmax_forward)(ssti_backend *backend, int64_t rows, int64_t channels, float temperature, bool log,
+                          const float *x, float *y);
+  void (*softmax_backward)(ssti_backend *backend, int64_t rows, int64_t channels, float temperature, bool log,
+                           const float *y, const float *dy, float *dx, bool accumulate);
+
+  // loss[row] = -sum_c t_c * log_softmax(logits)_c with t = (1 - smoothing) * target + smoothing / channels.
+  // The logits have `rows` = T*N rows, the targets N rows, repeated over T.
+  void (*cross_entropy_forward)(ssti_backend *backend, int64_t rows, int64_t target_rows, int64_t channels,
+                                float smoothing, const float *logits, const float *target, float *loss);
+  void (*cross_entropy_backward)(ssti_backend *backend, int64_t rows, int64_t target_rows, int64_t channels,
+                                 float smoothing, const float *logits, const float *target, const float *dloss,
+                                 float *dlogits, bool accumulate);
+
+  // loss[row] = sum_c p_c * (log p_c - log_q_c), 0 where p_c = 0. dp, dlog_q may each be NULL.
+  void (*kl_forward)(ssti_backend *backend, int64_t rows, int64_t channels, const float *p, const float *log_q,
+                     float *loss);
+  void (*kl_backward)(ssti_backend *backend, int64_t rows, int64_t channels, const float *p, const float *log_q,
+                      const float *dloss, float *dp, bool accumulate_p, float *dlog_q, bool accumulate_q);
+
+  // y = x * mask / (1 - rate); the mask of element i is that of random number (seed, stream, i).
+  // Backward is the same function of dy, with `accumulate`.
+  void (*dropout)(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream, const float *x,
+                  float *y, bool accumulate);
+
+  // Copies [outer, width] between two arrays of given row strides (in elements), adding if `accumulate`: concat, select, repeat.
+  void (*copy_rows)(ssti_backend *backend, int64_t outer, int64_t width, const float *from, int64_t from_stride,
+                    float *to, int64_t to_stride, bool accumulate);
+
+  // spikes [T,n] (for LI: the membrane); membrane [T,n] before firing, or NULL when nobody asked for it.
+  // `decay_parameter` is PLIF's w (one float), else NULL.
+  void (*neuron_forward)(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
+                         const float *decay_parameter, float *spikes, float *membrane);
+  // dspikes and dmembrane may each be NULL (zero). dx [input_steps,n]; ddecay (one float) for PLIF; each may be NULL.
+  // Recomputes the forward pass from x. `workspace` holds ssti_neuron_workspace() bytes.
+  void (*neuron_backward)(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
+                          const float *decay_parameter, const float *dspikes, const float *dmembrane, float *dx,
+                          bool accumulate_dx, float *ddecay, bool accumulate_ddecay, void *workspace);
+  size_t (*neuron_workspace)(ssti_backend *backend, const ssti_neuron_shape *shape);
+
+  // Optimiser steps over one flat block, in place. `gradient_scale` multiplies the gradient first (clipping).
+  void (*sgd_step)(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,
+                   float learning_rate, float momentum, bool nesterov, float weight_decay, float gradient_scale);
+  void (*adamw_step)(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *first,
+                     float *second, float learning_rate, float beta1, float beta2, float epsilon, float weight_decay,
+                     float gradient_scale, int64_t step);
+  // Sum of squares in double, in a fixed order.
+  double (*sum_of_squares)(ssti_backend *backend, int64_t count, const float *x);
+} ssti_kernels;
+
+struct ssti_backend {
+  sst_context *context;
+  sst_device device;
+  ssti_kernels kernels; // a copy, so that tests can replace single slots
+  void *state;          // the backend's own
+};
+
+// Makes the backend of a device. Errors: UNSUPPORTED (not built in, CPU too old), OUT_OF_MEMORY.
+sst_status ssti_backend_create(sst_context *context, sst_device device, ssti_backend **out);
+void ssti_backend_destroy(ssti_backend *backend);
+
+// Fills every slot.
+void ssti_reference_fill(ssti_kernels *kernels);
+
+// Overrides the slots of the fast CPU backend and makes its state. ssti_fast_end frees the state.
+sst_status ssti_fast_begin(ssti_backend *backend);
+void ssti_fast_end(ssti_backend *backend);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an op is: shape rule, preparation, forward, backward and cost record, all in one file each (src/op/<name>.c).
+// An op sees only its own call: its tensors, its attributes, its scratch. It knows no graph.
+#ifndef SPIKESTILL_OP_H
+#define SPIKESTILL_OP_H
+
+#include "backend/backend.h"
+
+// One tensor of a call. Its data pointer is fixed once the graph is compiled, or rebound by the graph for inputs.
+typedef struct ssti_tensor {
+  sst_shape shape;
+  float *data;
+} ssti_tensor;
+
+// What differs from one run of a graph to the next.
+typedef struct ssti_run {
+  bool training; // batch statistics, dropout
+  bool smooth;   // neurons fire on the surrogate's primitive
+  uint64_t seed;
+  uint64_t step; // dropout draws differ by step
+} ssti_run;
+
+// Work of one call, counted densely, for the whole batch and all steps. 64-bit counts; per inference divide by N.
+typedef struct sst_cost {
+  int64_t macs;           // multiply-accumulates of convolutions and linear layers
+  int64_t elementwise;    // other arithmetic on elements, one an output element and operation
+  int64_t neuron_updates; // membrane updates
+} sst_cost;
+
+typedef struct ssti_call {
+  ssti_backend *backend;
+  const void *attributes; // the op's own struct
+  const ssti_run *run;
+  int input_count, output_count;
+  ssti_tensor **x;  // [input_count]
+  ssti_tensor **y;  // [output_count]; y[i]->data is NULL when nobody reads output i (i > 0)
+  ssti_tensor **dx; // [input_count]; NULL entry: this gradient is not wanted
+  ssti_tensor **dy; // [output_count]; NULL entry: no gradient arrives there (zero)
+  bool *accumulate; // [input_count]: add to dx[i] instead of overwriting it
+  ssti_plan *plan;  // the backend's, or NULL
+  void *saved;      // lives from forward to backward; NULL in graphs without backward if the op says so
+  void *workspace;  // valid during one forward or backward
+  uint64_t stream;  // this node's random stream
+  bool frozen;      // built in a frozen scope: runs as in inference, learns nothing
+  bool training;    // this graph was compiled with a backward pass
+} ssti_call;
+
+// Bytes that a call wants besides its tensors; filled by `prepare`.
+typedef struct ssti_needs {
+  size_t saved;
+  size_t forward_workspace;
+  size_t backward_workspace;
+} ssti_needs;
+
+enum { SSTI_ALL_INPUTS = 0x7fffffff };
+
+typedef struct ssti_op {
+  const char *name;
+  size_t attributes_size; // copied by the graph; attributes hold no pointers
+
+  // Shape rule: checks call->x[i]->shape and attributes, sets call->y[i]->shape. The sentence of a failure says what
+  // was found and what was expected; the graph puts the layer's name before it. Errors: SHAPE, INVALID_ARGUMENT.
+  sst_status (*infer)(sst_context *context, ssti_call *call);
+
+  // Optional. Makes call->plan and says what memory the call wants. Shapes are final, data pointers are not there yet.
+  sst_status (*prepare)(ssti_call *call, ssti_needs *needs);
+
+  void (*forward)(ssti_call *call);
+  void (*backward)(ssti_call *call); // NULL: no gradient passes (stop-gradient)
+  void (*cost)(const ssti_call *call, sst_cost *cost);
+
+  // Which tensors' *values* backward reads, as bit masks over inputs and outputs; the memory plan keeps those alive.
+  unsigned backward_reads_inputs;
+  unsigned backward_reads_outputs;
+
+  // Output 0 is input 0's memory under another shape (flatten, stop-gradient): forward copies nothing.
+  bool is_view;
+} ssti_op;
+
+// The one list of ops; src/op/<name>.c defines ssti_op_<name>.
+#define SSTI_OP_LIST(X)                                                                                                \
+  X(conv2d) X(linear) X(batch_norm) X(pool) X(flatten) X(unary) X(binary) X(reduce) X(l2_normalize) X(softmax)         \
+  X(cross_entropy) X(kl_divergence) X(stop_gradient) X(dropout) X(concat) X(select_steps) X(repeat_steps) X(neuron)
+
+#define SSTI_OP_DECLARE(name) extern const ssti_op ssti_op_##name;
+SSTI_OP_LIST(SSTI_OP_DECLARE)
+#undef SSTI_OP_DECLARE
+
+// Attributes, one struct an op that has any.
+typedef struct ssti_conv2d_attributes {
+  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+} ssti_conv2d_attributes; // inputs: x [T,N,H,W,I], weight [1,O,Kh,Kw,I/groups], optional bias [1,1,1,1,O]
+
+// linear: no attributes; inputs: x [T,N,1,1,I], weight [1,O,1,1,I], optional bias [1,1,1,1,O]
+
+typedef struct ssti_batch_norm_attributes {
+  float epsilon, momentum, scale;
+} ssti_batch_norm_attributes; // inputs: x, gamma, beta, running mean, running variance (the last two are updated)
+
+typedef struct ssti_pool_attributes {
+  ssti_pool_kind kind;
+  int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
+} ssti_pool_attributes;
+
+typedef struct ssti_unary_attributes {
+  ssti_unary_kind kind;
+  float a, b;
+} ssti_unary_attributes;
+
+typedef struct ssti_binary_attributes {
+  ssti_binary_kind kind;
+} ssti_binary_attributes;
+
+typedef struct ssti_reduce_attributes {
+  ssti_reduce_kind kind;
+  int axes;
+} ssti_reduce_attributes;
+
+typedef struct ssti_l2_normalize_attributes {
+  int axes;
+  float epsilon;
+} ssti_l2_normalize_attributes;
+
+typedef struct ssti_softmax_attributes {
+  float temperature;
+  bool log;
+} ssti_softmax_attributes;
+
+typedef struct ssti_cross_entropy_attributes {
+  float smoothing;
+} ssti_cross_entropy_attributes; // inputs: logits [T,N,1,1,C], target [1,N,1,1,C] (no gradient); output [T,N,1,1,1]
+
+// kl_divergence: no attributes; inputs: p, log_q, same shape; output has C = 1
+
+typedef struct ssti_dropout_attributes {
+  float rate;
+} ssti_dropout_attributes;
+
+typedef struct ssti_concat_attributes {
+  sst_axis axis;
+} ssti_concat_attributes;
+
+typedef struct ssti_select_steps_attributes {
+  int64_t first, count; // steps first .. first+count-1
+} ssti_select_steps_attributes;
+
+typedef struct ssti_repeat_steps_attributes {
+  int64_t steps; // x has T = 1
+} ssti_repeat_steps_attributes;
+
+typedef struct ssti_neuron_attributes {
+  sst_neuron neuron;
+  int64_t steps;
+} ssti_neuron_attributes; // inputs: x [steps or 1,...], for PLIF also w [1,1,1,1,1]; outputs: spikes, membrane
+
+#endif
