@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Distillation: a list of terms, each a method with its options and a weight, each a composition of ops over the named
+// taps of student and teacher. The loss is: loss_weight * cross-entropy + sum over terms of weight * term.
+#ifndef SPIKESTILL_DISTILL_H
+#define SPIKESTILL_DISTILL_H
+
+#include "spikestill/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// X(name, "one line"): the methods. Each is complete with src/distill/<name>.c, docs/methods/<name>.md,
+// tests/unit/test_method_<name>.c and a recipe that uses it.
+#define SST_DISTILL_LIST(X) X(kd, "soft labels with separate temperatures for teacher and student")
+
+// Number of methods; name and one-line text of the i-th.
+SST_API int sst_distill_method_count(void);
+SST_API const char *sst_distill_method_name(int index);
+SST_API const char *sst_distill_method_text(int index);
+
+// What a term sees. Networks were built in scopes of the graph; taps are found as "<scope>.<tap>" (model.h).
+typedef struct sst_distill_scene {
+  const char *student; // scope of the student's network
+  const char *teacher; // scope of the teacher's; NULL if there is none
+  sst_value target;    // [1,N,1,1,classes]
+} sst_distill_scene;
+
+// A method with its options, at their defaults.
+typedef struct sst_distill_term sst_distill_term;
+// Errors: NOT_FOUND (no such method; names the nearest), OUT_OF_MEMORY.
+SST_MUST_CHECK SST_API sst_status sst_distill_term_create(sst_context *context, const char *method,
+                                                          sst_distill_term **out);
+SST_API void sst_distill_term_destroy(sst_distill_term *term);
+// Sets an option from its text, as in a recipe. Errors: RECIPE (unknown key or bad value: found, allowed, nearest).
+SST_MUST_CHECK SST_API sst_status sst_distill_term_set(sst_distill_term *term, const char *key, const char *value);
+SST_API const char *sst_distill_term_method(const sst_distill_term *term);
+// Factor in the loss, >= 0; option "weight" of every method, default 1.
+SST_API float sst_distill_term_weight(const sst_distill_term *term);
+// Adds the term to the graph, without its weight; returns a scalar. A missing teacher or tap is the graph's failure.
+SST_API sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph,
+                                         const sst_distill_scene *scene);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

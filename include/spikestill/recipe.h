@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recipes: a YAML file that says everything about a run. docs/recipes.md lists every key (made from the same tables that
+// parse it). Unknown keys, wrong types and values out of range are errors with file, line and the nearest key.
+//
+//     name: mnist_cnn_kd
+//     seed: 1
+//     device: cpu                      # cpu | cpu-ref
+//     data: {name: mnist, validation: 0.0833, encoding: direct, mean: [0.1307], deviation: [0.3081],
+//            augment: {crop_padding: 2, flip: false, cutout: 0, autoaugment: none, mixup: 0}}
+//     student: {kind: snn, model: cnn, timesteps: 4, norm: batch, readout: current,
+//               neuron: {model: lif, decay: 0.5, threshold: 1, reset: hard, surrogate: arctan}}
+//     teacher: runs/mnist_cnn_teacher  # a run directory or a checkpoint
+//     loss: {weight: 0.5, label_smoothing: 0}
+//     distill:
+//       - {method: kd, weight: 0.5, teacher_temperature: 4, student_temperature: 4}
+//     optimizer: {kind: sgd, learning_rate: 0.1, momentum: 0.9, weight_decay: 5e-4}
+//     schedule: {kind: cosine, warmup_epochs: 1}
+//     train: {epochs: 10, batch: 64}
+#ifndef SPIKESTILL_RECIPE_H
+#define SPIKESTILL_RECIPE_H
+
+#include "spikestill/data.h"
+#include "spikestill/device.h"
+#include "spikestill/distill.h"
+#include "spikestill/model.h"
+#include "spikestill/optim.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SST_RECIPE_TEXT_SIZE = 512, SST_RECIPE_MAX_TERMS = 16 };
+
+typedef struct sst_recipe_data { // section data
+  sst_dataset_kind kind;         // name: digits | mnist | ...
+  char root[SST_RECIPE_TEXT_SIZE]; // folder of the data; empty: $SPIKESTILL_DATA, else ./data
+  double validation;             // share of the training part held out, 0..0.9; default 0.1
+  int64_t train_limit, test_limit; // first so many only; 0: all
+  int64_t digits_train, digits_test; // digits: how many to draw; defaults 10000, 2000
+  uint64_t digits_seed;          // digits: seed of the drawing, default 1
+  sst_encoding encoding;
+  int mean_count, deviation_count; // mean, deviation: lists of one number a channel; default 0 and 1 for each
+  float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];
+  sst_augmentation augmentation; // sub-section augment
+  int workers;                   // threads that make batches ahead, default 1
+} sst_recipe_data;
+
+typedef struct sst_recipe_network { // section student
+  bool spiking;                  // kind: snn | ann
+  bool has_builder;              // model: a builder's word; or layers: a list, each a map of one layer kind to its options
+  sst_builder_kind builder;
+  sst_builder_options builder_options; // width, hidden, form, pool: average|max, dropout
+  sst_model_options options;     // timesteps, norm, norm_momentum, norm_epsilon, readout, readout_decay, neuron: {...}
+  sst_layer *layers;             // the expanded list, owned by the recipe; options.layers points here
+  char start[SST_RECIPE_TEXT_SIZE]; // checkpoint or run directory whose parameters it starts from; empty: none
+} sst_recipe_network;
+
+typedef struct sst_recipe_train { // section train
+  int64_t epochs;                // 1..100000, default 10
+  int64_t batch;                 // 1..65536, default 64
+  int64_t evaluation_batch;      // default 100
+  int64_t evaluate_every;        // epochs between validations, default 1
+  int64_t checkpoint_every;      // epochs between checkpoints, default 1
+} sst_recipe_train;
+
+typedef struct sst_recipe {
+  char name[SST_RECIPE_TEXT_SIZE]; // default: the file's name without ending
+  uint64_t seed;                 // default 1
+  sst_device device;
+  sst_recipe_data data;
+  sst_recipe_network student;
+  char teacher[SST_RECIPE_TEXT_SIZE]; // run directory or checkpoint; empty: none
+  float loss_weight;             // loss: {weight}, of the cross-entropy, default 1
+  float label_smoothing;         // loss: {label_smoothing}, 0..1
+  bool loss_per_step;            // loss: {per_step}: mean over T of the cross-entropy of each step's logits
+  sst_distill_term *terms[SST_RECIPE_MAX_TERMS]; // distill: a list, owned by the recipe
+  int term_count;
+  sst_optimizer_options optimizer;
+  sst_schedule schedule;         // milestones: a list of numbers
+  sst_recipe_train train;
+} sst_recipe;
+
+// Reads a recipe file and applies `overrides` [override_count], each "dotted.key=value" ("train.epochs=3",
+// "distill.0.weight=0.5"), in order. On failure *out is NULL. Errors: RECIPE, NOT_FOUND, IO.
+SST_MUST_CHECK SST_API sst_status sst_recipe_open(sst_context *context, const char *path,
+                                                  const char *const *overrides, int override_count, sst_recipe **out);
+// The same from memory; `name` stands for the file in messages.
+SST_MUST_CHECK SST_API sst_status sst_recipe_from_text(sst_context *context, const char *name, const char *text,
+                                                       const char *const *overrides, int override_count,
+                                                       sst_recipe **out);
+SST_API void sst_recipe_close(sst_context *context, sst_recipe *recipe);
+
+// The resolved recipe: every key with the value in effect, as YAML; reading it back gives the same recipe.
+// The text is owned by the caller: sst_recipe_text_free.
+SST_MUST_CHECK SST_API sst_status sst_recipe_text(sst_context *context, const sst_recipe *recipe, char **out);
+SST_API void sst_recipe_text_free(sst_context *context, char *text);
+
+// A table of all keys with type, default, range and meaning, as Markdown (docs/recipes.md). Freed as above.
+SST_MUST_CHECK SST_API sst_status sst_recipe_reference(sst_context *context, char **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
