@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the backend of a device.
+#include "backend/backend.h"
+
+#include "base/memory.h"
+
+sst_status ssti_backend_create(sst_context *context, sst_device device, ssti_backend **out) {
+  *out = NULL;
+  if ((int)device < 0 || device >= SST_DEVICE_COUNT) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "there is no device number %d, expected 0..%d", (int)device,
+             SST_DEVICE_COUNT - 1);
+  }
+  ssti_backend *backend = NULL;
+  SST_TRY(ssti_allocate(context, 1, sizeof *backend, &backend));
+  backend->context = context;
+  backend->device = device;
+  // Every backend starts from the complete reference table, so no slot is ever empty.
+  ssti_reference_fill(&backend->kernels);
+  if (device == SST_DEVICE_CPU) {
+    sst_status status = ssti_fast_begin(backend);
+    if (status != SST_OK) {
+      ssti_free(context, backend);
+      return status;
+    }
+  }
+  *out = backend;
+  return SST_OK;
+}
+
+void ssti_backend_destroy(ssti_backend *backend) {
+  if (backend == NULL) { return; }
+  if (backend->device == SST_DEVICE_CPU) { ssti_fast_end(backend); }
+  ssti_free(backend->context, backend);
+}
