@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// One neuron's time step as constants and inline arithmetic. Kernels of every backend use these, in this order of
+// operations and without contraction into fused multiply-adds, so that all of them fire on the same steps.
+#ifndef SPIKESTILL_NEURON_DYNAMICS_H
+#define SPIKESTILL_NEURON_DYNAMICS_H
+
+#include "base/fail.h"
+#include "spikestill/neuron.h"
+
+// H = decay * u + bias + gain * x, which is rest + decay * (u - rest) + gain * x with bias = (1 - decay) * rest. Without
+// a leak the bias is 0 and no rounding of `rest` enters: LIF with decay 1 is IF bit for bit.
+typedef struct ssti_dynamics {
+  float decay, bias, gain;
+  float rest;  // also u before the first step
+  float leak;  // 1 - decay; for PLIF sigmoid(w) itself
+  float current_decay, current_gain; // CubaLIF: I = current_decay * I + current_gain * x; its H takes I with gain 1
+  float adaptation, adaptation_decay; // ALIF
+  float threshold;
+  float reset_to; // hard reset: v_reset
+  float alpha;
+  sst_surrogate_kind surrogate;
+  bool hard_reset, detach_reset;
+  bool fires;    // false: LI
+  bool adapts;   // ALIF
+  bool current;  // CubaLIF
+  bool learns;   // PLIF
+  bool gain_is_leak; // the input is multiplied by 1 - decay, so PLIF's w acts on it as well
+} ssti_dynamics;
+
+// `decay_parameter` is PLIF's w; NULL for other kinds. The neuron has passed ssti_neuron_check.
+ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_parameter);
+
+// Whether every field is in its range. Errors: INVALID_ARGUMENT with the field, what was found and what is allowed.
+sst_status ssti_neuron_check(sst_context *context, const sst_neuron *neuron);
+
+// PLIF's w for a wanted decay: 1 - sigmoid(w) = decay, for decay in (0,1); the ends are moved inside by 1e-6.
+float ssti_neuron_decay_parameter(float decay);
+
+static inline float ssti_charge(const ssti_dynamics *d, float u, float x) {
+  return (d->decay * u + d->bias) + d->gain * x;
+}
+static inline float ssti_charge_current(const ssti_dynamics *d, float u, float current) {
+  return (d->decay * u + d->bias) + current;
+}
+static inline float ssti_current(const ssti_dynamics *d, float current, float x) {
+  return d->current_decay * current + d->current_gain * x;
+}
+static inline float ssti_adapt(const ssti_dynamics *d, float a, float s) { return d->adaptation_decay * a + s; }
+static inline float ssti_raised_threshold(const ssti_dynamics *d, float a) { return d->threshold + d->adaptation * a; }
+static inline float ssti_fire(float h, float threshold) { return h >= threshold ? 1.0f : 0.0f; }
+static inline float ssti_reset_hard(const ssti_dynamics *d, float h, float s) {
+  return h * (1.0f - s) + d->reset_to * s;
+}
+static inline float ssti_reset_soft(float h, float threshold, float s) { return h - threshold * s; }
+
+#endif
