@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running a compiled graph. Nothing is allocated here.
+#include <math.h>
+#include <string.h>
+
+#include "graph/graph_internal.h"
+
+static void set_run(sst_graph *graph, const sst_run_options *options) {
+  graph->run = (ssti_run){.training = options && options->training,
+                          .smooth = options && options->smooth,
+                          .seed = options ? options->seed : 0,
+                          .step = options ? options->step : 0};
+}
+
+static void run_forward(ssti_node *node) {
+  if (!node->live || node->op->is_view) { return; }
+  node->call.workspace = node->forward_workspace;
+  node->op->forward(&node->call);
+}
+
+void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
+  assert(graph->compiled && graph->status == SST_OK);
+  set_run(graph, options);
+  for (int n = 0; n < graph->node_count; n++) { run_forward(&graph->nodes[n]); }
+}
+
+void sst_graph_backward(sst_graph *graph) {
+  assert(graph->compiled && graph->status == SST_OK && graph->loss != SST_NO_VALUE);
+  for (int i = 0; i < graph->stale_count; i++) {
+    memset(graph->stale_gradients[i], 0, (size_t)graph->stale_counts[i] * sizeof(float));
+  }
+  float *seed = graph->values[graph->loss].gradient.data;
+  if (!seed) { return; } // nothing trainable: all gradients are stale, hence zero
+  *seed = 1.0f;
+  for (int n = graph->node_count - 1; n >= 0; n--) {
+    ssti_node *node = &graph->nodes[n];
+    if (!node->live_backward) { continue; }
+    node->call.workspace = node->backward_workspace;
+    node->op->backward(&node->call);
+  }
+}
+
+float *sst_graph_data(sst_graph *graph, sst_value value) {
+  if (!graph->compiled || value < 0 || value >= graph->value_count) { return NULL; }
+  const ssti_value *v = &graph->values[value];
+  if (v->kind == SSTI_VALUE_OUTPUT && !v->kept && value != graph->loss) { return NULL; }
+  return v->tensor.data;
+}
+
+void sst_graph_bind(sst_graph *graph, sst_value input, const float *data) {
+  assert(graph->compiled && input >= 0 && input < graph->value_count);
+  assert(graph->values[input].kind == SSTI_VALUE_INPUT);
+  // Ops only read their inputs; the tensor's pointer is not const because ops write through the same type.
+  float *memory = (float *)(uintptr_t)data;
+  for (int v = input; v < graph->value_count; v++) {
+    if (graph->values[v].root == input) { graph->values[v].tensor.data = memory; }
+  }
+}
+
+const float *sst_graph_gradient(const sst_graph *graph, sst_value value) {
+  if (!graph->compiled || value < 0 || value >= graph->value_count) { return NULL; }
+  const ssti_value *v = &graph->values[value];
+  if (v->kind == SSTI_VALUE_OUTPUT && !v->kept) { return NULL; }
+  return v->gradient.data;
+}
+
+static bool all_finite(const float *x, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    if (!isfinite(x[i])) { return false; }
+  }
+  return true;
+}
+
+// The name of the value, kept in the graph's message buffer: the graph is not in error, so that place is free.
+static const char *report_value(sst_graph *graph, sst_value value) {
+  char text[256];
+  ssti_free(graph->context, graph->message);
+  if (ssti_copy_text(graph->context, ssti_value_name(graph, value, text, sizeof text), &graph->message) != SST_OK) {
+    graph->message = NULL;
+    return "a value whose name could not be kept for lack of memory";
+  }
+  return graph->message;
+}
+
+const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_options *options) {
+  assert(graph->compiled && graph->status == SST_OK);
+  set_run(graph, options);
+  for (int v = 0; v < graph->value_count; v++) {
+    const ssti_value *value = &graph->values[v];
+    if (value->kind == SSTI_VALUE_OUTPUT || !value->tensor.data) { continue; }
+    if (!all_finite(value->tensor.data, sst_shape_count(value->tensor.shape))) { return report_value(graph, v); }
+  }
+  for (int n = 0; n < graph->node_count; n++) {
+    ssti_node *node = &graph->nodes[n];
+    if (!node->live) { continue; }
+    run_forward(node);
+    for (int i = 0; i < node->call.output_count; i++) {
+      const ssti_tensor *y = node->call.y[i];
+      if (y->data && !all_finite(y->data, sst_shape_count(y->shape))) {
+        return report_value(graph, node->outputs[i]);
+      }
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph's own structs, shared by the files of this folder: building (graph.c, builders_*.c), compiling (compile.c),
+// running (execute.c) and looking (inspect.c).
+#ifndef SPIKESTILL_GRAPH_INTERNAL_H
+#define SPIKESTILL_GRAPH_INTERNAL_H
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "op/op.h"
+#include "spikestill/graph.h"
+
+typedef enum ssti_value_kind { SSTI_VALUE_OUTPUT, SSTI_VALUE_INPUT, SSTI_VALUE_PARAMETER } ssti_value_kind;
+
+typedef struct ssti_value {
+  ssti_tensor tensor;
+  ssti_tensor gradient; // data NULL where none is computed
+  ssti_value_kind kind;
+  char *name;           // of an input or parameter, or the first tap's; NULL if nobody named it
+  int node, output;     // of an output: who makes it
+  sst_value root;       // whose memory it lies in: itself, or a view's source
+  sst_parameters *store; // of a parameter
+  int parameter;
+  bool wants_gradient;  // a trainable parameter outside frozen scopes, or computed from one
+  bool has_gradient;    // the loss depends on it through differentiable ops
+  bool kept;
+  bool read;            // a live node reads it, or it is kept
+} ssti_value;
+
+typedef struct ssti_node {
+  const ssti_op *op;
+  ssti_call call;
+  void *attributes;
+  sst_value *inputs, *outputs;
+  bool *accumulate;
+  char *scope; // full name of the scope it was built in, "" for none
+  ssti_needs needs;
+  void *forward_workspace, *backward_workspace; // call.workspace is one or the other
+  bool live;          // the loss or a kept value depends on it
+  bool live_backward; // takes part in the backward pass
+} ssti_node;
+
+typedef struct ssti_scope {
+  size_t name_length; // of the scope's full name, to cut back to
+  bool frozen;
+} ssti_scope;
+
+typedef struct ssti_tap {
+  char *name;
+  sst_value value;
+} ssti_tap;
+
+struct sst_graph {
+  sst_context *context;
+  ssti_backend *backend;
+  sst_parameters *store;       // the current one
+  size_t store_scope;          // length of the scope's name where the store became current
+  sst_parameters **stores;     // all that took part
+  size_t store_capacity;
+  int store_count;
+
+  ssti_value *values;
+  size_t value_capacity;
+  int value_count;
+  ssti_node *nodes;
+  size_t node_capacity;
+  int node_count;
+  ssti_tap *taps;
+  size_t tap_capacity;
+  int tap_count;
+  ssti_scope *scopes;
+  size_t scope_capacity;
+  int scope_count;
+  ssti_text scope_name; // "student.stage1."
+  bool frozen;
+
+  sst_status status; // the first failure of building
+  char *message;
+
+  bool compiled;
+  sst_value loss;
+  ssti_run run;
+  char *memory;
+  size_t planned_bytes, unplanned_bytes;
+  float **stale_gradients; // gradients of parameters that this graph's backward does not reach, with their lengths
+  int64_t *stale_counts;
+  int stale_count;
+};
+
+// Adds a node and returns its output 0. `attributes` is copied (op->attributes_size bytes). An input of SST_NONE is
+// left out; it must be the last. `outputs`, if not NULL, receives all outputs.
+sst_value ssti_graph_add(sst_graph *graph, const ssti_op *op, const void *attributes, const sst_value *inputs,
+                         int input_count, int output_count, sst_value *outputs);
+
+// Name of a value for messages: its own, or "scope.op". Writes into `text`.
+const char *ssti_value_name(const sst_graph *graph, sst_value value, char *text, size_t size);
+
+// Whether the graph still takes nodes and the value is one of its own.
+bool ssti_graph_accepts(sst_graph *graph, sst_value value);
+
+#endif
