@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The twin of parallel_openmp.c; the build takes one of them (SPIKESTILL_THREADS). A pool of threads that sleep between
 // loops, owned by the context and started by its first loop.
+#include <string.h>
+
 #include "base/context_state.h"
-#include "base/memory.h"
 #include "base/parallel.h"
 
 // One loop. Range i goes to thread i; the caller is thread 0.
@@ -59,9 +60,11 @@ static void *work(void *arg) {
 // Starts the pool. Without memory or threads there is a smaller pool or none: loops are then slower, not wrong.
 static void start_pool(sst_context *context) {
   int wanted = context->threads - 1;
-  ssti_pool *pool = NULL;
-  size_t bytes = sizeof *pool + (size_t)wanted * sizeof pool->worker[0];
-  if (ssti_allocate(context, bytes, 1, &pool) != SST_OK) { return; }
+  // Straight from the allocator: the pool belongs to the context, and is not counted among what was made with it.
+  size_t bytes = sizeof(ssti_pool) + (size_t)wanted * sizeof(worker);
+  ssti_pool *pool = context->allocator.allocate(context->allocator.user, bytes);
+  if (pool == NULL) { return; }
+  memset(pool, 0, bytes);
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->begin, NULL);
   pthread_cond_init(&pool->end, NULL);
@@ -118,6 +121,6 @@ void ssti_parallel_end(sst_context *context) {
   pthread_cond_destroy(&pool->end);
   pthread_cond_destroy(&pool->begin);
   pthread_mutex_destroy(&pool->mutex);
-  ssti_free(context, pool);
+  context->allocator.release(context->allocator.user, pool);
   context->pool = NULL;
 }
