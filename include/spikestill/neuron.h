@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spiking neurons and surrogate derivatives.
 //
-// In discrete time, with decay d = `decay`, input x[t], stored state u (0 at the start), threshold theta:
+// In discrete time, with decay d = `decay`, input x[t], stored state u, threshold theta > 0:
 //
-//     rest = v_reset with hard reset, 0 with soft reset          gain = 1 - d if `decay_input`, else 1
+//     rest = v_reset with hard reset, 0 with soft reset; u before the first step is rest
+//     gain = 1 - d if `decay_input`, else 1
 //     H[t] = rest + d * (u[t-1] - rest) + gain * x[t]            membrane potential before firing
 //     s[t] = 1 if H[t] >= theta, else 0
 //     u[t] = H[t] * (1 - s[t]) + v_reset * s[t]   (hard)    or    H[t] - theta * s[t]   (soft)
 //
-// IF is d = 1 without `decay_input`. PLIF learns w with d = 1 - sigmoid(w), one scalar for the layer (Fang et al. 2021).
-// LI never fires: its output is H[t], and u[t] = H[t]. CubaLIF filters the input first:
-// I[t] = current_decay * I[t-1] + gain_i * x[t] with gain_i = 1 - current_decay if `decay_input`, else 1, and then
-// H[t] = rest + d * (u[t-1] - rest) + I[t]. ALIF raises its threshold after each spike (Bellec et al. 2018):
-// a[t] = adaptation_decay * a[t-1] + s[t-1], theta[t] = theta + adaptation * a[t], soft reset subtracts theta[t].
+// IF is d = 1 without `decay_input`, whatever those fields say. PLIF learns w with d = 1 - sigmoid(w), one scalar for
+// the layer (Fang et al. 2021). LI never fires: its output is H[t], and u[t] = H[t]; with hard reset it leaks towards
+// v_reset.
+// CubaLIF filters the input first: I[t] = current_decay * I[t-1] + gain_i * x[t] with gain_i = 1 - current_decay if
+// `decay_input`, else 1, and then H[t] = rest + d * (u[t-1] - rest) + I[t]. ALIF raises its threshold after each spike
+// (Bellec et al. 2018): a[t] = adaptation_decay * a[t-1] + s[t-1], theta[t] = theta + adaptation * a[t], soft reset
+// subtracts theta[t]. I, a and s are 0 before the first step.
 //
-// With hard reset, u[0] before the first step is v_reset; with soft reset 0.
-//
-// Backward: ds/dH is the surrogate's derivative at (H - theta). With `detach_reset` the s in the reset line (and in ALIF's
-// threshold) is a constant; otherwise its derivative is followed too.
+// Backward: ds/dH is the surrogate's derivative at (H - theta). With `detach_reset` the s in the reset line and in
+// ALIF's a[t] is a constant (so theta[t] is one too); otherwise its derivative is followed too.
 #ifndef SPIKESTILL_NEURON_H
 #define SPIKESTILL_NEURON_H
 
@@ -51,7 +52,8 @@ typedef enum sst_neuron_kind {
   X(FAST_SIGMOID, "fast_sigmoid", 2.0f, "a/2 / (1 + |a*v|)^2", "(a*v/(1+|a*v|) + 1)/2")                                \
   X(TRIANGLE, "triangle", 1.0f, "a*max(0, 1 - a*|v|)", "piecewise quadratic from 0 to 1 on |v| <= 1/a")                \
   X(RECTANGLE, "rectangle", 1.0f, "a if |v| < 1/(2a), else 0", "clip(a*v + 1/2, 0, 1)")                                \
-  X(GAUSSIAN, "gaussian", 2.0f, "normal density with deviation s = 1/a", "its distribution function, (1 + erf(a*v/sqrt(2)))/2")  \
+  X(GAUSSIAN, "gaussian", 2.0f, "normal density with deviation s = 1/a",                                               \
+    "its distribution function, (1 + erf(a*v/sqrt(2)))/2")                                                             \
   X(MULTI_GAUSSIAN, "multi_gaussian", 2.0f,                                                                            \
     "1.15*N(v; 0, s) - 0.15*(N(v; s, 6s) + N(v; -s, 6s)), N the normal density, s = 1/a (Yin et al. 2021)",            \
     "the same sum of distribution functions; 0.85 far above the threshold")                                            \

@@ -7,8 +7,8 @@
 #include "base/fail.h"
 #include "spikestill/neuron.h"
 
-// H = decay * u + bias + gain * x, which is rest + decay * (u - rest) + gain * x with bias = (1 - decay) * rest. Without
-// a leak the bias is 0 and no rounding of `rest` enters: LIF with decay 1 is IF bit for bit.
+// H = decay * u + bias + gain * x, which is rest + decay * (u - rest) + gain * x with bias = (1 - decay) * rest.
+// Without a leak the bias is 0 and no rounding of `rest` enters: LIF with decay 1 is IF bit for bit.
 typedef struct ssti_dynamics {
   float decay, bias, gain;
   float rest;  // also u before the first step

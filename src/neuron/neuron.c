@@ -106,8 +106,9 @@ sst_status ssti_neuron_check(sst_context *context, const sst_neuron *neuron) {
   SST_TRY(check_positive(context, "threshold", neuron->threshold));
   SST_TRY(check_positive(context, "alpha", neuron->alpha));
   if (neuron->hard_reset && !(neuron->v_reset < neuron->threshold && isfinite(neuron->v_reset))) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "the neuron's v_reset is %g, expected a finite number below its threshold %g",
-             (double)neuron->v_reset, (double)neuron->threshold);
+    SST_FAIL(context, SST_INVALID_ARGUMENT,
+             "the neuron's v_reset is %g, expected a finite number below the threshold %g", (double)neuron->v_reset,
+             (double)neuron->threshold);
   }
   if (neuron->kind == SST_NEURON_CUBALIF) {
     SST_TRY(check_between(context, "current_decay", neuron->current_decay, 0.0f, 1.0f));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Surrogates in f32: for each kind the derivative g(a, v) and its primitive G(a, v), v = H - theta, a = alpha > 0. The
-// formulas are beside SST_SURROGATE_LIST in spikestill/neuron.h; tests/unit/test_surrogate.c holds one against the other.
+// Surrogates in f32: for each kind the derivative g(a, v) and its primitive G(a, v), v = H - theta, a = alpha > 0.
+// The formulas are beside SST_SURROGATE_LIST in spikestill/neuron.h.
 //
 // The functions are named by kind (ssti_derivative_ARCTAN, ssti_primitive_ARCTAN), so a kernel makes one loop a kind by
 // expanding SST_SURROGATE_LIST around them. The derivatives have no branches and call no library function: such a loop
@@ -27,9 +27,9 @@ static inline float ssti_keep_if(int keep, float x) {
   return y.value;
 }
 
-// exp(x) by x = n ln2 + r, |r| <= ln2/2, and a polynomial of degree 7 in r. For x in [-87.33, 88.37], where the result is
-// a normal number, the relative error against exp in double is below 1.2e-7. Smaller x gives 0, NaN stays NaN; larger x
-// is the caller's fault.
+// exp(x) by x = n ln2 + r, |r| <= ln2/2, and a polynomial of degree 7 in r (Cephes' coefficients). For x in
+// [-87.33, 88.37], where the result is a normal number, the relative error against exp in double is below 1.2e-7.
+// Smaller x gives 0, NaN stays NaN; larger x is the caller's fault.
 static inline float ssti_expf_fast(float x) {
   // Adding 1.5 * 2^23 rounds to an integer and leaves that integer in the low bits.
   const float shift = 12582912.0f, low = -87.33f;
