@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# oneDNN, as OneDNN::dnnl. Its own package file looks for OpenCL as well, which Spikestill does not use.
+find_path(OneDNN_INCLUDE_DIR dnnl.h)
+find_library(OneDNN_LIBRARY dnnl)
+if(OneDNN_INCLUDE_DIR)
+  foreach(file dnnl_version.h oneapi/dnnl/dnnl_version.h)
+    if(EXISTS ${OneDNN_INCLUDE_DIR}/${file} AND NOT OneDNN_VERSION)
+      file(STRINGS ${OneDNN_INCLUDE_DIR}/${file} lines REGEX "#define DNNL_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+      string(REGEX REPLACE "[^0-9;]" "" numbers "${lines}")
+      list(JOIN numbers "." OneDNN_VERSION)
+    endif()
+  endforeach()
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(OneDNN REQUIRED_VARS OneDNN_LIBRARY OneDNN_INCLUDE_DIR VERSION_VAR OneDNN_VERSION)
+if(OneDNN_FOUND AND NOT TARGET OneDNN::dnnl)
+  add_library(OneDNN::dnnl UNKNOWN IMPORTED)
+  set_target_properties(OneDNN::dnnl PROPERTIES
+    IMPORTED_LOCATION ${OneDNN_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${OneDNN_INCLUDE_DIR})
+endif()
+mark_as_advanced(OneDNN_INCLUDE_DIR OneDNN_LIBRARY)

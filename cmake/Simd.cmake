@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# src/backend/fast/simd_*.c are compiled once for each level of the x86-64 instruction set, with SSTI_SIMD_LEVEL set to
+# the level's word, which the sources put into the names of what they define; the backend picks a level when it runs.
+# On other machines there is the baseline only.
+file(GLOB simd_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/backend/fast/simd_*.c)
+
+function(spikestill_add_simd_level level flags)
+  add_library(spikestill_simd_${level} OBJECT ${simd_sources})
+  target_link_libraries(spikestill_simd_${level} PUBLIC spikestill_flags spikestill_dependencies)
+  target_compile_definitions(spikestill_simd_${level} PRIVATE SSTI_SIMD_LEVEL=${level})
+  target_compile_options(spikestill_simd_${level} PRIVATE ${flags})
+  set(library_objects ${library_objects} $<TARGET_OBJECTS:spikestill_simd_${level}> PARENT_SCOPE)
+endfunction()
+
+if(simd_sources)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    spikestill_add_simd_level(baseline -march=x86-64)
+    spikestill_add_simd_level(v3 -march=x86-64-v3)
+    spikestill_add_simd_level(v4 -march=x86-64-v4)
+  else()
+    spikestill_add_simd_level(baseline "")
+  endif()
+endif()
