@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batch norm per channel over T, N, H and W: y = scale * gamma * (x - mean) / sqrt(variance + epsilon) + beta.
+//   inputs: x [T,N,H,W,C]; gamma, beta, running mean, running variance [1,1,1,1,C], the last two updated in training
+//   saved:  [2*C]: the mean and 1/sqrt(variance + epsilon) that forward used
+// In a frozen scope, and in runs that do not train, the running statistics are used, as constants.
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "op/op.h"
+
+static const char *const input_names[] = {"x", "gamma", "beta", "running mean", "running variance"};
+enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE, INPUT_COUNT };
+
+static sst_status infer(sst_context *context, ssti_call *call) {
+  const ssti_batch_norm_attributes *a = call->attributes;
+  if (call->input_count != INPUT_COUNT) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "batch norm got %d inputs, expected %d", call->input_count,
+             (int)INPUT_COUNT);
+  }
+  // Written so that a value that is not a number fails too.
+  if (!(a->epsilon > 0.0f) || isinf(a->epsilon)) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "epsilon is %g, expected a number above 0", (double)a->epsilon);
+  }
+  if (!(a->momentum >= 0.0f && a->momentum <= 1.0f)) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "momentum is %g, expected 0..1", (double)a->momentum);
+  }
+  if (!isfinite(a->scale)) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "scale is %g, expected a finite number", (double)a->scale);
+  }
+  sst_shape x = call->x[X]->shape;
+  sst_shape vector = sst_shape_make(1, 1, 1, 1, x.dim[SST_AXIS_C]);
+  for (int i = GAMMA; i < INPUT_COUNT; i++) {
+    if (!sst_shape_equal(call->x[i]->shape, vector)) {
+      char text[SST_SHAPE_TEXT_SIZE];
+      SST_FAIL(context, SST_SHAPE, "input has %" PRId64 " channels, %s is %s, expected [1,1,1,1,%" PRId64 "]",
+               x.dim[SST_AXIS_C], input_names[i], sst_shape_text(call->x[i]->shape, text, sizeof text),
+               x.dim[SST_AXIS_C]);
+    }
+  }
+  call->y[0]->shape = x;
+  return SST_OK;
+}
+
+static ssti_batch_norm kernel_shape(const ssti_call *call) {
+  const ssti_batch_norm_attributes *a = call->attributes;
+  sst_shape x = call->x[X]->shape;
+  int64_t channels = x.dim[SST_AXIS_C];
+  return (ssti_batch_norm){.rows = sst_shape_count(x) / channels, .channels = channels, .epsilon = a->epsilon,
+                           .momentum = a->momentum, .scale = a->scale};
+}
+
+static sst_status prepare(ssti_call *call, ssti_needs *needs) {
+  ssti_batch_norm shape = kernel_shape(call);
+  if (call->training && !call->frozen && shape.rows < 2) {
+    char text[SST_SHAPE_TEXT_SIZE];
+    SST_FAIL(call->backend->context, SST_SHAPE,
+             "input is %s: training needs at least 2 values a channel to have a variance, found 1",
+             sst_shape_text(call->x[X]->shape, text, sizeof text));
+  }
+  needs->saved = (size_t)(2 * shape.channels) * sizeof(float);
+  return SST_OK;
+}
+
+static bool uses_batch_statistics(const ssti_call *call) { return call->run->training && !call->frozen; }
+
+static void forward(ssti_call *call) {
+  const ssti_kernels *kernels = &call->backend->kernels;
+  ssti_batch_norm shape = kernel_shape(call);
+  float *mean = call->x[RUNNING_MEAN]->data, *variance = call->x[RUNNING_VARIANCE]->data, *saved = call->saved;
+  if (uses_batch_statistics(call)) {
+    kernels->batch_norm_forward_training(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,
+                                         call->x[BETA]->data, mean, variance, call->y[0]->data, saved);
+    return;
+  }
+  kernels->batch_norm_forward_inference(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,
+                                        call->x[BETA]->data, mean, variance, call->y[0]->data);
+  if (!call->training) { return; }
+  // A copy, because another node may share the running statistics and update them before backward.
+  for (int64_t c = 0; c < shape.channels; c++) {
+    saved[c] = mean[c];
+    saved[shape.channels + c] = (float)(1.0 / sqrt((double)variance[c] + (double)shape.epsilon));
+  }
+}
+
+static void backward(ssti_call *call) {
+  ssti_batch_norm shape = kernel_shape(call);
+  float *dx[3];
+  for (int i = 0; i < 3; i++) { dx[i] = call->dx[i] != NULL ? call->dx[i]->data : NULL; }
+  call->backend->kernels.batch_norm_backward(call->backend, &shape, call->x[X]->data, call->dy[0]->data,
+                                             call->x[GAMMA]->data, call->saved, uses_batch_statistics(call), dx[X],
+                                             call->accumulate[X], dx[GAMMA], call->accumulate[GAMMA], dx[BETA],
+                                             call->accumulate[BETA]);
+  // Running statistics are constants, even if somebody made them of something that learns.
+  for (int i = RUNNING_MEAN; i < INPUT_COUNT; i++) {
+    if (call->dx[i] != NULL && !call->accumulate[i]) {
+      memset(call->dx[i]->data, 0, (size_t)shape.channels * sizeof(float));
+    }
+  }
+}
+
+static void cost(const ssti_call *call, sst_cost *cost) {
+  // At inference a factor and an offset an element.
+  *cost = (sst_cost){.elementwise = 2 * sst_shape_count(call->y[0]->shape)};
+}
+
+const ssti_op ssti_op_batch_norm = {
+  .name = "batch_norm",
+  .attributes_size = sizeof(ssti_batch_norm_attributes),
+  .infer = infer,
+  .prepare = prepare,
+  .forward = forward,
+  .backward = backward,
+  .cost = cost,
+  .backward_reads_inputs = 1u << X | 1u << GAMMA,
+};
