@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a recipe to a run directory, and back from a run directory or checkpoint to a network.
+//
+// A run directory holds:
+//     recipe.yaml            the resolved recipe: every key with the value in effect
+//     environment.json       version, compiler, processor, threads, device
+//     history.jsonl          one object an epoch; the same bits for the same seed, device and thread count
+//     timing.jsonl           seconds and samples/s of each epoch (kept apart because time never repeats)
+//     checkpoint.safetensors the last state: parameters, optimiser, position
+//     best.safetensors       parameters of the epoch that was best on the validation part
+//     result.json            written when the run is complete
+#ifndef SPIKESTILL_RUN_H
+#define SPIKESTILL_RUN_H
+
+#include "spikestill/recipe.h"
+#include "spikestill/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// An opened model: its recipe, its parameters with their trained values, and a graph builder.
+typedef struct sst_network sst_network;
+
+// Opens a run directory (its last checkpoint), a checkpoint file, or a recipe (.yaml: initial values). `overrides` apply to
+// the recipe inside ("device=cpu-ref"). Errors: NOT_FOUND, FORMAT, RECIPE, MISMATCH (checkpoint of another network: names the
+// parameter, found and expected shape).
+SST_MUST_CHECK SST_API sst_status sst_network_open(sst_context *context, const char *path,
+                                                   const char *const *overrides, int override_count,
+                                                   sst_network **out);
+SST_API void sst_network_close(sst_network *network);
+SST_API const sst_recipe *sst_network_recipe(const sst_network *network);       // borrowed
+SST_API sst_parameters *sst_network_parameters(sst_network *network);           // borrowed
+// A graph of the network for inference on batches of `batch` pictures, compiled, logits kept; owned by the caller, to be
+// destroyed before the network. `input` and `logits` receive the values.
+SST_MUST_CHECK SST_API sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *input,
+                                                    sst_value *logits, sst_graph **out);
+
+// What `eval` reports beside sst_evaluation. The layers' names are owned by the report: sst_report_free.
+typedef struct sst_report {
+  sst_evaluation evaluation;
+  double seconds, samples_per_second;
+  int64_t parameters;
+  char data[64]; // "mnist test"
+} sst_report;
+typedef enum sst_part { SST_PART_TRAIN, SST_PART_VALIDATION, SST_PART_TEST } sst_part;
+SST_MUST_CHECK SST_API sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out);
+SST_API void sst_report_free(sst_context *context, sst_report *report);
+
+typedef struct sst_run_options_train {
+  const char *out;  // run directory; NULL: runs/<recipe name>
+  bool resume;      // go on from out's checkpoint; a complete run is only reported
+  bool overwrite;   // begin anew where a run is; otherwise that is an error
+  sst_progress_function *progress; // may be NULL
+  // Called after each epoch with a line's worth of numbers; may be NULL.
+  void (*epoch_done)(void *user, int64_t epoch, int64_t epochs, double loss, double train_accuracy,
+                     double validation_accuracy, double spikes_per_inference, double seconds);
+  void *user;
+} sst_run_options_train;
+
+// What a complete run's result.json holds, in part.
+typedef struct sst_run_result {
+  double test_accuracy;            // of the last epoch
+  double test_accuracy_best;       // of the epoch best on validation
+  double validation_accuracy;      // of the last epoch; NAN without a validation part
+  double best_validation_accuracy;
+  int64_t best_epoch;              // counts from 1; 0 without validation
+  double spikes_per_inference;     // on the test part, last epoch
+  int64_t parameters;
+  double seconds;                  // of training, all sittings
+  double samples_per_second;
+  uint64_t seed;
+} sst_run_result;
+
+// Trains as the recipe says. Errors: INTERRUPTED (saved; resume goes on), NOT_FINITE, and those of opening data, teacher
+// and files. A run that was stopped or killed at any moment and resumed ends with the same bits.
+SST_MUST_CHECK SST_API sst_status sst_run_train(sst_context *context, const sst_recipe *recipe,
+                                                const sst_run_options_train *options, sst_run_result *out);
+
+// Reads the recipe of a run directory, for resuming. *out is owned by the caller (sst_recipe_close).
+SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const char *folder,
+                                                 const char *const *overrides, int override_count, sst_recipe **out);
+
+// One training step's worth of a recipe on random data: for benchmarks and memory reports.
+typedef struct sst_step_bench {
+  double train_seconds, inference_seconds; // of one batch, median
+  double train_flops, inference_flops;     // of one batch: direct convolutions and linear layers, stem once; backward
+                                           // counts twice the forward, less the first layer's data gradient
+  size_t train_bytes, inference_bytes;     // planned memory
+  int64_t batch;
+} sst_step_bench;
+SST_MUST_CHECK SST_API sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions,
+                                                sst_step_bench *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/assemble.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "graph/parameters_internal.h"
+#include "spikestill/ops.h"
+
+static const int64_t dataset_sizes[][4] = {
+#define DATASET_SIZE(name, word, classes, height, width, channels, text) {classes, height, width, channels},
+    SST_DATASET_LIST(DATASET_SIZE)
+#undef DATASET_SIZE
+};
+
+sst_shape ssti_recipe_input_shape(const sst_recipe *recipe, int64_t batch) {
+  const int64_t *size = dataset_sizes[recipe->data.kind];
+  int64_t steps = recipe->data.encoding == SST_ENCODING_DIRECT ? 1 : recipe->student.options.timesteps;
+  return sst_shape_make(steps, batch, size[1], size[2], size[3]);
+}
+
+sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits) {
+  const int64_t *size = dataset_sizes[recipe->data.kind];
+  sst_model_options options = recipe->student.options;
+  options.classes = size[0];
+  options.height = size[1];
+  options.width = size[2];
+  options.channels = size[3];
+  return sst_model_build(graph, &options, input, logits);
+}
+
+sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
+                                sst_evaluator **out) {
+  *out = NULL;
+  sst_graph *graph = NULL;
+  SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
+  int64_t batch = recipe->train.evaluation_batch;
+  sst_value input = sst_graph_input(graph, "input", ssti_recipe_input_shape(recipe, batch));
+  sst_value target =
+      sst_graph_input(graph, "target", sst_shape_make(1, batch, 1, 1, dataset_sizes[recipe->data.kind][0]));
+  sst_value logits = SST_NO_VALUE;
+  ssti_build_network(graph, recipe, input, &logits);
+  return sst_evaluator_create(context, graph, input, target, logits, out);
+}
+
+static void add_part(ssti_loss_graph *loss, const char *name, sst_value value) {
+  assert(loss->part_count < SST_MAX_LOSS_PARTS);
+  int same = 0;
+  size_t length = strlen(name);
+  for (int i = 0; i < loss->part_count; i++) { same += strncmp(loss->part_names[i], name, length) == 0; }
+  char *to = loss->part_names[loss->part_count];
+  if (same) {
+    snprintf(to, sizeof loss->part_names[0], "%s_%d", name, same + 1);
+  } else {
+    snprintf(to, sizeof loss->part_names[0], "%s", name);
+  }
+  sst_graph_keep(loss->graph, value);
+  loss->parts[loss->part_count++] = value;
+}
+
+// Whether the teacher saw its pictures normalised in another way than the student does.
+static bool same_normalisation(const sst_recipe_data *a, const sst_recipe_data *b) {
+  return memcmp(a->mean, b->mean, sizeof a->mean) == 0 && memcmp(a->deviation, b->deviation, sizeof a->deviation) == 0;
+}
+
+// The student's input as the teacher wants it: x_t = (x_s * dev_s + mean_s - mean_t) / dev_t, per channel.
+static sst_value teacher_input(const sst_recipe *recipe, const sst_recipe *teacher, ssti_loss_graph *loss) {
+  loss->to_teacher[0] = loss->to_teacher[1] = SST_NONE;
+  if (same_normalisation(&recipe->data, &teacher->data)) { return loss->input; }
+  sst_shape per_channel = sst_shape_make(1, 1, 1, 1, dataset_sizes[recipe->data.kind][3]);
+  loss->to_teacher[0] = sst_graph_input(loss->graph, "to_teacher_factor", per_channel);
+  loss->to_teacher[1] = sst_graph_input(loss->graph, "to_teacher_offset", per_channel);
+  return sst_add(loss->graph, sst_multiply(loss->graph, loss->input, loss->to_teacher[0]), loss->to_teacher[1]);
+}
+
+static void fill_teacher_input(const sst_recipe *recipe, const sst_recipe *teacher, ssti_loss_graph *loss) {
+  if (loss->to_teacher[0] < 0) { return; }
+  float *factor = sst_graph_data(loss->graph, loss->to_teacher[0]);
+  float *offset = sst_graph_data(loss->graph, loss->to_teacher[1]);
+  for (int64_t c = 0; c < dataset_sizes[recipe->data.kind][3]; c++) {
+    factor[c] = recipe->data.deviation[c] / teacher->data.deviation[c];
+    offset[c] = (recipe->data.mean[c] - teacher->data.mean[c]) / teacher->data.deviation[c];
+  }
+}
+
+static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_loss_graph *loss) {
+  sst_graph *graph = loss->graph;
+  const int64_t *ours = dataset_sizes[recipe->data.kind], *theirs = dataset_sizes[teacher->recipe->data.kind];
+  if (memcmp(ours, theirs, sizeof dataset_sizes[0]) != 0) {
+    sst_graph_fail(graph, SST_SHAPE,
+                   "teacher '%s' was trained on %s, whose classes or pictures differ from those of the student's %s",
+                   teacher->path, sst_dataset_word(teacher->recipe->data.kind), sst_dataset_word(recipe->data.kind));
+    return;
+  }
+  if (recipe->data.encoding != SST_ENCODING_DIRECT || teacher->recipe->data.encoding != SST_ENCODING_DIRECT) {
+    sst_graph_fail(graph, SST_UNSUPPORTED,
+                   "a teacher needs data.encoding: direct for itself and for the student, found %s and %s",
+                   teacher->recipe->data.encoding == SST_ENCODING_DIRECT ? "direct" : "a spike encoding",
+                   recipe->data.encoding == SST_ENCODING_DIRECT ? "direct" : "a spike encoding");
+    return;
+  }
+  sst_value input = teacher_input(recipe, teacher->recipe, loss);
+  sst_graph_push(graph, "teacher", true);
+  sst_parameters *before = sst_graph_use_parameters(graph, teacher->parameters);
+  sst_value logits = SST_NO_VALUE;
+  ssti_build_network(graph, teacher->recipe, input, &logits);
+  sst_graph_pop(graph);
+  sst_graph_use_parameters(graph, before);
+}
+
+// loss.weight * cross-entropy + sum of weight * term.
+static void build_terms(const sst_recipe *recipe, bool has_teacher, sst_value step_logits, ssti_loss_graph *loss) {
+  sst_graph *g = loss->graph;
+  sst_value classified = recipe->loss_per_step ? step_logits : loss->logits;
+  sst_value cross_entropy =
+      sst_mean(g, sst_cross_entropy(g, classified, loss->target, recipe->label_smoothing), SST_AXES_ALL);
+  add_part(loss, "cross_entropy", cross_entropy);
+  loss->loss = recipe->loss_weight == 1.0f ? cross_entropy : sst_affine(g, cross_entropy, recipe->loss_weight, 0.0f);
+  sst_distill_scene scene = {.student = "student", .teacher = has_teacher ? "teacher" : NULL, .target = loss->target};
+  for (int i = 0; i < recipe->term_count; i++) {
+    const sst_distill_term *term = recipe->terms[i];
+    float weight = sst_distill_term_weight(term);
+    if (weight == 0.0f) { continue; } // so that weight 0 is plain training, bit for bit
+    sst_value value = sst_distill_term_build(term, g, &scene);
+    add_part(loss, sst_distill_term_method(term), value);
+    loss->loss = sst_add(g, loss->loss, weight == 1.0f ? value : sst_affine(g, value, weight, 0.0f));
+  }
+}
+
+sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters, sst_network *teacher,
+                           ssti_loss_graph *out) {
+  *out = (ssti_loss_graph){.to_teacher = {SST_NONE, SST_NONE}};
+  SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
+  sst_graph *graph = out->graph;
+  int64_t batch = recipe->train.batch;
+  out->input = sst_graph_input(graph, "input", ssti_recipe_input_shape(recipe, batch));
+  out->target = sst_graph_input(graph, "target", sst_shape_make(1, batch, 1, 1, dataset_sizes[recipe->data.kind][0]));
+  sst_graph_push(graph, "student", false);
+  sst_graph_use_parameters(graph, parameters);
+  sst_value step_logits = ssti_build_network(graph, recipe, out->input, &out->logits);
+  sst_graph_pop(graph);
+  if (teacher) { build_teacher(recipe, teacher, out); }
+  build_terms(recipe, teacher != NULL, step_logits, out);
+  sst_graph_keep(graph, out->logits);
+  sst_status status = sst_graph_compile(graph, out->loss);
+  if (status != SST_OK) {
+    sst_graph_destroy(graph);
+    *out = (ssti_loss_graph){0};
+    return status;
+  }
+  if (teacher) { fill_teacher_input(recipe, teacher->recipe, out); }
+  return SST_OK;
+}
+
+sst_status ssti_open_data(sst_context *context, const sst_recipe *recipe, bool train, sst_dataset **out) {
+  const sst_recipe_data *data = &recipe->data;
+  sst_dataset_options options = {
+      .kind = data->kind,
+      .root = data->root[0] ? data->root : NULL,
+      .train = train,
+      .limit = train ? data->train_limit : data->test_limit,
+      .digits_seed = data->digits_seed,
+      .digits_count = train ? data->digits_train : data->digits_test,
+  };
+  return sst_dataset_open(context, &options, out);
+}
+
+sst_status ssti_loader_for(sst_context *context, const sst_recipe *recipe, const sst_dataset *dataset,
+                           const int32_t *indices, int64_t count, bool training, sst_loader **out) {
+  sst_loader_options options = {
+      .batch = training ? recipe->train.batch : recipe->train.evaluation_batch,
+      .shuffle = training,
+      .drop_last = training,
+      .seed = recipe->seed,
+      .augment = training,
+      .augmentation = recipe->data.augmentation,
+      .encoding = recipe->data.encoding,
+      .timesteps = recipe->student.options.timesteps,
+      .workers = recipe->data.workers,
+  };
+  memcpy(options.mean, recipe->data.mean, sizeof options.mean);
+  memcpy(options.deviation, recipe->data.deviation, sizeof options.deviation);
+  return sst_loader_open(context, dataset, indices, count, &options, out);
+}

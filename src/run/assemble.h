@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a recipe to graphs: network, teacher, loss with its terms.
+#ifndef SPIKESTILL_RUN_ASSEMBLE_H
+#define SPIKESTILL_RUN_ASSEMBLE_H
+
+#include "spikestill/run.h"
+
+struct sst_network {
+  sst_context *context;
+  sst_recipe *recipe;         // owned
+  sst_parameters *parameters; // owned
+  sst_evaluator *evaluator;   // made at the first evaluation
+  char *path;
+};
+
+// The input of one batch as the loader makes it for this recipe.
+sst_shape ssti_recipe_input_shape(const sst_recipe *recipe, int64_t batch);
+
+// Builds the recipe's network in the current scope and store.
+sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
+
+// An evaluator of the recipe's network over its parameters.
+sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
+                                sst_evaluator **out);
+
+// The training graph: student, teacher if there is one, loss. Compiled; names of the loss' parts in `part_names`.
+typedef struct ssti_loss_graph {
+  sst_graph *graph;
+  sst_value input, target, loss, logits;
+  int part_count;
+  sst_value parts[SST_MAX_LOSS_PARTS];
+  char part_names[SST_MAX_LOSS_PARTS][64]; // "cross_entropy", "kd", "kd_2"
+  sst_value to_teacher[2];                 // factor and offset per channel from the student's input to the teacher's
+} ssti_loss_graph;
+sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters, sst_network *teacher,
+                           ssti_loss_graph *out);
+
+// Opens what `path` names without its last state being trained further: see sst_network_open.
+sst_status ssti_loader_for(sst_context *context, const sst_recipe *recipe, const sst_dataset *dataset,
+                           const int32_t *indices, int64_t count, bool training, sst_loader **out);
+sst_status ssti_open_data(sst_context *context, const sst_recipe *recipe, bool train, sst_dataset **out);
+
+#endif

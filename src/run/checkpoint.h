@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoints: parameters, optimiser state and position in one safetensors file (docs/spec/checkpoint.md).
+#ifndef SPIKESTILL_RUN_CHECKPOINT_H
+#define SPIKESTILL_RUN_CHECKPOINT_H
+
+#include "spikestill/run.h"
+#include "spikestill/safetensors.h"
+
+// What a run remembers of its validations.
+typedef struct ssti_run_memory {
+  double best_validation_accuracy; // -1 before the first
+  int64_t best_epoch;
+} ssti_run_memory;
+
+// Writes a checkpoint. `optimizer` and `position` may be NULL for parameters alone.
+sst_status ssti_checkpoint_save(sst_context *context, const char *path, const char *recipe_text,
+                                const sst_parameters *parameters, sst_optimizer *optimizer,
+                                const sst_training_position *position, const ssti_run_memory *memory);
+
+// Copies a checkpoint's parameters into the sealed store: all of them, by name and shape. Errors: MISMATCH.
+sst_status ssti_checkpoint_load_parameters(sst_context *context, const sst_safetensors *file, const char *path,
+                                           sst_parameters *parameters);
+
+// Copies the optimiser's state and the position. Errors: MISMATCH, FORMAT (the file has none).
+sst_status ssti_checkpoint_load_state(sst_context *context, const sst_safetensors *file, const char *path,
+                                      sst_optimizer *optimizer, sst_training_position *position,
+                                      ssti_run_memory *memory);
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/run_folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "spikestill/version.h"
+
+sst_status ssti_run_folder_open(sst_context *context, const char *folder, ssti_run_folder *out) {
+  *out = (ssti_run_folder){.context = context};
+  struct {
+    const char *name;
+    char **path;
+  } files[] = {{"recipe.yaml", &out->recipe},   {"environment.json", &out->environment},
+               {"history.jsonl", &out->history}, {"timing.jsonl", &out->timing},
+               {"checkpoint.safetensors", &out->checkpoint}, {"best.safetensors", &out->best},
+               {"result.json", &out->result}};
+  sst_status status = ssti_copy_text(context, folder, &out->folder);
+  for (size_t i = 0; status == SST_OK && i < sizeof files / sizeof *files; i++) {
+    status = ssti_path_join(context, folder, files[i].name, files[i].path);
+  }
+  if (status != SST_OK) { ssti_run_folder_close(out); }
+  return status;
+}
+
+void ssti_run_folder_close(ssti_run_folder *run) {
+  char *paths[] = {run->folder, run->recipe,     run->environment, run->history,
+                   run->timing, run->checkpoint, run->best,        run->result};
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) { ssti_free(run->context, paths[i]); }
+  *run = (ssti_run_folder){0};
+}
+
+sst_status ssti_run_folder_begin(const ssti_run_folder *run, bool overwrite) {
+  SST_TRY(ssti_folder_make(run->context, run->folder));
+  const char *files[] = {run->result, run->checkpoint, run->best, run->history, run->timing, run->environment,
+                         run->recipe};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    if (!ssti_file_exists(files[i])) { continue; }
+    if (!overwrite) {
+      SST_FAIL(run->context, SST_INVALID_ARGUMENT,
+               "%s: holds a run already; resume it (--resume), replace it (--overwrite) or choose another folder (--out)",
+               run->folder);
+    }
+    if (unlink(files[i]) != 0) {
+      SST_FAIL(run->context, SST_IO, "%s: cannot be removed to make room for a new run", files[i]);
+    }
+  }
+  return SST_OK;
+}
+
+static sst_status json_line(sst_context *context, json_t *value, bool pretty, char **out) {
+  if (!value) { SST_FAIL(context, SST_OUT_OF_MEMORY, "a JSON record could not be built for lack of memory"); }
+  sst_status status = ssti_json_text(context, value, pretty, out);
+  json_decref(value);
+  return status;
+}
+
+static sst_status put_json(sst_context *context, const char *path, json_t *value, bool pretty,
+                           sst_status (*put)(sst_context *, const char *, const void *, size_t)) {
+  char *text = NULL;
+  SST_TRY(json_line(context, value, pretty, &text));
+  ssti_text line = ssti_text_begin(context);
+  ssti_text_append(&line, "%s\n", text);
+  ssti_free(context, text);
+  sst_status status = line.status;
+  if (status == SST_OK) { status = put(context, path, line.data, line.length); }
+  ssti_text_free(&line);
+  return status;
+}
+
+sst_status ssti_run_write_json(sst_context *context, const char *path, json_t *value) {
+  return put_json(context, path, value, true, ssti_file_write);
+}
+
+sst_status ssti_run_append_json(sst_context *context, const char *path, json_t *value) {
+  return put_json(context, path, value, false, ssti_file_append);
+}
+
+sst_status ssti_run_cut_lines(sst_context *context, const char *path, int64_t lines) {
+  if (lines == 0 && !ssti_file_exists(path)) { return SST_OK; }
+  char *data = NULL;
+  size_t size = 0;
+  SST_TRY(ssti_file_read(context, path, 0, &data, &size));
+  size_t end = 0;
+  int64_t found = 0;
+  for (size_t i = 0; i < size && found < lines; i++) {
+    if (data[i] == '\n') {
+      found++;
+      end = i + 1;
+    }
+  }
+  sst_status status = SST_OK;
+  if (found < lines) {
+    status = ssti_fail(context, SST_FORMAT, "%s: has %lld complete lines, but the checkpoint stands after epoch %lld",
+                       path, (long long)found, (long long)lines);
+  } else if (end < size) {
+    status = ssti_file_write(context, path, data, end);
+  }
+  ssti_free(context, data);
+  return status;
+}
+
+sst_status ssti_run_sum_field(sst_context *context, const char *path, const char *field, double *out) {
+  *out = 0;
+  if (!ssti_file_exists(path)) { return SST_OK; }
+  char *data = NULL;
+  size_t size = 0;
+  SST_TRY(ssti_file_read(context, path, 0, &data, &size));
+  sst_status status = SST_OK;
+  for (char *line = data; status == SST_OK && line < data + size;) {
+    char *end = memchr(line, '\n', (size_t)(data + size - line));
+    if (!end) { break; }
+    json_t *value = NULL;
+    status = ssti_json_parse(context, path, line, (size_t)(end - line), &value);
+    if (status == SST_OK) { *out += json_number_value(json_object_get(value, field)); }
+    json_decref(value);
+    line = end + 1;
+  }
+  ssti_free(context, data);
+  return status;
+}
+
+// The processor's name as the system tells it; empty where it does not.
+static void processor_name(char *name, size_t size) {
+  name[0] = 0;
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  if (!file) { return; }
+  char line[256];
+  while (fgets(line, sizeof line, file)) {
+    char *value = strchr(line, ':');
+    if (strncmp(line, "model name", 10) == 0 && value) {
+      snprintf(name, size, "%s", value + 2);
+      name[strcspn(name, "\n")] = 0;
+      break;
+    }
+  }
+  fclose(file);
+}
+
+sst_status ssti_run_write_environment(const ssti_run_folder *run, const sst_recipe *recipe) {
+  char processor[128], moment[32] = "";
+  processor_name(processor, sizeof processor);
+  struct utsname system = {0};
+  uname(&system);
+  time_t now = time(NULL);
+  struct tm utc;
+  if (gmtime_r(&now, &utc)) { strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%SZ", &utc); }
+#if defined(__clang__)
+  const char *compiler = "clang " __clang_version__;
+#else
+  const char *compiler = "gcc " __VERSION__;
+#endif
+  json_t *value =
+      json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "version", sst_version(), "compiler", compiler,
+                "processor", processor, "system", system.sysname, "release", system.release, "threads",
+                sst_context_threads(run->context), "device", sst_device_word(recipe->device), "started", moment);
+  return ssti_run_write_json(run->context, run->environment, value);
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training as a recipe says, into a run directory. The order of writing after an epoch makes a kill at any moment
+// harmless: best parameters, then the history's line, then the checkpoint. A resumed run cuts the history back to the
+// checkpoint's epoch and computes what is missing again, with the same bits.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "run/assemble.h"
+#include "run/checkpoint.h"
+#include "run/run_folder.h"
+
+typedef struct session {
+  sst_context *context;
+  const sst_recipe *recipe;
+  const sst_run_options_train *options;
+  ssti_run_folder folder;
+  char *recipe_text;
+  sst_dataset *train_data, *test_data;
+  int32_t *train_indices, *validation_indices;
+  int64_t train_count, validation_count;
+  sst_loader *train_loader, *validation_loader, *test_loader;
+  sst_network *teacher;
+  sst_parameters *parameters;
+  ssti_loss_graph loss;
+  sst_evaluator *evaluator;
+  sst_optimizer *optimizer;
+  sst_training_position position;
+  ssti_run_memory memory;
+  sst_evaluation validation; // of the epoch just finished; count 0 if it had none
+} session;
+
+static void close_session(session *s) {
+  sst_optimizer_destroy(s->optimizer);
+  sst_evaluator_destroy(s->evaluator);
+  sst_graph_destroy(s->loss.graph);
+  sst_parameters_destroy(s->parameters);
+  sst_network_close(s->teacher);
+  sst_loader_close(s->train_loader);
+  sst_loader_close(s->validation_loader);
+  sst_loader_close(s->test_loader);
+  sst_dataset_close(s->train_data);
+  sst_dataset_close(s->test_data);
+  ssti_free(s->context, s->train_indices);
+  ssti_free(s->context, s->validation_indices);
+  sst_recipe_text_free(s->context, s->recipe_text);
+  ssti_run_folder_close(&s->folder);
+}
+
+static sst_status open_loaders(session *s) {
+  sst_context *context = s->context;
+  const sst_recipe *recipe = s->recipe;
+  SST_TRY(ssti_open_data(context, recipe, true, &s->train_data));
+  SST_TRY(ssti_open_data(context, recipe, false, &s->test_data));
+  int64_t count = sst_dataset_describe(s->train_data).count;
+  SST_TRY(ssti_allocate(context, (size_t)count, sizeof(int32_t), &s->train_indices));
+  SST_TRY(ssti_allocate(context, (size_t)count, sizeof(int32_t), &s->validation_indices));
+  sst_split_validation(count, recipe->data.validation, recipe->seed, s->train_indices, &s->train_count,
+                       s->validation_indices, &s->validation_count);
+  if (s->train_count < recipe->train.batch) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT,
+             "train.batch is %lld, but only %lld pictures are left for training after validation",
+             (long long)recipe->train.batch, (long long)s->train_count);
+  }
+  SST_TRY(ssti_loader_for(context, recipe, s->train_data, s->train_indices, s->train_count, true, &s->train_loader));
+  if (s->validation_count > 0) {
+    SST_TRY(ssti_loader_for(context, recipe, s->train_data, s->validation_indices, s->validation_count, false,
+                            &s->validation_loader));
+  }
+  return ssti_loader_for(context, recipe, s->test_data, NULL, sst_dataset_describe(s->test_data).count, false,
+                         &s->test_loader);
+}
+
+// Parameters that a recipe starts from (student.start) instead of random ones.
+static sst_status load_start(session *s) {
+  const char *start = s->recipe->student.start;
+  if (!start[0]) { return SST_OK; }
+  char *path = NULL;
+  sst_safetensors *file = NULL;
+  sst_status status = ssti_folder_exists(start) ? ssti_path_join(s->context, start, "checkpoint.safetensors", &path)
+                                                : ssti_copy_text(s->context, start, &path);
+  if (status == SST_OK) { status = sst_safetensors_open(s->context, path, &file); }
+  if (status == SST_OK) { status = ssti_checkpoint_load_parameters(s->context, file, path, s->parameters); }
+  sst_safetensors_close(file);
+  ssti_free(s->context, path);
+  return status == SST_OK ? status : ssti_fail_within(s->context, status, "student.start");
+}
+
+static sst_status build(session *s) {
+  const sst_recipe *recipe = s->recipe;
+  if (recipe->teacher[0]) {
+    sst_status status = sst_network_open(s->context, recipe->teacher, NULL, 0, &s->teacher);
+    if (status != SST_OK) { return ssti_fail_within(s->context, status, "teacher"); }
+  }
+  SST_TRY(sst_parameters_create(s->context, recipe->seed, &s->parameters));
+  SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->loss));
+  SST_TRY(load_start(s));
+  SST_TRY(ssti_build_evaluator(s->context, recipe, s->parameters, &s->evaluator));
+  return sst_optimizer_create(s->parameters, recipe->device, &recipe->optimizer, &s->optimizer);
+}
+
+// Line number of the first difference, from 1.
+static int first_difference(const char *a, const char *b) {
+  int line = 1;
+  for (; *a && *a == *b; a++, b++) { line += *a == '\n'; }
+  return line;
+}
+
+// The checkpoint to go on from, if there is one: state, and history cut back to it.
+static sst_status resume(session *s) {
+  sst_context *context = s->context;
+  sst_safetensors *file = NULL;
+  SST_TRY(sst_safetensors_open(context, s->folder.checkpoint, &file));
+  sst_status status = SST_OK;
+  const char *text = sst_safetensors_metadata(file, "recipe");
+  if (!text || strcmp(text, s->recipe_text) != 0) {
+    status = ssti_fail(context, SST_MISMATCH,
+                       "%s: was written by another recipe: line %d of recipe.yaml differs; resume with the run's own",
+                       s->folder.checkpoint, text ? first_difference(text, s->recipe_text) : 1);
+    goto done;
+  }
+  SST_TRY_GOTO(ssti_checkpoint_load_parameters(context, file, s->folder.checkpoint, s->parameters));
+  SST_TRY_GOTO(ssti_checkpoint_load_state(context, file, s->folder.checkpoint, s->optimizer, &s->position, &s->memory));
+  SST_TRY_GOTO(ssti_run_cut_lines(context, s->folder.history, s->position.epoch));
+done:
+  sst_safetensors_close(file);
+  return status;
+}
+
+static sst_status save(session *s) {
+  return ssti_checkpoint_save(s->context, s->folder.checkpoint, s->recipe_text, s->parameters, s->optimizer,
+                              &s->position, &s->memory);
+}
+
+static sst_status begin(session *s) {
+  s->memory = (ssti_run_memory){.best_validation_accuracy = -1};
+  if (s->options->resume && ssti_file_exists(s->folder.checkpoint)) { return resume(s); }
+  if (s->options->resume && ssti_file_exists(s->folder.recipe)) {
+    // Killed before the first checkpoint: nothing to go on from but the recipe, so begin again in the same folder.
+    SST_TRY(ssti_run_folder_begin(&s->folder, true));
+  } else {
+    SST_TRY(ssti_run_folder_begin(&s->folder, s->options->overwrite));
+  }
+  SST_TRY(ssti_file_write(s->context, s->folder.recipe, s->recipe_text, strlen(s->recipe_text)));
+  SST_TRY(ssti_run_write_environment(&s->folder, s->recipe));
+  return save(s);
+}
+
+static json_t *firing_rates(const sst_evaluation *evaluation) {
+  json_t *rates = json_object();
+  for (int i = 0; rates && i < evaluation->layer_count; i++) {
+    json_object_set_new(rates, evaluation->layers[i].name, json_real(evaluation->layers[i].firing_rate));
+  }
+  return rates;
+}
+
+static json_t *history_line(const session *s) {
+  const sst_training_position *p = &s->position;
+  double batches = (double)p->batch;
+  double factor = sst_schedule_factor(&s->recipe->schedule, (double)p->epoch, (double)s->recipe->train.epochs);
+  json_t *parts = json_object();
+  for (int i = 0; parts && i < s->loss.part_count; i++) {
+    json_object_set_new(parts, s->loss.part_names[i], json_real(p->part_sum[i] / batches));
+  }
+  json_t *line = json_pack("{s:I, s:f, s:f, s:f, s:o}", "epoch", (json_int_t)p->epoch + 1, "learning_rate",
+                           factor * (double)s->recipe->optimizer.learning_rate, "train_loss", p->loss_sum / batches,
+                           "train_accuracy", (double)p->correct / (double)p->seen, "parts", parts);
+  if (line && s->validation.count > 0) {
+    json_object_set_new(line, "validation_accuracy", json_real(s->validation.accuracy));
+    json_object_set_new(line, "validation_loss", json_real(s->validation.loss));
+    json_object_set_new(line, "spikes_per_inference", json_real(s->validation.spikes_per_inference));
+    json_object_set_new(line, "firing_rate", firing_rates(&s->validation));
+  }
+  return line;
+}
+
+// Validation, and the best parameters kept when they are.
+static sst_status validate(session *s) {
+  s->validation = (sst_evaluation){0};
+  int64_t epoch = s->position.epoch + 1;
+  bool due = epoch % s->recipe->train.evaluate_every == 0 || epoch == s->recipe->train.epochs;
+  if (!s->validation_loader || !due) { return SST_OK; }
+  SST_TRY(sst_evaluate(s->evaluator, s->validation_loader, &s->validation));
+  if (s->validation.accuracy <= s->memory.best_validation_accuracy) { return SST_OK; }
+  s->memory.best_validation_accuracy = s->validation.accuracy;
+  s->memory.best_epoch = epoch;
+  return ssti_checkpoint_save(s->context, s->folder.best, s->recipe_text, s->parameters, NULL, NULL, NULL);
+}
+
+static void report_epoch(const session *s, double seconds) {
+  if (!s->options->epoch_done) { return; }
+  const sst_training_position *p = &s->position;
+  bool validated = s->validation.count > 0;
+  s->options->epoch_done(s->options->user, p->epoch + 1, s->recipe->train.epochs, p->loss_sum / (double)p->batch,
+                         (double)p->correct / (double)p->seen, validated ? s->validation.accuracy : (double)NAN,
+                         validated ? s->validation.spikes_per_inference : (double)NAN, seconds);
+}
+
+// One epoch with everything that is written after it. A stop request saves the position in the middle of the epoch.
+static sst_status run_epoch(session *s, const sst_training *training) {
+  double start = ssti_clock_seconds();
+  int64_t seen_before = s->position.seen;
+  sst_status status =
+      sst_train_epoch(s->context, training, &s->position, s->options->progress, s->options->user);
+  double train_seconds = ssti_clock_seconds() - start;
+  if (status == SST_OK) { status = validate(s); }
+  if (status == SST_INTERRUPTED) {
+    sst_status saved = save(s);
+    if (saved != SST_OK) { return saved; }
+    return ssti_fail(s->context, SST_INTERRUPTED, "stopped in epoch %lld; %s holds everything",
+                     (long long)s->position.epoch + 1, s->folder.folder);
+  }
+  SST_TRY(status);
+  json_t *timing = json_pack("{s:I, s:f, s:I, s:f}", "epoch", (json_int_t)s->position.epoch + 1, "train_seconds",
+                             train_seconds, "samples", (json_int_t)(s->position.seen - seen_before), "seconds",
+                             ssti_clock_seconds() - start);
+  SST_TRY(ssti_run_append_json(s->context, s->folder.timing, timing));
+  SST_TRY(ssti_run_append_json(s->context, s->folder.history, history_line(s)));
+  report_epoch(s, ssti_clock_seconds() - start);
+  sst_training_next_epoch(&s->position);
+  bool last = s->position.epoch == s->recipe->train.epochs;
+  if (last || s->position.epoch % s->recipe->train.checkpoint_every == 0) { return save(s); }
+  return SST_OK;
+}
+
+static sst_status run_epochs(session *s) {
+  sst_training training = {.graph = s->loss.graph,
+                           .input = s->loss.input,
+                           .target = s->loss.target,
+                           .loss = s->loss.loss,
+                           .logits = s->loss.logits,
+                           .part_count = s->loss.part_count,
+                           .optimizer = s->optimizer,
+                           .schedule = s->recipe->schedule,
+                           .loader = s->train_loader,
+                           .epochs = s->recipe->train.epochs,
+                           .seed = s->recipe->seed};
+  memcpy(training.parts, s->loss.parts, sizeof training.parts);
+  while (s->position.epoch < s->recipe->train.epochs) { SST_TRY(run_epoch(s, &training)); }
+  return SST_OK;
+}
+
+// Test accuracy of the best-by-validation parameters; the last ones are put back from the checkpoint.
+static sst_status test_best(session *s, double *accuracy) {
+  sst_safetensors *file = NULL;
+  SST_TRY(sst_safetensors_open(s->context, s->folder.best, &file));
+  sst_status status = ssti_checkpoint_load_parameters(s->context, file, s->folder.best, s->parameters);
+  sst_safetensors_close(file);
+  sst_evaluation evaluation;
+  if (status == SST_OK) { status = sst_evaluate(s->evaluator, s->test_loader, &evaluation); }
+  if (status == SST_OK) { *accuracy = evaluation.accuracy; }
+  return status;
+}
+
+static json_t *number_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+static sst_status write_result(session *s, const sst_evaluation *test, const sst_run_result *result) {
+  json_t *value = json_pack(
+      "{s:s, s:f, s:o, s:o, s:o, s:I, s:f, s:o, s:f, s:I, s:f, s:f, s:I, s:I, s:s, s:s}", "name", s->recipe->name,
+      "test_accuracy", result->test_accuracy, "test_accuracy_best_by_validation",
+      number_or_null(result->test_accuracy_best), "validation_accuracy", number_or_null(result->validation_accuracy),
+      "best_validation_accuracy", number_or_null(result->best_validation_accuracy), "best_epoch",
+      (json_int_t)result->best_epoch, "test_loss", test->loss, "firing_rate", firing_rates(test),
+      "spikes_per_inference", result->spikes_per_inference, "parameters", (json_int_t)result->parameters, "seconds",
+      result->seconds, "samples_per_second", result->samples_per_second, "seed", (json_int_t)result->seed, "epochs",
+      (json_int_t)s->recipe->train.epochs, "device", sst_device_word(s->recipe->device), "recipe", s->recipe_text);
+  return ssti_run_write_json(s->context, s->folder.result, value);
+}
+
+static sst_status conclude(session *s, sst_run_result *out) {
+  sst_evaluation test = {0};
+  *out = (sst_run_result){.test_accuracy_best = NAN, .validation_accuracy = NAN, .best_validation_accuracy = NAN};
+  if (s->memory.best_epoch > 0) {
+    // The last validation again where this sitting did not make it (a run resumed after its last epoch).
+    if (s->validation.count == 0) { SST_TRY(sst_evaluate(s->evaluator, s->validation_loader, &s->validation)); }
+    out->validation_accuracy = s->validation.accuracy;
+    out->best_validation_accuracy = s->memory.best_validation_accuracy;
+    out->best_epoch = s->memory.best_epoch;
+  }
+  double samples = 0;
+  SST_TRY(ssti_run_sum_field(s->context, s->folder.timing, "train_seconds", &out->seconds));
+  SST_TRY(ssti_run_sum_field(s->context, s->folder.timing, "samples", &samples));
+  out->samples_per_second = out->seconds > 0 ? samples / out->seconds : 0;
+  out->seed = s->recipe->seed;
+  out->parameters = sst_parameters_elements(s->parameters);
+  // The best first: the evaluator's layers then hold the last epoch's activity, which the result is about.
+  if (out->best_epoch > 0) {
+    SST_TRY(test_best(s, &out->test_accuracy_best));
+    sst_safetensors *file = NULL;
+    SST_TRY(sst_safetensors_open(s->context, s->folder.checkpoint, &file));
+    sst_status status = ssti_checkpoint_load_parameters(s->context, file, s->folder.checkpoint, s->parameters);
+    sst_safetensors_close(file);
+    SST_TRY(status);
+  }
+  SST_TRY(sst_evaluate(s->evaluator, s->test_loader, &test));
+  out->test_accuracy = test.accuracy;
+  out->spikes_per_inference = test.spikes_per_inference;
+  return write_result(s, &test, out);
+}
+
+// A complete run's result.json, read back.
+static sst_status read_result(session *s, sst_run_result *out) {
+  char *data = NULL;
+  size_t size = 0;
+  SST_TRY(ssti_file_read(s->context, s->folder.result, 0, &data, &size));
+  json_t *value = NULL;
+  sst_status status = ssti_json_parse(s->context, s->folder.result, data, size, &value);
+  ssti_free(s->context, data);
+  SST_TRY(status);
+  const struct {
+    const char *key;
+    double *to;
+  } fields[] = {{"test_accuracy", &out->test_accuracy},
+                {"test_accuracy_best_by_validation", &out->test_accuracy_best},
+                {"validation_accuracy", &out->validation_accuracy},
+                {"best_validation_accuracy", &out->best_validation_accuracy},
+                {"spikes_per_inference", &out->spikes_per_inference},
+                {"seconds", &out->seconds},
+                {"samples_per_second", &out->samples_per_second}};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    const json_t *field = json_object_get(value, fields[i].key);
+    *fields[i].to = json_is_number(field) ? json_number_value(field) : (double)NAN;
+  }
+  out->best_epoch = json_integer_value(json_object_get(value, "best_epoch"));
+  out->parameters = json_integer_value(json_object_get(value, "parameters"));
+  out->seed = (uint64_t)json_integer_value(json_object_get(value, "seed"));
+  json_decref(value);
+  return SST_OK;
+}
+
+static sst_status train(session *s, sst_run_result *out) {
+  char default_folder[SST_RECIPE_TEXT_SIZE + 8];
+  snprintf(default_folder, sizeof default_folder, "runs/%s", s->recipe->name);
+  SST_TRY(ssti_run_folder_open(s->context, s->options->out ? s->options->out : default_folder, &s->folder));
+  if (s->options->resume && ssti_file_exists(s->folder.result)) { return read_result(s, out); }
+  SST_TRY(sst_recipe_text(s->context, s->recipe, &s->recipe_text));
+  SST_TRY(open_loaders(s));
+  SST_TRY(build(s));
+  SST_TRY(begin(s));
+  SST_TRY(run_epochs(s));
+  return conclude(s, out);
+}
+
+sst_status sst_run_train(sst_context *context, const sst_recipe *recipe, const sst_run_options_train *options,
+                         sst_run_result *out) {
+  *out = (sst_run_result){0};
+  session *s = NULL;
+  SST_TRY(ssti_allocate(context, 1, sizeof *s, &s));
+  s->context = context;
+  s->recipe = recipe;
+  s->options = options;
+  sst_status status = train(s, out);
+  close_session(s);
+  ssti_free(context, s);
+  return status;
+}
+
+sst_status sst_run_recipe(sst_context *context, const char *folder, const char *const *overrides, int override_count,
+                          sst_recipe **out) {
+  ssti_run_folder run;
+  *out = NULL;
+  SST_TRY(ssti_run_folder_open(context, folder, &run));
+  sst_status status = sst_recipe_open(context, run.recipe, overrides, override_count, out);
+  ssti_run_folder_close(&run);
+  return status;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times training and inference steps of a recipe's network on fixed pictures of noise: no files, no loader, just the work.
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "run/assemble.h"
+
+static void fill_inputs(const ssti_loss_graph *loss) {
+  float *input = sst_graph_data(loss->graph, loss->input), *target = sst_graph_data(loss->graph, loss->target);
+  int64_t count = sst_shape_count(sst_graph_shape(loss->graph, loss->input));
+  uint64_t stream = ssti_random_stream("bench");
+  for (int64_t i = 0; i < count; i++) { input[i] = ssti_random_normal(1, stream, (uint64_t)i); }
+  sst_shape shape = sst_graph_shape(loss->graph, loss->target);
+  for (int64_t n = 0; n < shape.dim[SST_AXIS_N]; n++) {
+    target[n * shape.dim[SST_AXIS_C] + n % shape.dim[SST_AXIS_C]] = 1.0f;
+  }
+}
+
+static int compare_doubles(const void *left, const void *right) {
+  double a = *(const double *)left, b = *(const double *)right;
+  return a < b ? -1 : a > b;
+}
+
+static double median(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, compare_doubles);
+  return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+}
+
+// Multiply-accumulates count two operations. Backward computes the gradients of weights and of data, each as much as the
+// forward pass; the first layer has no data gradient.
+static void count_flops(const sst_graph *graph, double *forward, double *training) {
+  bool first = true;
+  *forward = *training = 0;
+  for (int i = 0; i < sst_graph_node_count(graph); i++) {
+    double macs = (double)sst_graph_node_info(graph, i).macs;
+    if (macs == 0) { continue; }
+    *forward += 2 * macs;
+    *training += 2 * macs * (first ? 2 : 3);
+    first = false;
+  }
+}
+
+static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
+                                int repetitions, double *seconds, sst_step_bench *out) {
+  fill_inputs(loss);
+  for (int i = -2; i < repetitions; i++) { // two to warm up
+    sst_run_options options = {.training = true, .seed = recipe->seed, .step = (uint64_t)(i + 2)};
+    double start = ssti_clock_seconds();
+    sst_graph_forward(loss->graph, &options);
+    sst_graph_backward(loss->graph);
+    sst_optimizer_step(optimizer, 0.01); // small steps: the network stays what it is
+    if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
+  }
+  out->train_seconds = median(seconds, repetitions);
+  out->train_bytes = sst_graph_planned_bytes(loss->graph);
+  count_flops(loss->graph, &out->inference_flops, &out->train_flops);
+  return SST_OK;
+}
+
+static sst_status time_inference(const sst_recipe *recipe, sst_parameters *parameters,
+                                 const float *input, int repetitions, double *seconds, sst_step_bench *out) {
+  sst_graph *graph = NULL;
+  SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
+  sst_value x = sst_graph_input(graph, "input", ssti_recipe_input_shape(recipe, recipe->train.batch));
+  sst_value logits = SST_NO_VALUE;
+  ssti_build_network(graph, recipe, x, &logits);
+  sst_graph_keep(graph, logits);
+  sst_status status = sst_graph_compile(graph, SST_NO_VALUE);
+  if (status == SST_OK) {
+    sst_graph_bind(graph, x, input);
+    for (int i = -2; i < repetitions; i++) {
+      double start = ssti_clock_seconds();
+      sst_graph_forward(graph, NULL);
+      if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
+    }
+    out->inference_seconds = median(seconds, repetitions);
+    out->inference_bytes = sst_graph_planned_bytes(graph);
+  }
+  sst_graph_destroy(graph);
+  return status;
+}
+
+sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions, sst_step_bench *out) {
+  *out = (sst_step_bench){.batch = recipe->train.batch};
+  if (repetitions < 1) { SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions); }
+  sst_parameters *parameters = NULL;
+  sst_optimizer *optimizer = NULL;
+  ssti_loss_graph loss = {0};
+  double *seconds = NULL;
+  sst_status status = SST_OK;
+  SST_TRY_GOTO(ssti_allocate(context, (size_t)repetitions, sizeof *seconds, &seconds));
+  SST_TRY_GOTO(sst_parameters_create(context, recipe->seed, &parameters));
+  SST_TRY_GOTO(ssti_build_loss(recipe, parameters, NULL, &loss));
+  SST_TRY_GOTO(sst_optimizer_create(parameters, recipe->device, &recipe->optimizer, &optimizer));
+  SST_TRY_GOTO(time_training(recipe, &loss, optimizer, repetitions, seconds, out));
+  SST_TRY_GOTO(time_inference(recipe, parameters, sst_graph_data(loss.graph, loss.input), repetitions, seconds,
+                              out));
+done:
+  sst_optimizer_destroy(optimizer);
+  sst_graph_destroy(loss.graph);
+  sst_parameters_destroy(parameters);
+  ssti_free(context, seconds);
+  return status;
+}
