@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training and inference speed of three tasks, beside the f32 multiply-add ceiling measured in the same run.
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "json_output.h"
+#include "spikestill/bench.h"
+#include "spikestill/run.h"
+
+// Each task is a recipe; only the network and the batch matter.
+static const struct {
+  const char *name, *recipe;
+} tasks[] = {
+    {"mlp 784-800-10", "data: {name: mnist}\nstudent: {kind: snn, model: mlp, norm: none, timesteps: 4}\n"
+                       "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
+    {"mnist cnn", "data: {name: mnist}\nstudent: {kind: snn, model: cnn, timesteps: 4}\n"
+                  "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
+    {"vgg9", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4}\ntrain: {batch: 64}\n"},
+};
+enum { TASK_COUNT = sizeof tasks / sizeof *tasks };
+
+typedef struct task_result {
+  sst_step_bench bench;
+  double train_rate, inference_rate;   // samples/s
+  double train_share, inference_share; // of the f32 ceiling
+} task_result;
+
+static sst_status run_task(sst_context *context, const arguments *a, int task, const sst_ceiling *ceiling,
+                           task_result *out) {
+  sst_recipe *recipe;
+  sst_status status = sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides,
+                                           a->override_count, &recipe);
+  if (status != SST_OK) { return status; }
+  status = sst_run_bench(context, recipe, a->repetitions, &out->bench);
+  sst_recipe_close(context, recipe);
+  if (status != SST_OK) { return status; }
+  const sst_step_bench *b = &out->bench;
+  out->train_rate = (double)b->batch / b->train_seconds;
+  out->inference_rate = (double)b->batch / b->inference_seconds;
+  out->train_share = b->train_flops / b->train_seconds / (ceiling->f32_gflops * 1e9);
+  out->inference_share = b->inference_flops / b->inference_seconds / (ceiling->f32_gflops * 1e9);
+  return SST_OK;
+}
+
+static void print_row(int task, const task_result *r) {
+  printf("%-16s %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", tasks[task].name, r->train_rate, 100 * r->train_share,
+         r->inference_rate, 100 * r->inference_share, (double)r->bench.train_bytes / 1048576);
+}
+
+static json_t *row_json(int task, const task_result *r) {
+  const sst_step_bench *b = &r->bench;
+  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "task", tasks[task].name, "batch",
+                   (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
+                   "train_gflop", b->train_flops / 1e9, "train_share", r->train_share,
+                   "inference_samples_per_second", r->inference_rate, "inference_seconds", b->inference_seconds,
+                   "inference_gflop", b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
+                   (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes);
+}
+
+int command_bench(sst_context *context, const arguments *a) {
+  sst_ceiling ceiling;
+  sst_status status = sst_measure_ceiling(context, &ceiling);
+  if (status != SST_OK) { return report_failure(context, status); }
+  json_t *rows = json_array();
+  if (!a->json) {
+    printf("ceiling: %.0f GFLOP/s f32 multiply-add, %.1f GB/s memory triad, %d threads\n", ceiling.f32_gflops,
+           ceiling.triad_gb_per_s, sst_context_threads(context));
+    printf("T = 4; samples/s, median of %d steps; share of the ceiling, direct convolutions, stem once\n\n",
+           a->repetitions);
+    printf("%-16s %12s %10s %12s %10s %10s\n", "task", "training/s", "share", "inference/s", "share", "MiB");
+  }
+  for (int task = 0; task < TASK_COUNT; task++) {
+    task_result result;
+    status = run_task(context, a, task, &ceiling, &result);
+    if (status != SST_OK) {
+      json_decref(rows);
+      return report_failure(context, status);
+    }
+    json_array_append_new(rows, row_json(task, &result));
+    if (!a->json) { print_row(task, &result); }
+  }
+  if (a->json) {
+    return print_json(json_pack("{s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops,
+                                "ceiling_triad_gb_per_s", ceiling.triad_gb_per_s, "threads",
+                                sst_context_threads(context), "tasks", rows));
+  }
+  json_decref(rows);
+  return EXIT_DONE;
+}

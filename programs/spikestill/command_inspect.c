@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "command.h"
+#include "json_output.h"
+#include "spikestill/run.h"
+
+static void print_layers(const sst_graph *graph, int batch) {
+  printf("%-22s %-14s %-22s %12s %14s %12s\n", "layer", "op", "output [T,N,H,W,C]", "parameters", "MACs", "updates");
+  int64_t macs = 0, updates = 0;
+  for (int i = 0; i < sst_graph_node_count(graph); i++) {
+    sst_node_info n = sst_graph_node_info(graph, i);
+    char shape[SST_SHAPE_TEXT_SIZE];
+    printf("%-22s %-14s %-22s %12" PRId64 " %14" PRId64 " %12" PRId64 "\n", n.name, n.op,
+           sst_shape_text(n.shape, shape, sizeof shape), n.parameters, n.macs / batch, n.neuron_updates / batch);
+    macs += n.macs / batch;
+    updates += n.neuron_updates / batch;
+  }
+  printf("\nMACs and membrane updates are per inference, all time steps, counted densely.\n");
+  printf("%-22s %" PRId64 "\n%-22s %" PRId64 "\n", "MACs", macs, "membrane updates", updates);
+}
+
+static int print_network(sst_network *network, const sst_graph *graph, int batch) {
+  const sst_recipe *recipe = sst_network_recipe(network);
+  printf("%-22s %s, %s, T = %" PRId64 "\n", "network", recipe->name, recipe->student.spiking ? "spiking" : "ANN",
+         recipe->student.options.timesteps);
+  print_layers(graph, batch);
+  printf("%-22s %" PRId64 "\n", "parameters", sst_parameters_elements(sst_network_parameters(network)));
+  printf("%-22s %.2f MiB planned for batch %d (%.2f MiB without reuse)\n", "memory",
+         (double)sst_graph_planned_bytes(graph) / 1048576, batch,
+         (double)sst_graph_unplanned_bytes(graph) / 1048576);
+  printf("\ntaps:");
+  for (int i = 0; i < sst_graph_tap_count(graph); i++) { printf(" %s", sst_graph_tap_at(graph, i, NULL)); }
+  printf("\n");
+  return EXIT_DONE;
+}
+
+static json_t *shape_json(sst_shape shape) {
+  return json_pack("[I, I, I, I, I]", (json_int_t)shape.dim[0], (json_int_t)shape.dim[1], (json_int_t)shape.dim[2],
+                   (json_int_t)shape.dim[3], (json_int_t)shape.dim[4]);
+}
+
+static int print_network_json(sst_network *network, const sst_graph *graph, int batch) {
+  const sst_recipe *recipe = sst_network_recipe(network);
+  json_t *layers = json_array(), *taps = json_array();
+  for (int i = 0; i < sst_graph_node_count(graph); i++) {
+    sst_node_info n = sst_graph_node_info(graph, i);
+    json_array_append_new(layers, json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", n.name, "op", n.op, "shape",
+                                            shape_json(n.shape), "parameters", (json_int_t)n.parameters, "macs",
+                                            (json_int_t)(n.macs / batch), "neuron_updates",
+                                            (json_int_t)(n.neuron_updates / batch)));
+  }
+  for (int i = 0; i < sst_graph_tap_count(graph); i++) {
+    json_array_append_new(taps, json_string(sst_graph_tap_at(graph, i, NULL)));
+  }
+  return print_json(json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:i, s:I, s:I}", "name", recipe->name, "spiking",
+                              recipe->student.spiking, "timesteps", (json_int_t)recipe->student.options.timesteps,
+                              "parameters", (json_int_t)sst_parameters_elements(sst_network_parameters(network)),
+                              "layers", layers, "taps", taps, "batch", batch, "planned_bytes",
+                              (json_int_t)sst_graph_planned_bytes(graph), "unplanned_bytes",
+                              (json_int_t)sst_graph_unplanned_bytes(graph)));
+}
+
+int command_inspect(sst_context *context, const arguments *a) {
+  sst_network *network;
+  sst_status status = sst_network_open(context, a->words[0], a->overrides, a->override_count, &network);
+  if (status != SST_OK) { return report_failure(context, status); }
+  sst_graph *graph = NULL;
+  sst_value input, logits;
+  status = sst_network_graph(network, a->batch, &input, &logits, &graph);
+  int code;
+  if (status != SST_OK) {
+    code = report_failure(context, status);
+  } else {
+    code = a->json ? print_network_json(network, graph, a->batch) : print_network(network, graph, a->batch);
+  }
+  sst_graph_destroy(graph);
+  sst_network_close(network);
+  return code;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spikestill/recipe.h"
+
+#include <stdio.h>
+
+#include "command.h"
+
+int command_recipe(sst_context *context, const arguments *a) {
+  char *text = NULL;
+  sst_status status;
+  if (a->word_count) {
+    sst_recipe *recipe;
+    status = sst_recipe_open(context, a->words[0], a->overrides, a->override_count, &recipe);
+    if (status != SST_OK) { return report_failure(context, status); }
+    status = sst_recipe_text(context, recipe, &text);
+    sst_recipe_close(context, recipe);
+  } else {
+    status = sst_recipe_reference(context, &text);
+  }
+  if (status != SST_OK) { return report_failure(context, status); }
+  fputs(text, stdout);
+  sst_recipe_text_free(context, text);
+  return EXIT_DONE;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Progress of training on standard error: a bar that is redrawn on a terminal, plain lines otherwise.
+#ifndef SPIKESTILL_PROGRAM_PROGRESS_H
+#define SPIKESTILL_PROGRAM_PROGRESS_H
+
+#include "spikestill/run.h"
+
+typedef struct progress_display {
+  bool quiet, terminal;
+  const char *title; // "teacher", or "" for none
+  double drawn;      // moment of the last redraw
+} progress_display;
+
+progress_display progress_begin(bool quiet, const char *title);
+void progress_batch(void *display, const sst_progress *progress);
+void progress_epoch(void *display, int64_t epoch, int64_t epochs, double loss, double train_accuracy,
+                    double validation_accuracy, double spikes_per_inference, double seconds);
+
+#endif

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "command.h"
+
+int print_result(const char *folder, const sst_run_result *r) {
+  printf("test accuracy          %.2f %% (last epoch)\n", 100 * r->test_accuracy);
+  if (r->best_epoch > 0) {
+    printf("                       %.2f %% (epoch %" PRId64 ", best by validation: %.2f %%)\n",
+           100 * r->test_accuracy_best, r->best_epoch, 100 * r->best_validation_accuracy);
+  }
+  printf("spikes per inference   %.1f\n", r->spikes_per_inference);
+  printf("parameters             %" PRId64 "\n", r->parameters);
+  printf("training               %.1f s, %.0f samples/s\n", r->seconds, r->samples_per_second);
+  printf("run directory          %s\n", folder);
+  return EXIT_DONE;
+}
+
+int print_result_json(const char *folder) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/result.json", folder);
+  FILE *file = fopen(path, "rb");
+  if (!file) {
+    fprintf(stderr, "spikestill: %s: cannot be opened\n", path);
+    return EXIT_FAILED;
+  }
+  char block[4096];
+  size_t length;
+  while ((length = fread(block, 1, sizeof block, file)) > 0) { fwrite(block, 1, length, stdout); }
+  fclose(file);
+  return EXIT_DONE;
+}
