@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/backend.h"
+#include "backend/reference/reference.h"
 
 // A number and its derivative along one direction.
 typedef struct dual {
@@ -46,7 +46,7 @@ static inline double model_derivative(sst_surrogate_kind kind, double a, double 
   case SST_SURROGATE_STRAIGHT_THROUGH: return a;
   case SST_SURROGATE_COUNT: break;
   }
-  return NAN;
+  return (double)NAN;
 }
 
 static inline double model_primitive(sst_surrogate_kind kind, double a, double v) {
@@ -67,7 +67,7 @@ static inline double model_primitive(sst_surrogate_kind kind, double a, double v
   case SST_SURROGATE_STRAIGHT_THROUGH: return a * v + 0.5;
   case SST_SURROGATE_COUNT: break;
   }
-  return NAN;
+  return (double)NAN;
 }
 
 // Runs neuron `i` of the layer. x(t) comes from x[t * stride + i]; `spikes` and `membrane` get `steps` duals.
@@ -148,6 +148,15 @@ static inline float *neuron_floats(int64_t count) {
   assert_non_null(block);
   for (size_t i = 0; i < bytes / sizeof(float); i++) { block[i] = NAN; }
   return block;
+}
+
+// A backend with the reference's neurons and nothing else.
+static inline ssti_backend neuron_backend(sst_context *context) {
+  ssti_backend backend = {.context = context};
+  backend.kernels.neuron_forward = ssti_reference_neuron_forward;
+  backend.kernels.neuron_backward = ssti_reference_neuron_backward;
+  backend.kernels.neuron_workspace = ssti_reference_neuron_workspace;
+  return backend;
 }
 
 // Numbers in [low, high) from a small generator, the same on every machine.

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Surrogates: the derivative is the primitive's derivative, both have the limits and the symmetry that they should, and
 // the exponential under them keeps its promised error.
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../support/support.h"
 
-#include <cmocka.h>
-
+#include "../support/neuron_model.h"
 #include "neuron/surrogate.h"
-#include "support/neuron_model.h"
 
 static const float alphas[] = {0.5f, 1.0f, 2.0f, 5.0f};
 enum { ALPHAS = 4 };
@@ -37,8 +31,8 @@ static void test_values(void **state) {
   for_each_point(check_against_double);
 }
 
-// Central differences of the primitive in f32 over 2 * 0.002: rounding gives 3e-8 / 0.002, and the step's curvature term
-// a^3 * step^2 / 6 at most 1e-4 for alpha 5.
+// Central differences of the primitive in f32 over 2 * 0.002: rounding gives 3e-8 / 0.002, and curvature, which is
+// largest for the fast sigmoid at 3 a^3, times step^2 / 6 gives 2.5e-4 for alpha 5.
 static void check_difference(sst_surrogate_kind kind, float alpha, float v) {
   const float step = 0.002f, up = v + step, down = v - step;
   const float kink = kind == SST_SURROGATE_RECTANGLE ? 0.5f / alpha : 1.0f / alpha;
