@@ -69,6 +69,13 @@ static inline void op_call_fill_reals(float *data, int64_t count, uint32_t salt)
   }
 }
 
+// The reference backend, to be destroyed by the caller.
+static inline ssti_backend *op_call_reference(sst_context *context) {
+  ssti_backend *backend = NULL;
+  assert_int_equal(ssti_backend_create(context, SST_DEVICE_CPU_REFERENCE, &backend), SST_OK);
+  return backend;
+}
+
 static inline void op_call_begin(op_call *c, ssti_backend *backend, const ssti_op *op, const void *attributes) {
   memset(c, 0, sizeof *c);
   c->op = op;
