@@ -66,10 +66,9 @@ void print_help(const char *name) {
   printf("\n'spikestill help COMMAND' tells a command's options. Begin with 'spikestill quickstart'.\n");
 }
 
-static int usage_error(const char *command, const char *sentence, const char *word) {
-  fprintf(stderr, "spikestill: ");
-  fprintf(stderr, sentence, word);
-  fprintf(stderr, "; 'spikestill help%s%s' tells more\n", command ? " " : "", command ? command : "");
+static int usage_error(const char *command, const char *before, const char *word, const char *after) {
+  fprintf(stderr, "spikestill: %s%s%s; 'spikestill help%s%s' tells more\n", before, word, after, command ? " " : "",
+          command ? command : "");
   return EXIT_USAGE;
 }
 
@@ -139,8 +138,8 @@ static int parse_options(int argc, char **argv, const command_entry *command, ar
       print_command_help(command);
       return EXIT_DONE;
     }
-    if (letter == ':') { return usage_error(command->name, "option '%s' needs a value", word); }
-    if (letter == '?') { return usage_error(command->name, "option '%s' is not one of this command's", word); }
+    if (letter == ':') { return usage_error(command->name, "option '", word, "' needs a value"); }
+    if (letter == '?') { return usage_error(command->name, "option '", word, "' is not one of this command's"); }
     if (!take_option(letter, optarg, out)) {
       for (int i = 0; i < OPTION_COUNT; i++) {
         if (options[i].letter != letter) { continue; }
@@ -150,10 +149,10 @@ static int parse_options(int argc, char **argv, const command_entry *command, ar
     }
   }
   for (int i = optind; i < argc; i++) {
-    if (out->word_count == command->most) { return usage_error(command->name, "'%s' is one word too many", argv[i]); }
+    if (out->word_count == command->most) { return usage_error(command->name, "'", argv[i], "' is one word too many"); }
     out->words[out->word_count++] = argv[i];
   }
-  if (out->word_count < command->fewest) { return usage_error(command->name, "missing: %s", command->words); }
+  if (out->word_count < command->fewest) { return usage_error(command->name, "missing: ", command->words, ""); }
   return -1;
 }
 
@@ -167,14 +166,14 @@ int arguments_parse(int argc, char **argv, arguments *out) {
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) { name = "help"; }
   if (strcmp(name, "--version") == 0) { name = "version"; }
   const command_entry *command = find_command(name);
-  if (!command) { return usage_error(NULL, "there is no command '%s'", argv[1]); }
+  if (!command) { return usage_error(NULL, "there is no command '", argv[1], "'"); }
   out->command = command->name;
   return parse_options(argc - 1, argv + 1, command, out);
 }
 
 int command_help(sst_context *context, const arguments *a) {
   (void)context;
-  if (a->word_count && !find_command(a->words[0])) { return usage_error(NULL, "there is no command '%s'", a->words[0]); }
+  if (a->word_count && !find_command(a->words[0])) { return usage_error(NULL, "there is no command '", a->words[0], "'"); }
   print_help(a->word_count ? a->words[0] : NULL);
   return EXIT_DONE;
 }
@@ -199,7 +198,7 @@ static void print_bash_completion(void) {
 int command_completion(sst_context *context, const arguments *a) {
   (void)context;
   bool zsh = strcmp(a->words[0], "zsh") == 0;
-  if (!zsh && strcmp(a->words[0], "bash") != 0) { return usage_error("completion", "'%s' is not bash or zsh", a->words[0]); }
+  if (!zsh && strcmp(a->words[0], "bash") != 0) { return usage_error("completion", "'", a->words[0], "' is not bash or zsh"); }
   if (zsh) { printf("#compdef spikestill\nautoload -U +X bashcompinit && bashcompinit\n"); }
   print_bash_completion();
   return EXIT_DONE;
