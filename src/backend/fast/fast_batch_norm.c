@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batch norm and sums over rows, by own kernels. A matrix [rows, channels] is worked on in sweeps of columns; a sweep is
+// cut into chunks of rows, whose number depends on the shape alone, and the chunks' results are combined in order: the
+// bits do not depend on the number of threads.
+//
+// Few channels would leave vectors empty, so several rows are laid side by side ("fold") and treated as one wide row;
+// rows that do not fill a wide one are the rest.
+#include <math.h>
+#include <string.h>
+
+#include "backend/fast/fast.h"
+#include "base/parallel.h"
+
+enum {
+  FOLD_BELOW = 64,      // channels
+  CHUNK_ROWS = 64,      // a chunk has at least as many wide rows
+  GRAIN_ELEMENTS = 8192 // that are worth a thread
+};
+
+typedef enum reduction { REDUCE_MOMENTS, REDUCE_SUMS, REDUCE_BATCH_NORM } reduction;
+
+typedef struct sweep {
+  const ssti_simd *simd;
+  int64_t rows, channels;
+  int64_t first, columns; // of the matrix
+  int64_t fold, wide_rows, width, stride;
+  int64_t chunks;
+  double *a, *b; // partial results [chunks, width]
+  // Per column of the sweep, `fold` times over: see ssti_simd.
+  float *mean, *factor, *offset, *slope;
+  const float *x, *dy;
+  float *out;
+  bool accumulate;
+  reduction kind;
+} sweep;
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static sweep sweep_make(ssti_backend *backend, int64_t rows, int64_t channels, int64_t first) {
+  const ssti_fast_state *state = ssti_fast_state_of(backend);
+  sweep s = {.simd = &state->simd, .rows = rows, .channels = channels, .first = first};
+  s.columns = smaller(channels - first, SSTI_FAST_PARTIAL_COLUMNS);
+  s.fold = channels < FOLD_BELOW && rows >= FOLD_BELOW ? FOLD_BELOW / channels : 1;
+  s.wide_rows = rows / s.fold;
+  s.width = s.columns * s.fold;
+  s.stride = channels * s.fold;
+  s.chunks = smaller(SSTI_FAST_CHUNKS, s.wide_rows / CHUNK_ROWS);
+  if (s.chunks < 1) { s.chunks = 1; }
+  s.a = state->partial;
+  s.b = s.a + SSTI_FAST_CHUNKS * SSTI_FAST_PARTIAL_COLUMNS;
+  s.mean = state->columns;
+  s.factor = s.mean + SSTI_FAST_PARTIAL_COLUMNS;
+  s.offset = s.factor + SSTI_FAST_PARTIAL_COLUMNS;
+  s.slope = s.offset + SSTI_FAST_PARTIAL_COLUMNS;
+  return s;
+}
+
+static int64_t block_count(const sweep *s) { return (s->width + SSTI_SIMD_CHANNELS - 1) / SSTI_SIMD_CHANNELS; }
+
+// Elements before row `row` (wide) of the sweep.
+static int64_t offset_of(const sweep *s, int64_t row) { return row * s->stride + s->first; }
+
+// Wide rows [begin, end) of chunk i.
+static int64_t chunk_begin(const sweep *s, int64_t i) { return i * s->wide_rows / s->chunks; }
+
+// The last rows, which do not fill a wide one.
+static ssti_columns rest_of(const sweep *s) {
+  return (ssti_columns){.rows = s->rows - s->wide_rows * s->fold, .stride = s->channels, .columns = s->columns};
+}
+
+static void reduce_part(const sweep *s, const ssti_columns *m, int64_t at, int64_t column, double *a, double *b) {
+  switch (s->kind) {
+  case REDUCE_MOMENTS: s->simd->column_moments(m, s->x + at, a, b); break;
+  case REDUCE_SUMS: s->simd->column_sums(m, s->x + at, a); break;
+  case REDUCE_BATCH_NORM:
+    s->simd->batch_norm_sums(m, s->x + at, s->dy + at, s->mean + column, s->factor + column, a, b);
+    break;
+  }
+}
+
+// Items are pairs of a chunk of rows and a block of columns.
+static void reduce_range(void *arg, int64_t begin, int64_t end) {
+  const sweep *s = arg;
+  const int64_t blocks = block_count(s);
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t chunk = i / blocks, column = i % blocks * SSTI_SIMD_CHANNELS;
+    const int64_t row = chunk_begin(s, chunk), to = chunk * s->width + column;
+    const ssti_columns m = {.rows = chunk_begin(s, chunk + 1) - row,
+                            .stride = s->stride,
+                            .columns = smaller(s->width - column, SSTI_SIMD_CHANNELS)};
+    reduce_part(s, &m, offset_of(s, row) + column, column, s->a + to, s->b + to);
+  }
+}
+
+// What is known of one column from some of its rows.
+typedef struct column_result {
+  double rows, a, b; // a: mean or sum; b: sum of squared deviations, or the second sum
+} column_result;
+
+static void combine(const sweep *s, column_result *all, double rows, double a, double b) {
+  if (s->kind != REDUCE_MOMENTS) {
+    all->a += a;
+    all->b += b;
+  } else if (rows > 0) {
+    const double delta = a - all->a, total = all->rows + rows;
+    all->a += delta * (rows / total);
+    all->b += b + delta * delta * (all->rows * rows / total);
+  }
+  all->rows += rows;
+}
+
+static column_result column_total(const sweep *s, int64_t column, const double *rest_a, const double *rest_b) {
+  column_result all = {0};
+  for (int64_t chunk = 0; chunk < s->chunks; chunk++) {
+    const double rows = (double)(chunk_begin(s, chunk + 1) - chunk_begin(s, chunk));
+    for (int64_t f = 0; f < s->fold; f++) {
+      const int64_t at = chunk * s->width + f * s->columns + column;
+      combine(s, &all, rows, s->a[at], s->kind == REDUCE_SUMS ? 0.0 : s->b[at]);
+    }
+  }
+  const double rest = (double)rest_of(s).rows;
+  if (rest > 0) { combine(s, &all, rest, rest_a[column], s->kind == REDUCE_SUMS ? 0.0 : rest_b[column]); }
+  return all;
+}
+
+typedef void column_finish(void *arg, int64_t channel, const column_result *result);
+
+static void reduce(ssti_backend *backend, sweep *s, reduction kind, column_finish *finish, void *arg) {
+  s->kind = kind;
+  const int64_t items = s->chunks * block_count(s), elements = s->wide_rows * s->width;
+  ssti_parallel_for(backend->context, items, 1 + GRAIN_ELEMENTS * items / (elements + 1), reduce_range, s);
+  double rest_a[FOLD_BELOW] = {0}, rest_b[FOLD_BELOW] = {0};
+  const ssti_columns rest = rest_of(s);
+  if (rest.rows > 0) { reduce_part(s, &rest, s->wide_rows * s->stride, 0, rest_a, rest_b); }
+  for (int64_t c = 0; c < s->columns; c++) {
+    const column_result result = column_total(s, c, rest_a, rest_b);
+    finish(arg, c, &result);
+  }
+}
+
+// Copies the per-column numbers beside themselves, for wide rows.
+static void fold_columns(const sweep *s, float *values) {
+  for (int64_t f = 1; f < s->fold; f++) {
+    memcpy(values + f * s->columns, values, (size_t)s->columns * sizeof *values);
+  }
+}
+
+// ---- forward
+
+static void apply_part(const sweep *s, const ssti_columns *m, int64_t at, int64_t column) {
+  s->simd->batch_norm_apply(m, s->x + at, s->mean + column, s->factor + column, s->offset + column, s->out + at);
+}
+
+static void gradient_part(const sweep *s, const ssti_columns *m, int64_t at, int64_t column) {
+  const float *x = s->x != NULL ? s->x + at : NULL;
+  s->simd->batch_norm_gradient(m, x, s->dy + at, s->mean + column, s->factor + column, s->offset + column,
+                               s->slope + column, s->out + at, s->accumulate);
+}
+
+static void each_part(const sweep *s, int64_t begin, int64_t end,
+                      void (*part)(const sweep *, const ssti_columns *, int64_t, int64_t)) {
+  for (int64_t column = 0; column < s->width; column += SSTI_SIMD_CHANNELS) {
+    const ssti_columns m = {.rows = end - begin,
+                            .stride = s->stride,
+                            .columns = smaller(s->width - column, SSTI_SIMD_CHANNELS)};
+    part(s, &m, offset_of(s, begin) + column, column);
+  }
+}
+
+static void apply_range(void *arg, int64_t begin, int64_t end) { each_part(arg, begin, end, apply_part); }
+
+static void gradient_range(void *arg, int64_t begin, int64_t end) { each_part(arg, begin, end, gradient_part); }
+
+static void run_rows(ssti_backend *backend, sweep *s, ssti_range_function *range,
+                     void (*part)(const sweep *, const ssti_columns *, int64_t, int64_t)) {
+  ssti_parallel_for(backend->context, s->wide_rows, 1 + GRAIN_ELEMENTS / s->width, range, s);
+  const ssti_columns rest = rest_of(s);
+  if (rest.rows > 0) { part(s, &rest, s->wide_rows * s->stride, 0); }
+}
+
+typedef struct norm_work {
+  const ssti_batch_norm *shape;
+  sweep *s;
+  const float *gamma, *beta;
+  float *running_mean, *running_variance, *saved;
+  // backward
+  const float *statistics; // saved by forward
+  float *dgamma, *dbeta;
+  bool accumulate_dgamma, accumulate_dbeta, batch_statistics;
+} norm_work;
+
+static void finish_moments(void *arg, int64_t column, const column_result *result) {
+  const norm_work *w = arg;
+  const int64_t channel = w->s->first + column;
+  const double momentum = (double)w->shape->momentum, variance = result->b / result->rows;
+  const double inverse = 1.0 / sqrt(variance + (double)w->shape->epsilon);
+  // One row has no unbiased variance; the op refuses it, the kernel keeps to finite numbers.
+  const double unbiased = result->rows > 1.0 ? result->b / (result->rows - 1.0) : variance;
+  float *mean = &w->running_mean[channel], *running = &w->running_variance[channel];
+  *mean = (float)((1.0 - momentum) * (double)*mean + momentum * result->a);
+  *running = (float)((1.0 - momentum) * (double)*running + momentum * unbiased);
+  w->saved[channel] = w->s->mean[column] = (float)result->a;
+  w->saved[w->shape->channels + channel] = (float)inverse;
+  w->s->factor[column] = (float)((double)w->shape->scale * (double)w->gamma[channel] * inverse);
+  w->s->offset[column] = w->beta[channel];
+}
+
+static void normalize(ssti_backend *backend, sweep *s, float *y) {
+  fold_columns(s, s->mean);
+  fold_columns(s, s->factor);
+  fold_columns(s, s->offset);
+  s->out = y;
+  run_rows(backend, s, apply_range, apply_part);
+}
+
+static void forward_training(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
+                             const float *beta, float *running_mean, float *running_variance, float *y,
+                             float *saved) {
+  for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
+    sweep s = sweep_make(backend, shape->rows, shape->channels, first);
+    s.x = x;
+    norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .beta = beta, .running_mean = running_mean,
+                      .running_variance = running_variance, .saved = saved};
+    reduce(backend, &s, REDUCE_MOMENTS, finish_moments, &work);
+    normalize(backend, &s, y);
+  }
+}
+
+static void forward_inference(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
+                              const float *beta, const float *running_mean, const float *running_variance, float *y) {
+  for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
+    sweep s = sweep_make(backend, shape->rows, shape->channels, first);
+    s.x = x;
+    for (int64_t c = 0; c < s.columns; c++) {
+      const int64_t channel = first + c;
+      const double inverse = 1.0 / sqrt((double)running_variance[channel] + (double)shape->epsilon);
+      s.mean[c] = running_mean[channel];
+      s.factor[c] = (float)((double)shape->scale * (double)gamma[channel] * inverse);
+      s.offset[c] = beta[channel];
+    }
+    normalize(backend, &s, y);
+  }
+}
+
+// ---- backward
+
+static void finish_gradient(void *arg, int64_t column, const column_result *result) {
+  const norm_work *w = arg;
+  const ssti_batch_norm *shape = w->shape;
+  const int64_t channel = w->s->first + column;
+  if (w->dgamma != NULL) {
+    const double before = w->accumulate_dgamma ? (double)w->dgamma[channel] : 0.0;
+    w->dgamma[channel] = (float)(before + (double)shape->scale * result->b);
+  }
+  if (w->dbeta != NULL) {
+    const double before = w->accumulate_dbeta ? (double)w->dbeta[channel] : 0.0;
+    w->dbeta[channel] = (float)(before + result->a);
+  }
+  if (w->batch_statistics) {
+    const double inverse = (double)w->statistics[shape->channels + channel];
+    w->s->offset[column] = (float)(result->a / result->rows);
+    w->s->slope[column] = (float)(inverse * (result->b / result->rows));
+  }
+}
+
+static void backward_sweep(ssti_backend *backend, norm_work *w, const float *x, float *dx, bool accumulate_dx) {
+  const ssti_batch_norm *shape = w->shape;
+  sweep *s = w->s;
+  for (int64_t c = 0; c < s->columns; c++) {
+    s->mean[c] = w->statistics[s->first + c];
+    s->factor[c] = w->statistics[shape->channels + s->first + c];
+  }
+  fold_columns(s, s->mean);
+  fold_columns(s, s->factor);
+  s->x = x;
+  if (w->dgamma != NULL || w->dbeta != NULL || (w->batch_statistics && dx != NULL)) {
+    reduce(backend, s, REDUCE_BATCH_NORM, finish_gradient, w);
+  }
+  if (dx == NULL) { return; }
+  for (int64_t c = 0; c < s->columns; c++) {
+    const double inverse = (double)w->statistics[shape->channels + s->first + c];
+    s->factor[c] = (float)((double)shape->scale * (double)w->gamma[s->first + c] * inverse);
+  }
+  fold_columns(s, s->factor);
+  fold_columns(s, s->offset);
+  fold_columns(s, s->slope);
+  if (!w->batch_statistics) { s->x = NULL; } // dx does not depend on it
+  s->out = dx;
+  s->accumulate = accumulate_dx;
+  run_rows(backend, s, gradient_range, gradient_part);
+}
+
+static void backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy,
+                     const float *gamma, const float *saved, bool batch_statistics, float *dx, bool accumulate_dx,
+                     float *dgamma, bool accumulate_dgamma, float *dbeta, bool accumulate_dbeta) {
+  for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
+    sweep s = sweep_make(backend, shape->rows, shape->channels, first);
+    s.dy = dy;
+    norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .statistics = saved, .dgamma = dgamma, .dbeta = dbeta,
+                      .accumulate_dgamma = accumulate_dgamma, .accumulate_dbeta = accumulate_dbeta,
+                      .batch_statistics = batch_statistics};
+    backward_sweep(backend, &work, x, dx, accumulate_dx);
+  }
+}
+
+// ---- sums over rows
+
+typedef struct sums_work {
+  float *sums;
+  bool accumulate;
+} sums_work;
+
+static void finish_sums(void *arg, int64_t column, const column_result *result) {
+  const sums_work *w = arg;
+  w->sums[column] = (float)((w->accumulate ? (double)w->sums[column] : 0.0) + result->a);
+}
+
+void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels, const float *values, float *sums,
+                           bool accumulate) {
+  for (int64_t first = 0; first < channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
+    sweep s = sweep_make(backend, rows, channels, first);
+    s.x = values;
+    sums_work work = {.sums = sums + first, .accumulate = accumulate};
+    reduce(backend, &s, REDUCE_SUMS, finish_sums, &work);
+  }
+}
+
+void ssti_fast_fill_batch_norm(ssti_kernels *kernels) {
+  kernels->batch_norm_forward_training = forward_training;
+  kernels->batch_norm_forward_inference = forward_inference;
+  kernels->batch_norm_backward = backward;
+}

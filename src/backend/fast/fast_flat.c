@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Optimiser steps, sums of squares and adding over flat blocks.
+#include <math.h>
+
+#include "backend/fast/fast.h"
+#include "base/parallel.h"
+
+enum { GRAIN = 16384, SUM_CHUNKS = 64 };
+
+typedef struct flat_work {
+  const ssti_simd *simd;
+  int64_t count;
+  float *value, *first, *second;
+  const float *gradient;
+  float learning_rate, momentum, weight_decay, gradient_scale;
+  bool nesterov;
+  ssti_adamw_factors adamw;
+  double sums[SUM_CHUNKS];
+} flat_work;
+
+static void add_range(void *arg, int64_t begin, int64_t end) {
+  const flat_work *w = arg;
+  w->simd->add(end - begin, w->gradient + begin, w->value + begin);
+}
+
+void ssti_fast_add(ssti_backend *backend, int64_t count, const float *x, float *y) {
+  flat_work work = {.simd = &ssti_fast_state_of(backend)->simd, .gradient = x, .value = y};
+  ssti_parallel_for(backend->context, count, GRAIN, add_range, &work);
+}
+
+static void sgd_range(void *arg, int64_t begin, int64_t end) {
+  const flat_work *w = arg;
+  w->simd->sgd_step(end - begin, w->value + begin, w->gradient + begin,
+                    w->first != NULL ? w->first + begin : NULL, w->learning_rate, w->momentum, w->nesterov,
+                    w->weight_decay, w->gradient_scale);
+}
+
+static void sgd_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,
+                     float learning_rate, float momentum, bool nesterov, float weight_decay, float gradient_scale) {
+  assert(momentum == 0.0f || velocity != NULL);
+  flat_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                    .value = value,
+                    .gradient = gradient,
+                    .first = velocity,
+                    .learning_rate = learning_rate,
+                    .momentum = momentum,
+                    .nesterov = nesterov,
+                    .weight_decay = weight_decay,
+                    .gradient_scale = gradient_scale};
+  ssti_parallel_for(backend->context, count, GRAIN, sgd_range, &work);
+}
+
+static void adamw_range(void *arg, int64_t begin, int64_t end) {
+  const flat_work *w = arg;
+  w->simd->adamw_step(end - begin, w->value + begin, w->gradient + begin, w->first + begin, w->second + begin,
+                      &w->adamw);
+}
+
+static void adamw_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *first,
+                       float *second, float learning_rate, float beta1, float beta2, float epsilon,
+                       float weight_decay, float gradient_scale, int64_t step) {
+  assert(step >= 1);
+  // In double: for small steps 1 - beta^step loses most of its digits in f32.
+  const double correction1 = 1.0 - pow((double)beta1, (double)step);
+  const double correction2 = 1.0 - pow((double)beta2, (double)step);
+  flat_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                    .value = value,
+                    .gradient = gradient,
+                    .first = first,
+                    .second = second,
+                    .adamw = {.beta1 = beta1,
+                              .beta2 = beta2,
+                              .epsilon = epsilon,
+                              .gradient_scale = gradient_scale,
+                              .keep = (float)(1.0 - (double)learning_rate * (double)weight_decay),
+                              .step_size = (float)((double)learning_rate / correction1),
+                              .second_scale = (float)(1.0 / sqrt(correction2))}};
+  ssti_parallel_for(backend->context, count, GRAIN, adamw_range, &work);
+}
+
+static void squares_range(void *arg, int64_t begin, int64_t end) {
+  flat_work *w = arg;
+  const int64_t chunk = (w->count + SUM_CHUNKS - 1) / SUM_CHUNKS;
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t first = i * chunk < w->count ? i * chunk : w->count;
+    const int64_t last = first + chunk < w->count ? first + chunk : w->count;
+    w->sums[i] = w->simd->sum_of_squares(last - first, w->gradient + first);
+  }
+}
+
+// The number of chunks is fixed, so that the order of additions is that of `count` alone.
+static double sum_of_squares(ssti_backend *backend, int64_t count, const float *x) {
+  flat_work work = {.simd = &ssti_fast_state_of(backend)->simd, .count = count, .gradient = x};
+  ssti_parallel_for(backend->context, SUM_CHUNKS, 1 + GRAIN * SUM_CHUNKS / (count + 1), squares_range, &work);
+  double sum = 0;
+  for (int i = 0; i < SUM_CHUNKS; i++) { sum += work.sums[i]; }
+  return sum;
+}
+
+void ssti_fast_fill_flat(ssti_kernels *kernels) {
+  kernels->sgd_step = sgd_step;
+  kernels->adamw_step = adamw_step;
+  kernels->sum_of_squares = sum_of_squares;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Own kernels of the fast backend: plain C loops that compilers vectorise. Every simd_*.c is compiled once for each
+// instruction-set level (SSTI_SIMD_LEVEL: baseline, and on x86-64 v3 and v4); the level is chosen when a backend is made.
+//
+// Nothing here is contracted into fused multiply-adds and no sum's order depends on the vector width, so all levels
+// give the same bits (but the ceiling measurement, which is after speed alone). Kernels work on a range inside one
+// thread; who cuts the ranges is in fast_*.c.
+#ifndef SPIKESTILL_BACKEND_FAST_SIMD_H
+#define SPIKESTILL_BACKEND_FAST_SIMD_H
+
+#include "backend/backend.h"
+#include "neuron/dynamics.h"
+
+#ifndef SSTI_SIMD_LEVEL
+#define SSTI_SIMD_LEVEL baseline
+#endif
+#define SSTI_SIMD_JOIN2(name, level) name##_##level
+#define SSTI_SIMD_JOIN(name, level) SSTI_SIMD_JOIN2(name, level)
+// The name of this level's copy of a function.
+#define SSTI_SIMD(name) SSTI_SIMD_JOIN(name, SSTI_SIMD_LEVEL)
+
+typedef enum ssti_simd_level { SSTI_SIMD_BASELINE, SSTI_SIMD_V3, SSTI_SIMD_V4, SSTI_SIMD_LEVELS } ssti_simd_level;
+
+enum {
+  SSTI_SIMD_CHANNELS = 256,     // columns that a column kernel takes at once
+  SSTI_SIMD_NEURON_BLOCK = 512, // neurons whose state stays in the first-level cache
+  SSTI_SIMD_LANES = 16,         // running sums of a flat reduction
+  SSTI_SIMD_CHAINS = 12,        // vectors of SSTI_SIMD_LANES that the ceiling's chains keep in registers
+  SSTI_SIMD_CHAIN_FLOPS = 2 * SSTI_SIMD_CHAINS * SSTI_SIMD_LANES
+};
+
+// A matrix [rows, columns <= SSTI_SIMD_CHANNELS] inside rows of `stride` elements.
+typedef struct ssti_columns {
+  int64_t rows, stride, columns;
+} ssti_columns;
+
+// One block of neurons, [begin, begin + length) of `count`, over all steps. Pointers are to the whole tensors.
+typedef struct ssti_neuron_block {
+  const ssti_dynamics *dynamics;
+  int64_t steps, input_steps, count, begin, length; // length <= SSTI_SIMD_NEURON_BLOCK
+  const float *x;
+  float *spikes, *membrane;          // forward; membrane may be NULL
+  const float *dspikes, *dmembrane;  // backward; each may be NULL
+  float *dx;                         // may be NULL
+  bool accumulate_dx;
+  double *dleak;   // PLIF: the gradient with respect to the leak, of this block; may be NULL
+  float *potential; // [steps, SSTI_SIMD_NEURON_BLOCK]: scratch of backward
+} ssti_neuron_block;
+
+// Of one AdamW step, the same for every element.
+typedef struct ssti_adamw_factors {
+  float beta1, beta2, epsilon, gradient_scale;
+  float keep;         // 1 - learning_rate * weight_decay
+  float step_size;    // learning_rate / (1 - beta1^step)
+  float second_scale; // 1 / sqrt(1 - beta2^step)
+} ssti_adamw_factors;
+
+typedef struct ssti_simd {
+  // Moments of each column: mean and sum of squared deviations from it.
+  void (*column_moments)(const ssti_columns *m, const float *x, double *mean, double *squares);
+  // sum[c] = sum of x, in f32 over few rows and in double over those.
+  void (*column_sums)(const ssti_columns *m, const float *x, double *sum);
+  // sum_dy[c] and sum of dy * (x - mean) * inverse_deviation.
+  void (*batch_norm_sums)(const ssti_columns *m, const float *x, const float *dy, const float *mean,
+                          const float *inverse, double *sum_dy, double *sum_dy_xhat);
+  // y = (x - mean) * factor + offset
+  void (*batch_norm_apply)(const ssti_columns *m, const float *x, const float *mean, const float *factor,
+                           const float *offset, float *y);
+  // dx (+)= factor * (dy - mean_dy - (x - mean) * slope); x may be NULL where slope is nothing but zeros
+  void (*batch_norm_gradient)(const ssti_columns *m, const float *x, const float *dy, const float *mean,
+                              const float *factor, const float *mean_dy, const float *slope, float *dx,
+                              bool accumulate);
+
+  void (*neuron_forward)(const ssti_neuron_block *block);
+  void (*neuron_backward)(const ssti_neuron_block *block);
+
+  // Images [begin, end) of a pooling.
+  void (*pool_forward)(const ssti_pool *shape, int64_t begin, int64_t end, const float *x, float *y, uint8_t *saved);
+  void (*pool_backward)(const ssti_pool *shape, int64_t begin, int64_t end, const float *dy, const uint8_t *saved,
+                        float *dx, bool accumulate);
+
+  // y += x
+  void (*add)(int64_t count, const float *x, float *y);
+  double (*sum_of_squares)(int64_t count, const float *x);
+
+  void (*sgd_step)(int64_t count, float *value, const float *gradient, float *velocity, float learning_rate,
+                   float momentum, bool nesterov, float weight_decay, float gradient_scale);
+  void (*adamw_step)(int64_t count, float *value, const float *gradient, float *first, float *second,
+                     const ssti_adamw_factors *factors);
+
+  // `rounds` rounds of SSTI_SIMD_CHAIN_FLOPS operations without memory; the result keeps the compiler honest.
+  float (*multiply_add_chains)(int64_t rounds, float factor, float offset);
+  // a = b + factor * c
+  void (*triad)(int64_t count, float factor, const float *b, const float *c, float *a);
+} ssti_simd;
+
+// Each simd_*.c puts its functions into the table; simd_table.c calls them all.
+#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(ceiling)
+#define SSTI_SIMD_FILL_DECLARE(name) void SSTI_SIMD(ssti_simd_fill_##name)(ssti_simd * table);
+SSTI_SIMD_FILL_LIST(SSTI_SIMD_FILL_DECLARE)
+#undef SSTI_SIMD_FILL_DECLARE
+
+void ssti_simd_fill_baseline(ssti_simd *table);
+void ssti_simd_fill_v3(ssti_simd *table);
+void ssti_simd_fill_v4(ssti_simd *table);
+
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Column kernels of batch norm. Rows are taken in bands that fit into the first-level cache: sums over a band are f32,
+// one running sum a column, and bands are combined in double, so the error does not grow with the number of rows.
+#include <string.h>
+
+#include "backend/fast/simd.h"
+
+enum { BAND_ELEMENTS = 8192, BAND_ROWS_MIN = 8, BAND_ROWS_MAX = 64 };
+
+static int64_t band_rows(int64_t columns) {
+  int64_t rows = BAND_ELEMENTS / columns;
+  return rows < BAND_ROWS_MIN ? BAND_ROWS_MIN : rows > BAND_ROWS_MAX ? BAND_ROWS_MAX : rows;
+}
+
+// Four rows at a time, so that the running sums are loaded and stored once for four.
+static void band_sums(int64_t rows, int64_t stride, int64_t columns, const float *restrict x, float *restrict sum) {
+  memset(sum, 0, (size_t)columns * sizeof *sum);
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float *x0 = x + r * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+    for (int64_t c = 0; c < columns; c++) { sum[c] += (x0[c] + x1[c]) + (x2[c] + x3[c]); }
+  }
+  for (; r < rows; r++) {
+    const float *x0 = x + r * stride;
+    for (int64_t c = 0; c < columns; c++) { sum[c] += x0[c]; }
+  }
+}
+
+static void band_squares(int64_t rows, int64_t stride, int64_t columns, const float *restrict x,
+                         const float *restrict mean, float *restrict sum) {
+  memset(sum, 0, (size_t)columns * sizeof *sum);
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float *x0 = x + r * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+    for (int64_t c = 0; c < columns; c++) {
+      const float d0 = x0[c] - mean[c], d1 = x1[c] - mean[c], d2 = x2[c] - mean[c], d3 = x3[c] - mean[c];
+      sum[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3);
+    }
+  }
+  for (; r < rows; r++) {
+    const float *x0 = x + r * stride;
+    for (int64_t c = 0; c < columns; c++) {
+      const float d = x0[c] - mean[c];
+      sum[c] += d * d;
+    }
+  }
+}
+
+// Two passes over each band while it is in the cache; bands are joined by the pairwise update of Chan, Golub and LeVeque
+// (1983), "Algorithms for computing the sample variance".
+static void column_moments(const ssti_columns *m, const float *x, double *restrict mean, double *restrict squares) {
+  float sum[SSTI_SIMD_CHANNELS], centre[SSTI_SIMD_CHANNELS], square[SSTI_SIMD_CHANNELS];
+  const int64_t band = band_rows(m->columns);
+  for (int64_t c = 0; c < m->columns; c++) { mean[c] = squares[c] = 0; }
+  for (int64_t begin = 0; begin < m->rows; begin += band) {
+    const int64_t rows = m->rows - begin < band ? m->rows - begin : band;
+    const float *at = x + begin * m->stride;
+    band_sums(rows, m->stride, m->columns, at, sum);
+    const float reciprocal = 1.0f / (float)rows;
+    for (int64_t c = 0; c < m->columns; c++) { centre[c] = sum[c] * reciprocal; }
+    band_squares(rows, m->stride, m->columns, at, centre, square);
+    // The sum of squares is about `centre`, which is the band's mean but for rounding: sum - rows * centre is what
+    // that rounding left, and entering it keeps the mean exact to double's precision of the f32 sums.
+    const double share = (double)rows / (double)(begin + rows), weight = (double)begin * share;
+    const double inverse_rows = 1.0 / (double)rows;
+    for (int64_t c = 0; c < m->columns; c++) {
+      const double delta = (double)sum[c] * inverse_rows - mean[c];
+      mean[c] += delta * share;
+      squares[c] += (double)square[c] + delta * delta * weight;
+    }
+  }
+}
+
+static void column_sums(const ssti_columns *m, const float *x, double *restrict sum) {
+  float part[SSTI_SIMD_CHANNELS];
+  const int64_t band = band_rows(m->columns);
+  for (int64_t c = 0; c < m->columns; c++) { sum[c] = 0; }
+  for (int64_t begin = 0; begin < m->rows; begin += band) {
+    const int64_t rows = m->rows - begin < band ? m->rows - begin : band;
+    band_sums(rows, m->stride, m->columns, x + begin * m->stride, part);
+    for (int64_t c = 0; c < m->columns; c++) { sum[c] += (double)part[c]; }
+  }
+}
+
+static void band_products(int64_t rows, int64_t stride, int64_t columns, const float *restrict x,
+                          const float *restrict dy, const float *restrict mean, float *restrict sum,
+                          float *restrict product) {
+  memset(sum, 0, (size_t)columns * sizeof *sum);
+  memset(product, 0, (size_t)columns * sizeof *product);
+  int64_t r = 0;
+  for (; r + 2 <= rows; r += 2) {
+    const float *x0 = x + r * stride, *x1 = x0 + stride, *dy0 = dy + r * stride, *dy1 = dy0 + stride;
+    for (int64_t c = 0; c < columns; c++) {
+      sum[c] += dy0[c] + dy1[c];
+      product[c] += dy0[c] * (x0[c] - mean[c]) + dy1[c] * (x1[c] - mean[c]);
+    }
+  }
+  for (; r < rows; r++) {
+    const float *x0 = x + r * stride, *dy0 = dy + r * stride;
+    for (int64_t c = 0; c < columns; c++) {
+      sum[c] += dy0[c];
+      product[c] += dy0[c] * (x0[c] - mean[c]);
+    }
+  }
+}
+
+static void batch_norm_sums(const ssti_columns *m, const float *x, const float *dy, const float *mean,
+                            const float *inverse, double *restrict sum_dy, double *restrict sum_dy_xhat) {
+  float sum[SSTI_SIMD_CHANNELS], product[SSTI_SIMD_CHANNELS];
+  const int64_t band = band_rows(2 * m->columns);
+  for (int64_t c = 0; c < m->columns; c++) { sum_dy[c] = sum_dy_xhat[c] = 0; }
+  for (int64_t begin = 0; begin < m->rows; begin += band) {
+    const int64_t rows = m->rows - begin < band ? m->rows - begin : band;
+    const int64_t offset = begin * m->stride;
+    band_products(rows, m->stride, m->columns, x + offset, dy + offset, mean, sum, product);
+    for (int64_t c = 0; c < m->columns; c++) {
+      sum_dy[c] += (double)sum[c];
+      sum_dy_xhat[c] += (double)product[c] * (double)inverse[c];
+    }
+  }
+}
+
+static void batch_norm_apply(const ssti_columns *m, const float *x, const float *restrict mean,
+                             const float *restrict factor, const float *restrict offset, float *y) {
+  for (int64_t r = 0; r < m->rows; r++) {
+    const float *xr = x + r * m->stride;
+    float *restrict yr = y + r * m->stride;
+    for (int64_t c = 0; c < m->columns; c++) { yr[c] = (xr[c] - mean[c]) * factor[c] + offset[c]; }
+  }
+}
+
+static void batch_norm_gradient(const ssti_columns *m, const float *x, const float *dy, const float *restrict mean,
+                                const float *restrict factor, const float *restrict mean_dy,
+                                const float *restrict slope, float *dx, bool accumulate) {
+  for (int64_t r = 0; r < m->rows; r++) {
+    const float *dyr = dy + r * m->stride;
+    float *restrict dxr = dx + r * m->stride;
+    if (x == NULL) {
+      if (accumulate) {
+        for (int64_t c = 0; c < m->columns; c++) { dxr[c] += factor[c] * dyr[c]; }
+      } else {
+        for (int64_t c = 0; c < m->columns; c++) { dxr[c] = factor[c] * dyr[c]; }
+      }
+      continue;
+    }
+    const float *xr = x + r * m->stride;
+    if (accumulate) {
+      for (int64_t c = 0; c < m->columns; c++) {
+        dxr[c] += factor[c] * ((dyr[c] - mean_dy[c]) - (xr[c] - mean[c]) * slope[c]);
+      }
+    } else {
+      for (int64_t c = 0; c < m->columns; c++) {
+        dxr[c] = factor[c] * ((dyr[c] - mean_dy[c]) - (xr[c] - mean[c]) * slope[c]);
+      }
+    }
+  }
+}
+
+void SSTI_SIMD(ssti_simd_fill_batch_norm)(ssti_simd *table) {
+  table->column_moments = column_moments;
+  table->column_sums = column_sums;
+  table->batch_norm_sums = batch_norm_sums;
+  table->batch_norm_apply = batch_norm_apply;
+  table->batch_norm_gradient = batch_norm_gradient;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pooling, vectorised over channels. Windows of 2 by 2 with stride 2 and nothing at the edges have loops of their own;
+// every other shape goes position by position.
+#include <string.h>
+
+#include "backend/fast/simd.h"
+
+static bool is_two_by_two(const ssti_pool *s) {
+  return s->kernel_h == 2 && s->kernel_w == 2 && s->stride_h == 2 && s->stride_w == 2 && s->pad_h == 0 &&
+         s->pad_w == 0 && s->out_h * 2 <= s->in_h && s->out_w * 2 <= s->in_w;
+}
+
+static void average_two(int64_t channels, const float *restrict top, const float *restrict bottom, float *restrict y) {
+  const float *top1 = top + channels, *bottom1 = bottom + channels;
+  for (int64_t c = 0; c < channels; c++) { y[c] = ((top[c] + top1[c]) + (bottom[c] + bottom1[c])) * 0.25f; }
+}
+
+// The first of equal values wins; a value that is not a number always does, as in the reference.
+static inline int beats(float value, float best) { return (value > best) | (value != value); }
+
+static void max_two(int64_t channels, const float *restrict top, const float *restrict bottom, float *restrict y,
+                    uint8_t *saved) {
+  const float *top1 = top + channels, *bottom1 = bottom + channels;
+  enum { PIECE = 64 };
+  for (int64_t begin = 0; begin < channels; begin += PIECE) {
+    const int64_t length = channels - begin < PIECE ? channels - begin : PIECE;
+    int32_t at[PIECE]; // as wide as the values while they are compared, narrowed once at the end
+    for (int64_t i = 0; i < length; i++) {
+      const int64_t c = begin + i;
+      float best = top[c];
+      int32_t where = 0;
+      int wins = beats(top1[c], best);
+      best = wins ? top1[c] : best;
+      where = wins ? 1 : where;
+      wins = beats(bottom[c], best);
+      best = wins ? bottom[c] : best;
+      where = wins ? 2 : where;
+      wins = beats(bottom1[c], best);
+      best = wins ? bottom1[c] : best;
+      where = wins ? 3 : where;
+      y[c] = best;
+      at[i] = where;
+    }
+    if (saved == NULL) { continue; }
+    for (int64_t i = 0; i < length; i++) { saved[begin + i] = (uint8_t)at[i]; }
+  }
+}
+
+static void forward_two_by_two(const ssti_pool *s, const float *x, float *y, uint8_t *saved) {
+  const int64_t row = s->in_w * s->channels;
+  for (int64_t oh = 0; oh < s->out_h; oh++) {
+    for (int64_t ow = 0; ow < s->out_w; ow++) {
+      const float *top = x + 2 * oh * row + 2 * ow * s->channels;
+      const int64_t to = (oh * s->out_w + ow) * s->channels;
+      if (s->kind == SSTI_POOL_MAX) {
+        max_two(s->channels, top, top + row, y + to, saved == NULL ? NULL : saved + to);
+      } else {
+        average_two(s->channels, top, top + row, y + to);
+      }
+    }
+  }
+}
+
+// The part of a window that lies inside the image.
+typedef struct window {
+  int64_t h0, h1, w0, w1; // positions in the image
+  int64_t top, left;      // where the window begins, possibly outside
+} window;
+
+static window window_at(const ssti_pool *s, int64_t oh, int64_t ow) {
+  window w = {.top = oh * s->stride_h - s->pad_h, .left = ow * s->stride_w - s->pad_w};
+  w.h0 = w.top < 0 ? 0 : w.top;
+  w.w0 = w.left < 0 ? 0 : w.left;
+  w.h1 = w.top + s->kernel_h < s->in_h ? w.top + s->kernel_h : s->in_h;
+  w.w1 = w.left + s->kernel_w < s->in_w ? w.left + s->kernel_w : s->in_w;
+  return w;
+}
+
+static void average_window(const ssti_pool *s, const window *w, const float *x, float *restrict y) {
+  const float share = 1.0f / (float)(s->kernel_h * s->kernel_w);
+  memset(y, 0, (size_t)s->channels * sizeof *y);
+  for (int64_t h = w->h0; h < w->h1; h++) {
+    for (int64_t v = w->w0; v < w->w1; v++) {
+      const float *at = x + (h * s->in_w + v) * s->channels;
+      for (int64_t c = 0; c < s->channels; c++) { y[c] += at[c]; }
+    }
+  }
+  for (int64_t c = 0; c < s->channels; c++) { y[c] *= share; }
+}
+
+static void max_window(const ssti_pool *s, const window *w, const float *x, float *restrict y,
+                       uint8_t *restrict saved) {
+  bool first = true;
+  for (int64_t h = w->h0; h < w->h1; h++) {
+    for (int64_t v = w->w0; v < w->w1; v++) {
+      const float *at = x + (h * s->in_w + v) * s->channels;
+      const uint8_t position = (uint8_t)((h - w->top) * s->kernel_w + (v - w->left));
+      if (first) {
+        memcpy(y, at, (size_t)s->channels * sizeof *y);
+        if (saved != NULL) { memset(saved, position, (size_t)s->channels); }
+        first = false;
+        continue;
+      }
+      if (saved != NULL) {
+        for (int64_t c = 0; c < s->channels; c++) { saved[c] = beats(at[c], y[c]) ? position : saved[c]; }
+      }
+      for (int64_t c = 0; c < s->channels; c++) { y[c] = beats(at[c], y[c]) ? at[c] : y[c]; }
+    }
+  }
+}
+
+static void pool_forward(const ssti_pool *s, int64_t begin, int64_t end, const float *x, float *y, uint8_t *saved) {
+  const int64_t in = s->in_h * s->in_w * s->channels, out = s->out_h * s->out_w * s->channels;
+  const bool two_by_two = is_two_by_two(s);
+  for (int64_t n = begin; n < end; n++) {
+    const float *image = x + n * in;
+    uint8_t *kept = saved == NULL ? NULL : saved + n * out;
+    if (two_by_two) {
+      forward_two_by_two(s, image, y + n * out, kept);
+      continue;
+    }
+    for (int64_t oh = 0; oh < s->out_h; oh++) {
+      for (int64_t ow = 0; ow < s->out_w; ow++) {
+        const window w = window_at(s, oh, ow);
+        const int64_t to = (oh * s->out_w + ow) * s->channels;
+        if (s->kind == SSTI_POOL_MAX) {
+          max_window(s, &w, image, y + n * out + to, kept == NULL ? NULL : kept + to);
+        } else {
+          average_window(s, &w, image, y + n * out + to);
+        }
+      }
+    }
+  }
+}
+
+static void spread_average(int64_t channels, float share, const float *restrict dy, float *restrict dx, bool add) {
+  if (add) {
+    for (int64_t c = 0; c < channels; c++) { dx[c] += dy[c] * share; }
+  } else {
+    for (int64_t c = 0; c < channels; c++) { dx[c] = dy[c] * share; }
+  }
+}
+
+static void spread_max(int64_t channels, uint8_t position, const float *restrict dy, const uint8_t *restrict saved,
+                       float *restrict dx, bool add) {
+  if (add) {
+    for (int64_t c = 0; c < channels; c++) { dx[c] += saved[c] == position ? dy[c] : 0.0f; }
+  } else {
+    for (int64_t c = 0; c < channels; c++) { dx[c] = saved[c] == position ? dy[c] : 0.0f; }
+  }
+}
+
+// Whether windows neither overlap nor leave anything out, so that each element of dx is written exactly once.
+static bool is_tiling(const ssti_pool *s) {
+  return s->kernel_h == s->stride_h && s->kernel_w == s->stride_w && s->pad_h == 0 && s->pad_w == 0 &&
+         s->out_h * s->stride_h == s->in_h && s->out_w * s->stride_w == s->in_w;
+}
+
+static void pool_backward(const ssti_pool *s, int64_t begin, int64_t end, const float *dy, const uint8_t *saved,
+                          float *dx, bool accumulate) {
+  const int64_t in = s->in_h * s->in_w * s->channels, out = s->out_h * s->out_w * s->channels;
+  const float share = 1.0f / (float)(s->kernel_h * s->kernel_w);
+  const bool add = accumulate || !is_tiling(s);
+  for (int64_t n = begin; n < end; n++) {
+    float *image = dx + n * in;
+    if (add && !accumulate) { memset(image, 0, (size_t)in * sizeof *image); }
+    for (int64_t o = 0; o < s->out_h * s->out_w; o++) {
+      const window w = window_at(s, o / s->out_w, o % s->out_w);
+      const int64_t from = n * out + o * s->channels;
+      for (int64_t h = w.h0; h < w.h1; h++) {
+        for (int64_t v = w.w0; v < w.w1; v++) {
+          float *to = image + (h * s->in_w + v) * s->channels;
+          if (s->kind == SSTI_POOL_MAX) {
+            const uint8_t position = (uint8_t)((h - w.top) * s->kernel_w + (v - w.left));
+            spread_max(s->channels, position, dy + from, saved + from, to, add);
+          } else {
+            spread_average(s->channels, share, dy + from, to, add);
+          }
+        }
+      }
+    }
+  }
+}
+
+void SSTI_SIMD(ssti_simd_fill_pool)(ssti_simd *table) {
+  table->pool_forward = pool_forward;
+  table->pool_backward = pool_backward;
+}
