@@ -9,7 +9,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=${1:-release}
 report=build/$preset/test-report.xml
 scripts/setup.sh
-scripts/build.sh "$preset"
+if ! scripts/build.sh "$preset"; then
+  echo "the build failed, so no test was run"
+  echo "0 passed, 1 failed, 0 skipped"
+  exit 1
+fi
 rm -f "$report"
 
 # A program of one suite uses all cores where it can, so suites run one per core and no more.
