@@ -43,7 +43,8 @@ static void fill_gradients(const sst_parameters *store, float value) {
   }
 }
 
-static sst_optimizer *make_optimizer(sst_context *context, sst_parameters *store, const sst_optimizer_options *options) {
+static sst_optimizer *make_optimizer(sst_context *context, sst_parameters *store,
+                                     const sst_optimizer_options *options) {
   sst_optimizer *optimizer;
   assert_ok(context, sst_optimizer_create(store, SST_DEVICE_CPU_REFERENCE, options, &optimizer));
   return optimizer;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of layers, block forms, readouts, norms and builders, and back.
+#include <string.h>
+
+#include "base/fail.h"
+#include "spikestill/model.h"
+
+// Index of `word` among the words, or -1.
+static int find_word(const char *word, const char *const *words, int count) {
+  for (int i = 0; i < count; i++) {
+    if (strcmp(word, words[i]) == 0) { return i; }
+  }
+  return -1;
+}
+
+#define WORD(name, word, text) word,
+static const char *const layer_words[] = {SST_LAYER_LIST(WORD)};
+static const char *const block_form_words[] = {SST_BLOCK_FORM_LIST(WORD)};
+static const char *const readout_words[] = {SST_READOUT_LIST(WORD)};
+static const char *const norm_words[] = {SST_NORM_LIST(WORD)};
+static const char *const builder_words[] = {SST_BUILDER_LIST(WORD)};
+#undef WORD
+
+const char *sst_layer_word(sst_layer_kind kind) {
+  assert(kind < SST_LAYER_COUNT);
+  return layer_words[kind];
+}
+
+bool sst_layer_parse(const char *word, sst_layer_kind *out) {
+  int index = find_word(word, layer_words, SST_LAYER_COUNT);
+  if (index >= 0) { *out = (sst_layer_kind)index; }
+  return index >= 0;
+}
+
+const char *sst_block_form_word(sst_block_form form) {
+  assert(form < SST_BLOCK_FORM_COUNT);
+  return block_form_words[form];
+}
+
+bool sst_block_form_parse(const char *word, sst_block_form *out) {
+  int index = find_word(word, block_form_words, SST_BLOCK_FORM_COUNT);
+  if (index >= 0) { *out = (sst_block_form)index; }
+  return index >= 0;
+}
+
+const char *sst_readout_word(sst_readout readout) {
+  assert(readout < SST_READOUT_COUNT);
+  return readout_words[readout];
+}
+
+bool sst_readout_parse(const char *word, sst_readout *out) {
+  int index = find_word(word, readout_words, SST_READOUT_COUNT);
+  if (index >= 0) { *out = (sst_readout)index; }
+  return index >= 0;
+}
+
+const char *sst_norm_word(sst_norm_kind kind) {
+  assert(kind < SST_NORM_COUNT);
+  return norm_words[kind];
+}
+
+bool sst_norm_parse(const char *word, sst_norm_kind *out) {
+  int index = find_word(word, norm_words, SST_NORM_COUNT);
+  if (index >= 0) { *out = (sst_norm_kind)index; }
+  return index >= 0;
+}
+
+const char *sst_builder_word(sst_builder_kind kind) {
+  assert(kind < SST_BUILDER_COUNT);
+  return builder_words[kind];
+}
+
+bool sst_builder_parse(const char *word, sst_builder_kind *out) {
+  int index = find_word(word, builder_words, SST_BUILDER_COUNT);
+  if (index >= 0) { *out = (sst_builder_kind)index; }
+  return index >= 0;
+}
