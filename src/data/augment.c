@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/augment.h"
+
+#include <math.h>
+#include <string.h>
+
+void ssti_augment_shift(ssti_byte_picture *picture, int dx, int dy) {
+  int height = picture->height, width = picture->width, channels = picture->channels;
+  size_t bytes = (size_t)height * (size_t)width * (size_t)channels;
+  if (dx == 0 && dy == 0) { return; }
+  memcpy(picture->room, picture->bytes, bytes);
+  memset(picture->bytes, 0, bytes);
+  int left = dx < 0 ? -dx : 0, right = dx > 0 ? width - dx : width;
+  if (right <= left) { return; }
+  for (int y = 0; y < height; y++) {
+    if (y + dy < 0 || y + dy >= height) { continue; }
+    memcpy(picture->bytes + (y * width + left) * channels, picture->room + ((y + dy) * width + left + dx) * channels,
+           (size_t)((right - left) * channels));
+  }
+}
+
+void ssti_augment_flip(ssti_byte_picture *picture) {
+  int width = picture->width, channels = picture->channels;
+  for (int y = 0; y < picture->height; y++) {
+    uint8_t *row = picture->bytes + y * width * channels;
+    for (int x = 0; x < width / 2; x++) {
+      for (int c = 0; c < channels; c++) {
+        uint8_t *a = &row[x * channels + c], *b = &row[(width - 1 - x) * channels + c], kept = *a;
+        *a = *b;
+        *b = kept;
+      }
+    }
+  }
+}
+
+void ssti_augment_bytes(ssti_byte_picture *picture, const sst_augmentation *options, ssti_random *random) {
+  if (options->crop_padding > 0) {
+    uint64_t places = 2 * (uint64_t)options->crop_padding + 1;
+    int dx = (int)ssti_draw_below(random, places) - options->crop_padding;
+    int dy = (int)ssti_draw_below(random, places) - options->crop_padding;
+    ssti_augment_shift(picture, dx, dy);
+  }
+  if (options->flip && ssti_draw_below(random, 2) == 1) { ssti_augment_flip(picture); }
+  if (options->autoaugment == SST_AUTOAUGMENT_CIFAR) { ssti_autoaugment_apply(picture, random); }
+}
+
+static int clamp(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
+
+ssti_cutout ssti_cutout_draw(int height, int width, int side, ssti_random *random) {
+  int y = (int)ssti_draw_below(random, (uint64_t)height) - side / 2;
+  int x = (int)ssti_draw_below(random, (uint64_t)width) - side / 2;
+  return (ssti_cutout){clamp(y, 0, height), clamp(y + side, 0, height), clamp(x, 0, width), clamp(x + side, 0, width)};
+}
+
+// In (0,1), so that its logarithm is finite.
+static double draw_open(ssti_random *random) {
+  uint32_t words[4];
+  ssti_random_words(random->seed, random->stream, random->next++, words);
+  return ((double)words[0] + 0.5) * 0x1p-32;
+}
+
+// Marsaglia and Tsang 2000, "A simple method for generating gamma variables"; shape >= 1.
+static double draw_gamma(double shape, ssti_random *random) {
+  double d = shape - 1.0 / 3.0, c = 1.0 / sqrt(9.0 * d);
+  for (;;) {
+    double x = (double)ssti_draw_normal(random), v = 1.0 + c * x;
+    double u = draw_open(random);
+    if (v <= 0.0) { continue; }
+    v = v * v * v;
+    if (log(u) < 0.5 * x * x + d - d * v + d * log(v)) { return d * v; }
+  }
+}
+
+double ssti_beta_draw(double alpha, ssti_random *random) {
+  if (alpha >= 1.0) {
+    double a = draw_gamma(alpha, random), b = draw_gamma(alpha, random);
+    return a / (a + b);
+  }
+  // Johnk 1964, in logarithms: for a small alpha both powers underflow.
+  for (;;) {
+    double a = log(draw_open(random)) / alpha, b = log(draw_open(random)) / alpha;
+    double most = a > b ? a : b;
+    double sum = most + log(exp(a - most) + exp(b - most)); // log(u^(1/alpha) + v^(1/alpha))
+    if (sum <= 0.0) { return exp(a - sum); }
+  }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes one batch: from picture numbers to augmented, normalised or encoded input and targets. Knows nothing of threads;
+// what a batch holds depends on (seed, epoch, position in the epoch) alone, whoever makes it.
+#ifndef SPIKESTILL_DATA_BATCH_MAKER_H
+#define SPIKESTILL_DATA_BATCH_MAKER_H
+
+#include "data/augment.h"
+#include "data/dataset.h"
+
+typedef struct ssti_batch_maker {
+  const sst_dataset *dataset;
+  sst_loader_options options;
+  sst_dataset_info info;
+  int64_t timesteps;    // of the input: 1 for direct encoding
+  int64_t picture_size; // H * W * C
+  bool mixes;           // mixup is on
+  bool stages;          // pictures pass through `values` before they reach the input
+  uint64_t augment_stream, mix_stream, encode_stream;
+  float table[SST_MAX_CHANNELS][256]; // what a byte becomes
+} ssti_batch_maker;
+
+// One thread's room.
+typedef struct ssti_batch_room {
+  uint8_t *bytes; // two pictures
+  float *values;  // [staged pictures, H*W*C]; NULL if nothing is staged
+  int32_t *partners; // [N]; NULL without mixup
+} ssti_batch_room;
+
+// Where a batch goes: input [T,N,H,W,C], target [N,classes], labels [N].
+typedef struct ssti_batch_slot {
+  float *input, *target;
+  int32_t *labels;
+  int64_t count;
+} ssti_batch_slot;
+
+void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options *options, ssti_batch_maker *maker);
+
+sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker *maker, ssti_batch_room *room);
+void ssti_batch_room_free(sst_context *context, ssti_batch_room *room);
+
+// Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros.
+void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch, int64_t index,
+                     ssti_batch_room *room, ssti_batch_slot *slot);
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening data sets: which file lies where, and which reader it gets.
+#include "data/dataset.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "data/cifar.h"
+#include "data/digits.h"
+#include "data/idx.h"
+
+// No picture file of these kinds is near this size; what is larger is something else.
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+enum { MAX_FILES = 5, MAX_DIGITS = 10000000 };
+
+static const sst_dataset_info DATASETS[SST_DATASET_COUNT] = {
+#define DATASET_INFO(name, word, classes, height, width, channels, text)                                               \
+  {SST_DATASET_##name, 0, classes, height, width, channels},
+    SST_DATASET_LIST(DATASET_INFO)
+#undef DATASET_INFO
+};
+
+static const char *const WORDS[SST_DATASET_COUNT] = {
+#define DATASET_WORD(name, word, classes, height, width, channels, text) word,
+    SST_DATASET_LIST(DATASET_WORD)
+#undef DATASET_WORD
+};
+
+// Folders under the root, tried in turn: ours, then those that the official archives and other tools make.
+static const char *const FOLDERS[SST_DATASET_COUNT][4] = {
+    [SST_DATASET_MNIST] = {"mnist", "MNIST/raw"},
+    [SST_DATASET_FASHION_MNIST] = {"fashion-mnist", "FashionMNIST/raw"},
+    [SST_DATASET_CIFAR10] = {"cifar10", "cifar10/cifar-10-batches-bin", "cifar-10-batches-bin"},
+    [SST_DATASET_CIFAR100] = {"cifar100", "cifar100/cifar-100-binary", "cifar-100-binary"},
+};
+
+typedef struct cifar_files {
+  int count;
+  const char *names[MAX_FILES];
+  int64_t pictures; // officially, in all of them
+} cifar_files;
+
+static const cifar_files CIFAR10_FILES[2] = {
+    {1, {"test_batch.bin"}, 10000},
+    {5, {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"}, 50000},
+};
+static const cifar_files CIFAR100_FILES[2] = {{1, {"test.bin"}, 10000}, {1, {"train.bin"}, 50000}};
+
+const char *sst_dataset_word(sst_dataset_kind kind) {
+  return (int)kind >= 0 && kind < SST_DATASET_COUNT ? WORDS[kind] : "unknown";
+}
+
+bool sst_dataset_parse(const char *word, sst_dataset_kind *out) {
+  for (int i = 0; word != NULL && i < SST_DATASET_COUNT; i++) {
+    if (strcmp(word, WORDS[i]) == 0) {
+      *out = (sst_dataset_kind)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+const char *ssti_data_root(const char *root) {
+  if (root != NULL && root[0] != '\0') { return root; }
+  const char *environment = getenv("SPIKESTILL_DATA");
+  return environment != NULL && environment[0] != '\0' ? environment : "./data";
+}
+
+// The path of a file in the folder, plain or with ".gz"; *out is NULL if there is neither.
+static sst_status find_file(sst_context *context, const char *folder, const char *name, char **out) {
+  static const char *const ENDINGS[] = {"", ".gz"};
+  for (int i = 0; i < 2; i++) {
+    ssti_text text = ssti_text_begin(context);
+    ssti_text_append(&text, "%s/%s%s", folder, name, ENDINGS[i]);
+    if (text.status == SST_OK && ssti_file_exists(text.data)) {
+      *out = text.data;
+      return SST_OK;
+    }
+    sst_status status = text.status;
+    ssti_text_free(&text);
+    SST_TRY(status);
+  }
+  *out = NULL;
+  return SST_OK;
+}
+
+// The folder of the data set that has a file of that name, and the file's path in it.
+static sst_status find_first_file(sst_context *context, const char *root, sst_dataset_kind kind, const char *name,
+                                  char **folder, char **path) {
+  for (int i = 0; i < 4 && FOLDERS[kind][i] != NULL; i++) {
+    SST_TRY(ssti_path_join(context, root, FOLDERS[kind][i], folder));
+    sst_status status = find_file(context, *folder, name, path);
+    if (status == SST_OK && *path != NULL) { return SST_OK; }
+    ssti_free(context, *folder);
+    *folder = NULL;
+    SST_TRY(status);
+  }
+  SST_FAIL(context, SST_NOT_FOUND,
+           "%s/%s: there is no file %s (plain or .gz); get the data set with: spikestill data get %s --data %s", root,
+           FOLDERS[kind][0], name, WORDS[kind], root);
+}
+
+static sst_status read_file_in(sst_context *context, sst_dataset_kind kind, const char *folder, const char *name,
+                               char **path, char **data, size_t *size) {
+  SST_TRY(find_file(context, folder, name, path));
+  if (*path == NULL) {
+    SST_FAIL(context, SST_NOT_FOUND,
+             "%s/%s: missing, while other files of the data set are there; get it with: spikestill data get %s", folder,
+             name, WORDS[kind]);
+  }
+  return ssti_file_read(context, *path, MAX_FILE_BYTES, data, size);
+}
+
+// ---- IDX ----
+
+static sst_status open_idx(sst_dataset *dataset, const char *root, bool train, int64_t limit) {
+  sst_context *context = dataset->context;
+  sst_status status = SST_OK;
+  char *folder = NULL, *pictures_path = NULL, *labels_path = NULL, *data = NULL;
+  size_t size = 0;
+  int64_t labels = 0;
+  const char *pictures_name = train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte";
+  const char *labels_name = train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte";
+  sst_dataset_info *info = &dataset->info;
+  SST_TRY(find_first_file(context, root, info->kind, pictures_name, &folder, &pictures_path));
+  SST_TRY_GOTO(ssti_file_read(context, pictures_path, MAX_FILE_BYTES, &data, &size));
+  SST_TRY_GOTO(ssti_idx_read_pictures(context, pictures_path, data, size, info->height, info->width, limit,
+                                      &dataset->pixels, &info->count));
+  ssti_free(context, data);
+  data = NULL;
+  SST_TRY_GOTO(read_file_in(context, info->kind, folder, labels_name, &labels_path, &data, &size));
+  SST_TRY_GOTO(
+      ssti_idx_read_labels(context, labels_path, data, size, info->classes, limit, &dataset->labels, &labels));
+  if (labels != info->count) {
+    status = ssti_fail(context, SST_FORMAT, "%s: at byte 4: found %" PRId64 " labels, expected %" PRId64 " as in %s",
+                       labels_path, labels, info->count, pictures_path);
+  }
+done:
+  ssti_free(context, data);
+  ssti_free(context, labels_path);
+  ssti_free(context, pictures_path);
+  ssti_free(context, folder);
+  return status;
+}
+
+// ---- CIFAR ----
+
+// Appends the pictures of one file.
+static sst_status append_cifar(sst_dataset *dataset, ssti_cifar_kind kind, const char *folder, const char *name,
+                               int64_t limit, size_t *pixels_capacity, size_t *labels_capacity) {
+  sst_context *context = dataset->context;
+  sst_status status = SST_OK;
+  int64_t before = dataset->info.count, found = 0;
+  char *path = NULL, *data = NULL;
+  size_t size = 0;
+  SST_TRY_GOTO(read_file_in(context, dataset->info.kind, folder, name, &path, &data, &size));
+  SST_TRY_GOTO(ssti_cifar_count(context, path, size, kind, &found));
+  if (limit > 0 && found > limit - before) { found = limit - before; }
+  size_t total = (size_t)(before + found);
+  SST_TRY_GOTO(ssti_grow(context, &dataset->pixels, pixels_capacity, total * SSTI_CIFAR_BYTES, 1));
+  SST_TRY_GOTO(ssti_grow(context, &dataset->labels, labels_capacity, total, 1));
+  SST_TRY_GOTO(ssti_cifar_read(context, path, data, found, kind, dataset->pixels + before * SSTI_CIFAR_BYTES,
+                               dataset->labels + before));
+  dataset->info.count = (int64_t)total;
+done:
+  ssti_free(context, data);
+  ssti_free(context, path);
+  return status;
+}
+
+static sst_status open_cifar(sst_dataset *dataset, const char *root, bool train, int64_t limit) {
+  sst_context *context = dataset->context;
+  sst_status status = SST_OK;
+  char *folder = NULL, *path = NULL;
+  size_t pixels_capacity = 0, labels_capacity = 0;
+  bool hundred = dataset->info.kind == SST_DATASET_CIFAR100;
+  const cifar_files *files = hundred ? &CIFAR100_FILES[train] : &CIFAR10_FILES[train];
+  SST_TRY(find_first_file(context, root, dataset->info.kind, files->names[0], &folder, &path));
+  // The whole size at once, so that five files do not move the pictures five times.
+  size_t expected = (size_t)(limit > 0 && limit < files->pictures ? limit : files->pictures);
+  SST_TRY_GOTO(ssti_grow(context, &dataset->pixels, &pixels_capacity, expected * SSTI_CIFAR_BYTES, 1));
+  SST_TRY_GOTO(ssti_grow(context, &dataset->labels, &labels_capacity, expected, 1));
+  for (int i = 0; i < files->count && (limit == 0 || dataset->info.count < limit); i++) {
+    SST_TRY_GOTO(append_cifar(dataset, hundred ? SSTI_CIFAR_100 : SSTI_CIFAR_10, folder, files->names[i], limit,
+                              &pixels_capacity, &labels_capacity));
+  }
+  if (limit == 0 && dataset->info.count != files->pictures) {
+    ssti_log(context, SST_LOG_WARNING, "%s: found %" PRId64 " pictures; the official %s has %" PRId64, folder,
+             dataset->info.count, train ? "training part" : "test part", files->pictures);
+  }
+done:
+  ssti_free(context, path);
+  ssti_free(context, folder);
+  return status;
+}
+
+// ---- drawn digits ----
+
+static sst_status open_digits(sst_dataset *dataset, const sst_dataset_options *options) {
+  sst_context *context = dataset->context;
+  int64_t count = options->digits_count;
+  if (count < 1 || count > MAX_DIGITS) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "digits: cannot draw %" PRId64 " pictures, expected 1 to %d", count,
+             MAX_DIGITS);
+  }
+  if (options->limit > 0 && options->limit < count) { count = options->limit; }
+  SST_TRY(ssti_allocate_raw(context, (size_t)count, SSTI_DIGIT_PIXELS, &dataset->pixels));
+  SST_TRY(ssti_allocate_raw(context, (size_t)count, 1, &dataset->labels));
+  dataset->info.count = count;
+  ssti_digits_draw(context, options->digits_seed, options->train, count, dataset->pixels, dataset->labels);
+  return SST_OK;
+}
+
+// ---- the public functions ----
+
+sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *options, sst_dataset **out) {
+  *out = NULL;
+  if ((int)options->kind < 0 || options->kind >= SST_DATASET_COUNT) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "data set %d does not exist, expected 0 to %d", (int)options->kind,
+             SST_DATASET_COUNT - 1);
+  }
+  if (options->limit < 0) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found a limit of %" PRId64 " pictures, expected 0 (all) or more",
+             WORDS[options->kind], options->limit);
+  }
+  sst_dataset *dataset = NULL;
+  SST_TRY(ssti_allocate(context, 1, sizeof *dataset, &dataset));
+  dataset->context = context;
+  dataset->info = DATASETS[options->kind];
+  const char *root = ssti_data_root(options->root);
+  sst_status status = SST_OK;
+  switch (options->kind) {
+  case SST_DATASET_DIGITS: status = open_digits(dataset, options); break;
+  case SST_DATASET_MNIST:
+  case SST_DATASET_FASHION_MNIST: status = open_idx(dataset, root, options->train, options->limit); break;
+  default: status = open_cifar(dataset, root, options->train, options->limit); break;
+  }
+  if (status != SST_OK) {
+    sst_dataset_close(dataset);
+    return status;
+  }
+  *out = dataset;
+  return SST_OK;
+}
+
+void sst_dataset_close(sst_dataset *dataset) {
+  if (dataset == NULL) { return; }
+  ssti_free(dataset->context, dataset->pixels);
+  ssti_free(dataset->context, dataset->labels);
+  ssti_free(dataset->context, dataset);
+}
+
+sst_dataset_info sst_dataset_describe(const sst_dataset *dataset) { return dataset->info; }
+
+const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t index) {
+  assert(index >= 0 && index < dataset->info.count);
+  return dataset->pixels + index * dataset->info.height * dataset->info.width * dataset->info.channels;
+}
+
+int sst_dataset_label(const sst_dataset *dataset, int64_t index) {
+  assert(index >= 0 && index < dataset->info.count);
+  return dataset->labels[index];
+}
