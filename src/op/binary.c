@@ -49,7 +49,9 @@ static void backward(ssti_call *call) {
                                          db ? db->data : NULL, call->accumulate[1]);
 }
 
-static void cost(const ssti_call *call, sst_cost *out) { out->elementwise += sst_shape_count(call->y[0]->shape); }
+static void cost(const ssti_call *call, sst_cost *out) {
+  *out = (sst_cost){.elementwise = sst_shape_count(call->y[0]->shape)};
+}
 
 const ssti_op ssti_op_binary = {
   .name = "binary",
@@ -58,5 +60,5 @@ const ssti_op ssti_op_binary = {
   .forward = forward,
   .backward = backward,
   .cost = cost,
-  .backward_reads_inputs = 1U << 0 | 1U << 1,
+  .backward_reads_inputs = 1u << 0 | 1u << 1,
 };

@@ -10,7 +10,7 @@ static const ssti_cross_entropy_attributes *attributes_of(const ssti_call *call)
 
 static sst_status infer(sst_context *context, ssti_call *call) {
   const float smoothing = attributes_of(call)->smoothing;
-  if (!(smoothing >= 0.0F && smoothing <= 1.0F)) {
+  if (!(smoothing >= 0.0f && smoothing <= 1.0f)) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "the label smoothing is %g, expected 0 to 1", (double)smoothing);
   }
   const sst_shape logits = call->x[0]->shape, target = call->x[1]->shape;
@@ -52,7 +52,9 @@ static void backward(ssti_call *call) {
 }
 
 // Subtract the largest, exponential, sum; difference to the logarithm, product with the target, sum.
-static void cost(const ssti_call *call, sst_cost *out) { out->elementwise += 6 * sst_shape_count(call->x[0]->shape); }
+static void cost(const ssti_call *call, sst_cost *out) {
+  *out = (sst_cost){.elementwise = 6 * sst_shape_count(call->x[0]->shape)};
+}
 
 const ssti_op ssti_op_cross_entropy = {
   .name = "cross_entropy",
@@ -61,5 +63,5 @@ const ssti_op ssti_op_cross_entropy = {
   .forward = forward,
   .backward = backward,
   .cost = cost,
-  .backward_reads_inputs = 1U << 0 | 1U << 1,
+  .backward_reads_inputs = 1u << 0 | 1u << 1,
 };

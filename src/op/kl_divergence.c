@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kullback-Leibler divergence over C, KL(p || q) = sum_c p_c * (log p_c - log q_c), from p and log q. A class with p = 0
-// adds 0; its gradient takes log p as that of the smallest normal number, so that it is finite.
+// Kullback-Leibler divergence over C, KL(p || q) = sum_c p_c * (log p_c - log q_c), from p and log q. A class with
+// p = 0 adds 0; its gradient takes log p as that of the smallest normal number, so that it is finite.
 //   inputs: p, log_q [T,N,H,W,C]; output: [T,N,H,W,1]
 #include "op/op.h"
 
@@ -32,7 +32,9 @@ static void backward(ssti_call *call) {
 }
 
 // Logarithm, difference, product, sum.
-static void cost(const ssti_call *call, sst_cost *out) { out->elementwise += 4 * sst_shape_count(call->x[0]->shape); }
+static void cost(const ssti_call *call, sst_cost *out) {
+  *out = (sst_cost){.elementwise = 4 * sst_shape_count(call->x[0]->shape)};
+}
 
 const ssti_op ssti_op_kl_divergence = {
   .name = "kl_divergence",
@@ -40,5 +42,5 @@ const ssti_op ssti_op_kl_divergence = {
   .forward = forward,
   .backward = backward,
   .cost = cost,
-  .backward_reads_inputs = 1U << 0 | 1U << 1,
+  .backward_reads_inputs = 1u << 0 | 1u << 1,
 };

@@ -13,7 +13,7 @@ static sst_status infer(sst_context *context, ssti_call *call) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "the norm has the set of axes %d, expected 1 to %d", attributes->axes,
              (int)SST_AXES_ALL);
   }
-  if (!(attributes->epsilon > 0.0F && isfinite(attributes->epsilon))) {
+  if (!(attributes->epsilon > 0.0f && isfinite(attributes->epsilon))) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "the norm's smallest value is %g, expected a finite number above 0",
              (double)attributes->epsilon);
   }
@@ -36,7 +36,9 @@ static void backward(ssti_call *call) {
 }
 
 // Square, sum, divide.
-static void cost(const ssti_call *call, sst_cost *out) { out->elementwise += 3 * sst_shape_count(call->x[0]->shape); }
+static void cost(const ssti_call *call, sst_cost *out) {
+  *out = (sst_cost){.elementwise = 3 * sst_shape_count(call->x[0]->shape)};
+}
 
 const ssti_op ssti_op_l2_normalize = {
   .name = "l2_normalize",
@@ -45,5 +47,5 @@ const ssti_op ssti_op_l2_normalize = {
   .forward = forward,
   .backward = backward,
   .cost = cost,
-  .backward_reads_inputs = 1U << 0,
+  .backward_reads_inputs = 1u << 0,
 };

@@ -45,8 +45,9 @@ static void backward(ssti_call *call) {
 
 // One operation an element that goes in, and the mean's division.
 static void cost(const ssti_call *call, sst_cost *out) {
-  out->elementwise += sst_shape_count(call->x[0]->shape);
-  if (attributes_of(call)->kind == SSTI_REDUCE_MEAN) { out->elementwise += sst_shape_count(call->y[0]->shape); }
+  const bool mean = attributes_of(call)->kind == SSTI_REDUCE_MEAN;
+  const int64_t in = sst_shape_count(call->x[0]->shape), results = sst_shape_count(call->y[0]->shape);
+  *out = (sst_cost){.elementwise = in + (mean ? results : 0)};
 }
 
 const ssti_op ssti_op_reduce = {
@@ -57,6 +58,6 @@ const ssti_op ssti_op_reduce = {
   .backward = backward,
   .cost = cost,
   // Only the maximum looks at them, but the masks hold for the op as a whole.
-  .backward_reads_inputs = 1U << 0,
-  .backward_reads_outputs = 1U << 0,
+  .backward_reads_inputs = 1u << 0,
+  .backward_reads_outputs = 1u << 0,
 };

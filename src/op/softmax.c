@@ -17,7 +17,7 @@ static int64_t rows_of(const ssti_call *call) {
 
 static sst_status infer(sst_context *context, ssti_call *call) {
   const float temperature = attributes_of(call)->temperature;
-  if (!(temperature > 0.0F && isfinite(temperature))) {
+  if (!(temperature > 0.0f && isfinite(temperature))) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "softmax has the temperature %g, expected a finite number above 0",
              (double)temperature);
   }
@@ -41,7 +41,9 @@ static void backward(ssti_call *call) {
 }
 
 // Subtract the largest, divide by the temperature, exponential, sum, divide by the sum (log: subtract its logarithm).
-static void cost(const ssti_call *call, sst_cost *out) { out->elementwise += 5 * sst_shape_count(call->x[0]->shape); }
+static void cost(const ssti_call *call, sst_cost *out) {
+  *out = (sst_cost){.elementwise = 5 * sst_shape_count(call->x[0]->shape)};
+}
 
 const ssti_op ssti_op_softmax = {
   .name = "softmax",
@@ -50,5 +52,5 @@ const ssti_op ssti_op_softmax = {
   .forward = forward,
   .backward = backward,
   .cost = cost,
-  .backward_reads_outputs = 1U << 0,
+  .backward_reads_outputs = 1u << 0,
 };

@@ -52,7 +52,7 @@ static void backward(ssti_call *call) {
 
 static void cost(const ssti_call *call, sst_cost *out) {
   const int64_t operations = attributes_of(call)->kind == SSTI_UNARY_AFFINE ? 2 : 1;
-  out->elementwise += operations * sst_shape_count(call->y[0]->shape);
+  *out = (sst_cost){.elementwise = operations * sst_shape_count(call->y[0]->shape)};
 }
 
 const ssti_op ssti_op_unary = {
@@ -62,6 +62,6 @@ const ssti_op ssti_op_unary = {
   .forward = forward,
   .backward = backward,
   .cost = cost,
-  .backward_reads_inputs = 1U << 0,
-  .backward_reads_outputs = 1U << 0,
+  .backward_reads_inputs = 1u << 0,
+  .backward_reads_outputs = 1u << 0,
 };

@@ -19,13 +19,13 @@ static void check(sst_context *context, const naive_case *one, float step, doubl
 
 static void test_unary(void **state) {
   for (int kind = 0; kind <= SSTI_UNARY_CLIP; kind++) {
-    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, -0.5F, 3};
+    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, -0.5f, 3};
     ssti_unary_attributes power = attributes;
-    power.a = 1.5F;
+    power.a = 1.5f;
     const bool is_power = kind == SSTI_UNARY_POWER;
     const naive_case one = {
-      &ssti_op_unary, is_power ? &power : &attributes, 1, {sst_shape_make(2, 3, 3, 1, 5)}, 0.5F, 2};
-    check(*state, &one, 1e-2F, 1e-3);
+      &ssti_op_unary, is_power ? &power : &attributes, 1, {sst_shape_make(2, 3, 3, 1, 5)}, 0.5f, 2};
+    check(*state, &one, 1e-2f, 1e-3);
   }
 }
 
@@ -36,11 +36,11 @@ static void test_binary(void **state) {
   for (int kind = 0; kind < 4; kind++) {
     const ssti_binary_attributes attributes = {(ssti_binary_kind)kind};
     for (int i = 0; i < 5; i++) {
-      naive_case one = {&ssti_op_binary, &attributes, 2, {full, parts[i]}, 0.5F, 2};
-      check(*state, &one, 1e-2F, 1e-3);
+      naive_case one = {&ssti_op_binary, &attributes, 2, {full, parts[i]}, 0.5f, 2};
+      check(*state, &one, 1e-2f, 1e-3);
       one.shape[0] = parts[i];
       one.shape[1] = full;
-      check(*state, &one, 1e-2F, 1e-3);
+      check(*state, &one, 1e-2f, 1e-3);
     }
   }
 }
@@ -51,41 +51,41 @@ static void test_reduce(void **state) {
     for (int axes = 1; axes <= SST_AXES_ALL; axes++) {
       const ssti_reduce_attributes attributes = {(ssti_reduce_kind)kind, axes};
       const naive_case one = {&ssti_op_reduce, &attributes, 1, {sst_shape_make(2, 3, 2, 2, 3)}, -20, 20};
-      check(*state, &one, kind == SSTI_REDUCE_MAX ? 1e-2F : 1e-1F, 2e-3);
+      check(*state, &one, kind == SSTI_REDUCE_MAX ? 1e-2f : 1e-1f, 2e-3);
     }
   }
 }
 
 static void test_l2_normalize(void **state) {
   for (int axes = 1; axes <= SST_AXES_ALL; axes++) {
-    const ssti_l2_normalize_attributes attributes = {axes, 1e-6F}, wide = {axes, 100};
-    naive_case one = {&ssti_op_l2_normalize, &attributes, 1, {sst_shape_make(2, 3, 2, 2, 5)}, 0.5F, 2};
-    check(*state, &one, 1e-2F, 2e-3);
+    const ssti_l2_normalize_attributes attributes = {axes, 1e-6f}, wide = {axes, 100};
+    naive_case one = {&ssti_op_l2_normalize, &attributes, 1, {sst_shape_make(2, 3, 2, 2, 5)}, 0.5f, 2};
+    check(*state, &one, 1e-2f, 2e-3);
     one.attributes = &wide;
-    check(*state, &one, 1e-1F, 2e-3);
+    check(*state, &one, 1e-1f, 2e-3);
   }
 }
 
 static void test_softmax(void **state) {
   for (int i = 0; i < 4; i++) {
-    const ssti_softmax_attributes attributes = {i < 2 ? 1.0F : 4.0F, i % 2 == 1};
+    const ssti_softmax_attributes attributes = {i < 2 ? 1.0f : 4.0f, i % 2 == 1};
     const naive_case one = {&ssti_op_softmax, &attributes, 1, {sst_shape_make(2, 3, 1, 2, 7)}, -3, 3};
-    check(*state, &one, 1e-2F, 2e-3);
+    check(*state, &one, 1e-2f, 2e-3);
   }
 }
 
 static void test_losses(void **state) {
-  const ssti_cross_entropy_attributes attributes = {0.1F};
+  const ssti_cross_entropy_attributes attributes = {0.1f};
   const sst_shape shape = sst_shape_make(3, 4, 1, 1, 7);
-  naive_case loss = {&ssti_op_cross_entropy, &attributes, 2, {shape, sst_shape_make(1, 4, 1, 1, 7)}, 0.1F, 2};
+  naive_case loss = {&ssti_op_cross_entropy, &attributes, 2, {shape, sst_shape_make(1, 4, 1, 1, 7)}, 0.1f, 2};
   ssti_backend *backend = naive_backend(*state);
   op_call c;
   naive_begin(&c, *state, backend, &loss);
-  op_call_check_gradient(&c, 0, 1e-2F, 2e-3); // the target has no gradient
+  op_call_check_gradient(&c, 0, 1e-2f, 2e-3); // the target has no gradient
   op_call_end(&c);
   ssti_backend_destroy(backend);
-  const naive_case kl = {&ssti_op_kl_divergence, NULL, 2, {shape, shape}, 0.2F, 1};
-  check(*state, &kl, 1e-2F, 2e-3);
+  const naive_case kl = {&ssti_op_kl_divergence, NULL, 2, {shape, shape}, 0.2f, 1};
+  check(*state, &kl, 1e-2f, 2e-3);
 }
 
 int main(void) {

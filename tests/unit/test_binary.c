@@ -30,7 +30,7 @@ static void fill(op_call *c, ssti_binary_kind kind) {
   for (int64_t i = 0; kind == SSTI_BINARY_DIVIDE && i < sst_shape_count(c->x[1].shape); i++) {
     // Powers of two, so that quotients are exact as well.
     const float b = c->x[1].data[i];
-    c->x[1].data[i] = b > 3 ? 2.0F : b > 0 ? 0.5F : b > -4 ? -1.0F : -4.0F;
+    c->x[1].data[i] = b > 3 ? 2.0f : b > 0 ? 0.5f : b > -4 ? -1.0f : -4.0f;
   }
 }
 
@@ -103,7 +103,7 @@ static void test_long_axes(void **state) {
 static void test_accumulate_and_threads(void **state) {
   for (int kind = 0; kind < 4; kind++) {
     const ssti_binary_attributes attributes = {(ssti_binary_kind)kind};
-    naive_case one = {&ssti_op_binary, &attributes, 2, {sst_shape_make(2, 3, 1, 2, 5)}, 0.5F, 2};
+    naive_case one = {&ssti_op_binary, &attributes, 2, {sst_shape_make(2, 3, 1, 2, 5)}, 0.5f, 2};
     const sst_shape parts[] = {one.shape[0], sst_shape_make(1, 1, 1, 1, 5), sst_shape_make(2, 3, 4, 1, 1)};
     for (int i = 0; i < 3; i++) {
       one.shape[1] = parts[i];

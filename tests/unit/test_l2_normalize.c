@@ -14,7 +14,8 @@ static void check(sst_context *context, ssti_backend *backend, sst_shape shape, 
   assert_true(sst_shape_equal(c.y[0].shape, shape));
   op_call_forward(&c);
   op_call_backward(&c);
-  double *norm = op_call_memory((size_t)results * sizeof(double)), *dot = op_call_memory((size_t)results * sizeof(double));
+  double *norm = op_call_memory((size_t)results * sizeof(double));
+  double *dot = op_call_memory((size_t)results * sizeof(double));
   for (int64_t i = 0; i < count; i++) {
     const double x = (double)c.x[0].data[i];
     norm[naive_offset(shape, result, i)] += x * x;
@@ -36,9 +37,9 @@ static void test_every_axis_set(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
   for (int axes = 1; axes <= SST_AXES_ALL; axes++) {
-    check(context, backend, sst_shape_make(2, 3, 5, 2, 7), axes, 1e-12F);
-    check(context, backend, sst_shape_make(2, 3, 5, 2, 7), axes, 1.5F); // some norms below, some above
-    check(context, backend, sst_shape_make(5, 17, 1, 3, 301), axes, 1e-12F);
+    check(context, backend, sst_shape_make(2, 3, 5, 2, 7), axes, 1e-12f);
+    check(context, backend, sst_shape_make(2, 3, 5, 2, 7), axes, 1.5f); // some norms below, some above
+    check(context, backend, sst_shape_make(5, 17, 1, 3, 301), axes, 1e-12f);
   }
   ssti_backend_destroy(backend);
 }
@@ -47,23 +48,23 @@ static void test_every_axis_set(void **state) {
 static void test_known_values(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
-  const ssti_l2_normalize_attributes attributes = {SST_AXES_C, 0.5F};
+  const ssti_l2_normalize_attributes attributes = {SST_AXES_C, 0.5f};
   op_call c;
   op_call_begin(&c, backend, &ssti_op_l2_normalize, &attributes);
   op_call_input(&c, sst_shape_make(1, 2, 1, 1, 2), (float[]){3, 4, 0, 0});
   assert_ok(context, op_call_infer(&c, context));
   op_call_forward(&c);
-  assert_all_equal(c.y[0].data, ((float[]){0.6F, 0.8F, 0, 0}), 4);
+  assert_all_equal(c.y[0].data, ((float[]){0.6f, 0.8f, 0, 0}), 4);
   memcpy(c.dy[0].data, (float[]){25, 0, 1, -2}, 4 * sizeof(float));
   op_call_backward(&c);
-  assert_all_near(c.dx[0].data, ((float[]){3.2F, -2.4F, 2, -4}), 4, 1e-6, 0);
+  assert_all_near(c.dx[0].data, ((float[]){3.2f, -2.4f, 2, -4}), 4, 1e-6, 0);
   op_call_end(&c);
   ssti_backend_destroy(backend);
 }
 
 static void test_accumulate_and_threads(void **state) {
   for (int axes = 1; axes <= SST_AXES_ALL; axes++) {
-    const ssti_l2_normalize_attributes attributes = {axes, 1e-12F};
+    const ssti_l2_normalize_attributes attributes = {axes, 1e-12f};
     naive_case one = {&ssti_op_l2_normalize, &attributes, 1, {sst_shape_make(2, 3, 1, 2, 5)}, -1, 1};
     naive_check_accumulate(*state, &one);
     one.shape[0] = sst_shape_make(4, 7, 9, 11, 19);

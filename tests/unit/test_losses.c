@@ -8,7 +8,7 @@
 
 // Rows that sum to 1, one-hot for even rows.
 static void fill_targets(float *target, int64_t rows, int64_t channels) {
-  fill_uniform(target, rows * channels, 0.1F, 1, 40);
+  fill_uniform(target, rows * channels, 0.1f, 1, 40);
   for (int64_t row = 0; row < rows; row++) {
     float *t = target + row * channels;
     float sum = 0;
@@ -52,7 +52,7 @@ static void check_cross_entropy(sst_context *context, ssti_backend *backend, int
 static void test_cross_entropy(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
-  const float smoothings[] = {0, 0.1F, 1};
+  const float smoothings[] = {0, 0.1f, 1};
   for (int i = 0; i < 3; i++) {
     check_cross_entropy(context, backend, 3, 5, 10, smoothings[i]);
     check_cross_entropy(context, backend, 1, 7, 1, smoothings[i]);
@@ -85,7 +85,7 @@ static void test_cross_entropy_extremes(void **state) {
 static void test_cross_entropy_of_nothing_known(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
-  const ssti_cross_entropy_attributes attributes = {0.25F};
+  const ssti_cross_entropy_attributes attributes = {0.25f};
   op_call c;
   op_call_begin(&c, backend, &ssti_op_cross_entropy, &attributes);
   op_call_input(&c, sst_shape_make(1, 1, 1, 1, 4), NULL);
@@ -104,7 +104,7 @@ static void test_kl(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
   const naive_case one = {
-    &ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 2, 7), sst_shape_make(2, 3, 1, 2, 7)}, 0.05F, 1};
+    &ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 2, 7), sst_shape_make(2, 3, 1, 2, 7)}, 0.05f, 1};
   op_call c;
   naive_begin(&c, context, backend, &one);
   assert_true(sst_shape_equal(c.y[0].shape, sst_shape_make(2, 3, 1, 2, 1)));
@@ -133,8 +133,8 @@ static void test_kl_extremes(void **state) {
   ssti_backend *backend = naive_backend(context);
   op_call c;
   op_call_begin(&c, backend, &ssti_op_kl_divergence, NULL);
-  op_call_input(&c, sst_shape_make(1, 3, 1, 1, 2), (float[]){1, 0, 0.5F, 0.5F, NAN, 0.5F});
-  op_call_input(&c, sst_shape_make(1, 3, 1, 1, 2), (float[]){0, -INFINITY, logf(0.5F), logf(0.5F), -1, -1});
+  op_call_input(&c, sst_shape_make(1, 3, 1, 1, 2), (float[]){1, 0, 0.5f, 0.5f, NAN, 0.5f});
+  op_call_input(&c, sst_shape_make(1, 3, 1, 1, 2), (float[]){0, -INFINITY, logf(0.5f), logf(0.5f), -1, -1});
   assert_ok(context, op_call_infer(&c, context));
   op_call_forward(&c);
   assert_true(c.y[0].data[0] == 0);
@@ -145,7 +145,7 @@ static void test_kl_extremes(void **state) {
 }
 
 static void test_accumulate_and_threads(void **state) {
-  const ssti_cross_entropy_attributes attributes = {0.1F};
+  const ssti_cross_entropy_attributes attributes = {0.1f};
   naive_case loss = {&ssti_op_cross_entropy, &attributes, 2,
                      {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(1, 3, 1, 1, 5)}, 0, 1};
   naive_check_accumulate(*state, &loss);
@@ -153,14 +153,14 @@ static void test_accumulate_and_threads(void **state) {
   loss.shape[1] = sst_shape_make(1, 333, 1, 1, 10);
   naive_check_threads(&loss);
   naive_case kl = {&ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 5)},
-                   0.1F, 1};
+                   0.1f, 1};
   naive_check_accumulate(*state, &kl);
   kl.shape[0] = kl.shape[1] = sst_shape_make(4, 333, 1, 1, 10);
   naive_check_threads(&kl);
 }
 
 static void test_shape_rules(void **state) {
-  const ssti_cross_entropy_attributes plain = {0}, wrong = {1.5F};
+  const ssti_cross_entropy_attributes plain = {0}, wrong = {1.5f};
   naive_case one = {&ssti_op_cross_entropy, &plain, 2,
                     {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 5)}, 0, 1};
   assert_fails(*state, SST_SHAPE, naive_infer(*state, &one), "expected [1,3,1,1,5]");

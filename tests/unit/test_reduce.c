@@ -97,11 +97,11 @@ static void test_precision(void **state) {
   op_call c;
   op_call_begin(&c, backend, &ssti_op_reduce, &attributes);
   op_call_input(&c, sst_shape_make(1, 100, 1, 1, 1000), NULL);
-  for (int64_t i = 0; i < 100000; i++) { c.x[0].data[i] = 0.1F; }
-  c.x[0].data[0] = 16777216.0F;
+  for (int64_t i = 0; i < 100000; i++) { c.x[0].data[i] = 0.1f; }
+  c.x[0].data[0] = 16777216.0f;
   assert_ok(context, op_call_infer(&c, context));
   op_call_forward(&c);
-  assert_near(c.y[0].data[0], 16777216.0 + 99999 * (double)0.1F, 1e-7, 0);
+  assert_near(c.y[0].data[0], 16777216.0 + 99999 * (double)0.1f, 1e-7, 0);
   op_call_end(&c);
   ssti_backend_destroy(backend);
 }

@@ -23,7 +23,8 @@ static void check(sst_context *context, ssti_backend *backend, sst_shape shape, 
       dot += (double)dy[i] * exp((double)x[i] / t) / sum;
     }
     for (int64_t i = 0; i < channels; i++) {
-      const double p = exp((double)x[i] / t) / sum, dx = log_wanted ? (double)dy[i] - p * dsum : p * ((double)dy[i] - dot);
+      const double p = exp((double)x[i] / t) / sum;
+      const double dx = log_wanted ? (double)dy[i] - p * dsum : p * ((double)dy[i] - dot);
       assert_near(c.y[0].data[row * channels + i], log_wanted ? log(p) : p, 2e-6, 1e-7);
       assert_near(c.dx[0].data[row * channels + i], dx / t, 2e-6, 2e-6 / t);
     }
@@ -34,7 +35,7 @@ static void check(sst_context *context, ssti_backend *backend, sst_shape shape, 
 static void test_values(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
-  const float temperatures[] = {1, 4, 0.5F};
+  const float temperatures[] = {1, 4, 0.5f};
   for (int i = 0; i < 6; i++) {
     check(context, backend, sst_shape_make(2, 3, 1, 1, 10), temperatures[i / 2], i % 2);
     check(context, backend, sst_shape_make(1, 2, 3, 1, 1), temperatures[i / 2], i % 2);
@@ -55,7 +56,7 @@ static void test_known_values(void **state) {
                   (float[]){3, 3, 10000, 10000, -10000, -10000, 0, -INFINITY});
     assert_ok(context, op_call_infer(&c, context));
     op_call_forward(&c);
-    const float half = log_wanted ? (float)-log(2) : 0.5F, all = log_wanted ? 0 : 1, none = log_wanted ? -INFINITY : 0;
+    const float half = log_wanted ? (float)-log(2) : 0.5f, all = log_wanted ? 0 : 1, none = log_wanted ? -INFINITY : 0;
     const float expected[] = {half, half, half, half, half, half, all};
     assert_all_equal(c.y[0].data, expected, 7);
     assert_true(c.y[0].data[7] == none);

@@ -14,11 +14,12 @@ static const known exact[] = {
   {SSTI_UNARY_AFFINE, 3, -2, 5, 13, 3},   {SSTI_UNARY_AFFINE, 0, 7, 5, 7, 0},     {SSTI_UNARY_RELU, 0, 0, -2, 0, 0},
   {SSTI_UNARY_RELU, 0, 0, 0, 0, 0},       {SSTI_UNARY_RELU, 0, 0, 3, 3, 1},       {SSTI_UNARY_SQUARE, 0, 0, -3, 9, -6},
   {SSTI_UNARY_ABS, 0, 0, -3, 3, -1},      {SSTI_UNARY_ABS, 0, 0, 0, 0, 0},        {SSTI_UNARY_ABS, 0, 0, 2, 2, 1},
-  {SSTI_UNARY_SQRT, 0, 0, 4, 2, 0.25F},   {SSTI_UNARY_EXP, 0, 0, 0, 1, 1},        {SSTI_UNARY_LOG, 0, 0, 1, 0, 1},
+  {SSTI_UNARY_SQRT, 0, 0, 4, 2, 0.25f},   {SSTI_UNARY_EXP, 0, 0, 0, 1, 1},        {SSTI_UNARY_LOG, 0, 0, 1, 0, 1},
   {SSTI_UNARY_LOG, 0, 0, 0, -INFINITY, INFINITY},
-  {SSTI_UNARY_SIGMOID, 0, 0, 0, 0.5F, 0.25F}, {SSTI_UNARY_SIGMOID, 0, 0, 200, 1, 0}, {SSTI_UNARY_SIGMOID, 0, 0, -200, 0, 0},
+  {SSTI_UNARY_SIGMOID, 0, 0, 0, 0.5f, 0.25f},
+  {SSTI_UNARY_SIGMOID, 0, 0, 200, 1, 0},  {SSTI_UNARY_SIGMOID, 0, 0, -200, 0, 0},
   {SSTI_UNARY_TANH, 0, 0, 0, 0, 1},       {SSTI_UNARY_POWER, 2, 0, -3, 9, -6},    {SSTI_UNARY_POWER, 1, 0, -3, 3, -1},
-  {SSTI_UNARY_POWER, 0.5F, 0, 0, 0, 0},   {SSTI_UNARY_POWER, 0.5F, 0, 4, 2, 0.25F},
+  {SSTI_UNARY_POWER, 0.5f, 0, 0, 0, 0},   {SSTI_UNARY_POWER, 0.5f, 0, 4, 2, 0.25f},
   {SSTI_UNARY_CLIP, -1, 2, -3, -1, 0},    {SSTI_UNARY_CLIP, -1, 2, -1, -1, 1},    {SSTI_UNARY_CLIP, -1, 2, 1, 1, 1},
   {SSTI_UNARY_CLIP, -1, 2, 2, 2, 1},      {SSTI_UNARY_CLIP, -1, 2, 5, 2, 0},
 };
@@ -74,8 +75,8 @@ static void test_every_kind(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
   for (int kind = 0; kind < ALL_KINDS; kind++) {
-    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, 0.75F, 1.5F};
-    const naive_case one = {&ssti_op_unary, &attributes, 1, {sst_shape_make(2, 3, 5, 1, 7)}, 0.1F, 2.5F};
+    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, 0.75f, 1.5f};
+    const naive_case one = {&ssti_op_unary, &attributes, 1, {sst_shape_make(2, 3, 5, 1, 7)}, 0.1f, 2.5f};
     op_call c;
     naive_begin(&c, context, backend, &one);
     op_call_forward(&c);
@@ -95,8 +96,8 @@ static void test_every_kind(void **state) {
 
 static void test_accumulate_and_threads(void **state) {
   for (int kind = 0; kind < ALL_KINDS; kind++) {
-    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, 0.75F, 1.5F};
-    naive_case one = {&ssti_op_unary, &attributes, 1, {sst_shape_make(3, 1, 5, 1, 7)}, 0.1F, 2.5F};
+    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, 0.75f, 1.5f};
+    naive_case one = {&ssti_op_unary, &attributes, 1, {sst_shape_make(3, 1, 5, 1, 7)}, 0.1f, 2.5f};
     naive_check_accumulate(*state, &one);
     one.shape[0] = sst_shape_make(3, 7, 41, 1, 99);
     naive_check_threads(&one);
@@ -108,7 +109,7 @@ static void test_nan_passes(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
   for (int kind = 0; kind < ALL_KINDS; kind++) {
-    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, 0.75F, 1.5F};
+    const ssti_unary_attributes attributes = {(ssti_unary_kind)kind, 0.75f, 1.5f};
     op_call c;
     op_call_begin(&c, backend, &ssti_op_unary, &attributes);
     op_call_input(&c, sst_shape_make(1, 1, 1, 1, 1), (float[]){NAN});

@@ -92,7 +92,7 @@ static void kl_forward_rows(void *arg, int64_t begin, int64_t end) {
     double loss = 0.0;
     for (int64_t i = 0; i < job->channels; i++) {
       // Written so that a p that is NaN is not taken for 0.
-      loss += p[i] == 0.0F ? 0.0 : (double)p[i] * (log((double)p[i]) - (double)log_q[i]);
+      loss += p[i] == 0.0f ? 0.0 : (double)p[i] * (log((double)p[i]) - (double)log_q[i]);
     }
     job->loss[row] = (float)loss;
   }
@@ -111,8 +111,8 @@ static void kl_backward_rows(void *arg, int64_t begin, int64_t end) {
     const int64_t first = row * job->channels;
     const float dloss = job->dloss[row];
     for (int64_t i = first; job->dp && i < first + job->channels; i++) {
-      const float p = job->p[i] == 0.0F ? FLT_MIN : job->p[i];
-      const float value = dloss * (logf(p) + 1.0F - job->log_q[i]);
+      const float p = job->p[i] == 0.0f ? FLT_MIN : job->p[i];
+      const float value = dloss * (logf(p) + 1.0f - job->log_q[i]);
       job->dp[i] = job->accumulate_p ? job->dp[i] + value : value;
     }
     for (int64_t i = first; job->dlog_q && i < first + job->channels; i++) {

@@ -46,7 +46,7 @@ static void spread_span(void *arg, const int64_t offset[SSTI_REFERENCE_OPERANDS]
   const reduce_job *job = arg;
   float *restrict dx = job->out + offset[0];
   const float *restrict dy = job->dy + offset[1];
-  const float divisor = job->kind == SSTI_REDUCE_MEAN ? (float)job->count : 1.0F;
+  const float divisor = job->kind == SSTI_REDUCE_MEAN ? (float)job->count : 1.0f;
   const bool accumulate = job->accumulate;
   if (stride[1] == 0) {
     const float value = dy[0] / divisor;
@@ -76,7 +76,7 @@ static void pick_units(void *arg, int64_t begin, int64_t end) {
       float *dx = job->out + offset[0];
       for (int64_t i = 0; i < count; i++) {
         const bool here = !found[i * step] && x[i] == y[i * step];
-        const float value = here ? dy[i * step] : 0.0F;
+        const float value = here ? dy[i * step] : 0.0f;
         found[i * step] |= here;
         dx[i] = job->accumulate ? dx[i] + value : value;
       }

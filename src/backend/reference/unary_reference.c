@@ -16,29 +16,29 @@ typedef struct unary_job {
 static inline float sigmoid(float x) {
   // exp of what is not positive only, so that nothing overflows.
   const float e = expf(-fabsf(x));
-  return x >= 0.0F ? 1.0F / (1.0F + e) : e / (1.0F + e);
+  return x >= 0.0f ? 1.0f / (1.0f + e) : e / (1.0f + e);
 }
 
-static inline float sign(float x) { return x > 0.0F ? 1.0F : x < 0.0F ? -1.0F : 0.0F; }
+static inline float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f; }
 
 // 0 at 0, also for a < 1, where the derivative has no limit there.
 static inline float power_derivative(float x, float a) {
-  return x == 0.0F ? 0.0F : a * powf(fabsf(x), a - 1.0F) * sign(x);
+  return x == 0.0f ? 0.0f : a * powf(fabsf(x), a - 1.0f) * sign(x);
 }
 
 // X(NAME, value, derivative) in terms of x, y, a, b. Comparisons are written so that NaN passes through.
 #define UNARY_FORMULAS(X)                                                                                              \
   X(AFFINE, a *x + b, a)                                                                                               \
-  X(RELU, x < 0.0F ? 0.0F : x, x > 0.0F ? 1.0F : 0.0F)                                                                 \
-  X(SQUARE, x *x, 2.0F * x)                                                                                            \
+  X(RELU, x < 0.0f ? 0.0f : x, x > 0.0f ? 1.0f : 0.0f)                                                                 \
+  X(SQUARE, x *x, 2.0f * x)                                                                                            \
   X(ABS, fabsf(x), sign(x))                                                                                            \
-  X(SQRT, sqrtf(x), 0.5F / y)                                                                                          \
+  X(SQRT, sqrtf(x), 0.5f / y)                                                                                          \
   X(EXP, expf(x), y)                                                                                                   \
-  X(LOG, logf(x), 1.0F / x)                                                                                            \
-  X(SIGMOID, sigmoid(x), y *(1.0F - y))                                                                                \
-  X(TANH, tanhf(x), 1.0F - y * y)                                                                                      \
+  X(LOG, logf(x), 1.0f / x)                                                                                            \
+  X(SIGMOID, sigmoid(x), y *(1.0f - y))                                                                                \
+  X(TANH, tanhf(x), 1.0f - y * y)                                                                                      \
   X(POWER, powf(fabsf(x), a), power_derivative(x, a))                                                                  \
-  X(CLIP, x < a ? a : x > b ? b : x, x >= a && x <= b ? 1.0F : 0.0F)
+  X(CLIP, x < a ? a : x > b ? b : x, x >= a && x <= b ? 1.0f : 0.0f)
 
 static void forward_range(void *arg, int64_t begin, int64_t end) {
   const unary_job *job = arg;
