@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reference neurons against SpikingJelly's: spikes, membrane before firing, input gradient and PLIF's decay gradient
-// in all reset and decay variants. The data and its generator are beside this file.
+// The reference neurons against SpikingJelly's: spikes, membrane before firing, input gradient and PLIF's decay
+// gradient in all reset and decay variants. The data and its generator are beside this file.
 #include "../support/support.h"
 
 #include "../support/neuron_model.h"
