@@ -7,7 +7,7 @@
 
 static const char *const words[] = {
 #define DEVICE_WORD(name, word, text) word,
-  SST_DEVICE_LIST(DEVICE_WORD)
+    SST_DEVICE_LIST(DEVICE_WORD)
 #undef DEVICE_WORD
 };
 

@@ -46,8 +46,11 @@ static ssti_batch_norm kernel_shape(const ssti_call *call) {
   const ssti_batch_norm_attributes *a = call->attributes;
   sst_shape x = call->x[X]->shape;
   int64_t channels = x.dim[SST_AXIS_C];
-  return (ssti_batch_norm){.rows = sst_shape_count(x) / channels, .channels = channels, .epsilon = a->epsilon,
-                           .momentum = a->momentum, .scale = a->scale};
+  return (ssti_batch_norm){.rows = sst_shape_count(x) / channels,
+                           .channels = channels,
+                           .epsilon = a->epsilon,
+                           .momentum = a->momentum,
+                           .scale = a->scale};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -105,12 +108,12 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_batch_norm = {
-  .name = "batch_norm",
-  .attributes_size = sizeof(ssti_batch_norm_attributes),
-  .infer = infer,
-  .prepare = prepare,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << X | 1u << GAMMA,
+    .name = "batch_norm",
+    .attributes_size = sizeof(ssti_batch_norm_attributes),
+    .infer = infer,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << X | 1u << GAMMA,
 };

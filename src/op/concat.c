@@ -63,10 +63,10 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_concat = {
-  .name = "concat",
-  .attributes_size = sizeof(ssti_concat_attributes),
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
+    .name = "concat",
+    .attributes_size = sizeof(ssti_concat_attributes),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
 };

@@ -41,8 +41,8 @@ static sst_status check_channels(sst_context *context, const ssti_call *call, in
              groups);
   }
   if (out % groups != 0) {
-    SST_FAIL(context, SST_SHAPE, "weight has %" PRId64 " output channels, expected a multiple of the %" PRId64
-             " groups", out, groups);
+    SST_FAIL(context, SST_SHAPE,
+             "weight has %" PRId64 " output channels, expected a multiple of the %" PRId64 " groups", out, groups);
   }
   if (weight.dim[SST_AXIS_C] * groups != in) {
     SST_FAIL(context, SST_SHAPE, "input has %" PRId64 " channels, weight expects %" PRId64, in,
@@ -89,11 +89,21 @@ static ssti_conv2d kernel_shape(const ssti_call *call) {
   const ssti_conv2d_attributes *a = call->attributes;
   sst_shape x = call->x[0]->shape, weight = call->x[1]->shape, y = call->y[0]->shape;
   return (ssti_conv2d){.images = x.dim[SST_AXIS_T] * x.dim[SST_AXIS_N],
-                       .in_h = x.dim[SST_AXIS_H], .in_w = x.dim[SST_AXIS_W], .in_c = x.dim[SST_AXIS_C],
-                       .out_h = y.dim[SST_AXIS_H], .out_w = y.dim[SST_AXIS_W], .out_c = y.dim[SST_AXIS_C],
-                       .kernel_h = weight.dim[SST_AXIS_H], .kernel_w = weight.dim[SST_AXIS_W],
-                       .stride_h = a->stride_h, .stride_w = a->stride_w, .pad_h = a->pad_h, .pad_w = a->pad_w,
-                       .dilation_h = a->dilation_h, .dilation_w = a->dilation_w, .groups = a->groups};
+                       .in_h = x.dim[SST_AXIS_H],
+                       .in_w = x.dim[SST_AXIS_W],
+                       .in_c = x.dim[SST_AXIS_C],
+                       .out_h = y.dim[SST_AXIS_H],
+                       .out_w = y.dim[SST_AXIS_W],
+                       .out_c = y.dim[SST_AXIS_C],
+                       .kernel_h = weight.dim[SST_AXIS_H],
+                       .kernel_w = weight.dim[SST_AXIS_W],
+                       .stride_h = a->stride_h,
+                       .stride_w = a->stride_w,
+                       .pad_h = a->pad_h,
+                       .pad_w = a->pad_w,
+                       .dilation_h = a->dilation_h,
+                       .dilation_w = a->dilation_w,
+                       .groups = a->groups};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -120,8 +130,8 @@ static void backward(ssti_call *call) {
   float *dweight = call->dx[1] != NULL ? call->dx[1]->data : NULL;
   float *dbias = call->input_count == 3 && call->dx[2] != NULL ? call->dx[2]->data : NULL;
   if (call->dx[0] != NULL) {
-    kernels->conv2d_backward_data(call->backend, &shape, call->plan, dy, weight, call->dx[0]->data,
-                                  call->accumulate[0], call->workspace);
+    kernels->conv2d_backward_data(call->backend, &shape, call->plan, dy, weight, call->dx[0]->data, call->accumulate[0],
+                                  call->workspace);
   }
   if (dweight != NULL || dbias != NULL) {
     kernels->conv2d_backward_weights(call->backend, &shape, call->plan, x, dy, dweight, call->accumulate[1], dbias,
@@ -137,12 +147,12 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_conv2d = {
-  .name = "conv2d",
-  .attributes_size = sizeof(ssti_conv2d_attributes),
-  .infer = infer,
-  .prepare = prepare,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0 | 1u << 1,
+    .name = "conv2d",
+    .attributes_size = sizeof(ssti_conv2d_attributes),
+    .infer = infer,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0 | 1u << 1,
 };

@@ -41,10 +41,10 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_dropout = {
-  .name = "dropout",
-  .attributes_size = sizeof(ssti_dropout_attributes),
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
+    .name = "dropout",
+    .attributes_size = sizeof(ssti_dropout_attributes),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
 };

@@ -28,10 +28,10 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_flatten = {
-  .name = "flatten",
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .is_view = true,
+    .name = "flatten",
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .is_view = true,
 };

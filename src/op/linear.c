@@ -21,8 +21,7 @@ static sst_status infer(sst_context *context, ssti_call *call) {
     SST_FAIL(context, SST_SHAPE, "weight is %s, expected [1,O,1,1,I]", sst_shape_text(weight, text, sizeof text));
   }
   if (weight.dim[SST_AXIS_C] != in) {
-    SST_FAIL(context, SST_SHAPE, "input has %" PRId64 " channels, weight expects %" PRId64, in,
-             weight.dim[SST_AXIS_C]);
+    SST_FAIL(context, SST_SHAPE, "input has %" PRId64 " channels, weight expects %" PRId64, in, weight.dim[SST_AXIS_C]);
   }
   if (call->input_count == 3 && !sst_shape_equal(call->x[2]->shape, sst_shape_make(1, 1, 1, 1, out))) {
     SST_FAIL(context, SST_SHAPE, "bias is %s, expected [1,1,1,1,%" PRId64 "]",
@@ -35,8 +34,8 @@ static sst_status infer(sst_context *context, ssti_call *call) {
 
 static ssti_linear kernel_shape(const ssti_call *call) {
   sst_shape x = call->x[0]->shape;
-  return (ssti_linear){.rows = x.dim[SST_AXIS_T] * x.dim[SST_AXIS_N], .in = x.dim[SST_AXIS_C],
-                       .out = call->x[1]->shape.dim[SST_AXIS_N]};
+  return (ssti_linear){
+      .rows = x.dim[SST_AXIS_T] * x.dim[SST_AXIS_N], .in = x.dim[SST_AXIS_C], .out = call->x[1]->shape.dim[SST_AXIS_N]};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -63,8 +62,8 @@ static void backward(ssti_call *call) {
   float *dweight = call->dx[1] != NULL ? call->dx[1]->data : NULL;
   float *dbias = call->input_count == 3 && call->dx[2] != NULL ? call->dx[2]->data : NULL;
   if (call->dx[0] != NULL) {
-    kernels->linear_backward_data(call->backend, &shape, call->plan, dy, weight, call->dx[0]->data,
-                                  call->accumulate[0], call->workspace);
+    kernels->linear_backward_data(call->backend, &shape, call->plan, dy, weight, call->dx[0]->data, call->accumulate[0],
+                                  call->workspace);
   }
   if (dweight != NULL || dbias != NULL) {
     kernels->linear_backward_weights(call->backend, &shape, call->plan, x, dy, dweight, call->accumulate[1], dbias,
@@ -78,11 +77,11 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_linear = {
-  .name = "linear",
-  .infer = infer,
-  .prepare = prepare,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0 | 1u << 1,
+    .name = "linear",
+    .infer = infer,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0 | 1u << 1,
 };

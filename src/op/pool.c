@@ -20,12 +20,12 @@ static sst_status output_length(sst_context *context, char axis, int64_t in, int
   }
   // More padding would make windows that hold nothing of the input.
   if (pad < 0 || pad > kernel / 2) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "the padding in %c is %" PRId64 ", expected 0..%" PRId64
-             ", half the window", axis, pad, kernel / 2);
+    SST_FAIL(context, SST_INVALID_ARGUMENT,
+             "the padding in %c is %" PRId64 ", expected 0..%" PRId64 ", half the window", axis, pad, kernel / 2);
   }
   if (kernel > in + 2 * pad) {
-    SST_FAIL(context, SST_SHAPE, "the window covers %" PRId64 " positions in %c, the padded input has %" PRId64,
-             kernel, axis, in + 2 * pad);
+    SST_FAIL(context, SST_SHAPE, "the window covers %" PRId64 " positions in %c, the padded input has %" PRId64, kernel,
+             axis, in + 2 * pad);
   }
   *out = (in + 2 * pad - kernel) / stride + 1;
   return SST_OK;
@@ -50,11 +50,19 @@ static sst_status infer(sst_context *context, ssti_call *call) {
 static ssti_pool kernel_shape(const ssti_call *call) {
   const ssti_pool_attributes *a = call->attributes;
   sst_shape x = call->x[0]->shape, y = call->y[0]->shape;
-  return (ssti_pool){.kind = a->kind, .images = x.dim[SST_AXIS_T] * x.dim[SST_AXIS_N],
-                     .in_h = x.dim[SST_AXIS_H], .in_w = x.dim[SST_AXIS_W], .channels = x.dim[SST_AXIS_C],
-                     .out_h = y.dim[SST_AXIS_H], .out_w = y.dim[SST_AXIS_W],
-                     .kernel_h = a->kernel_h, .kernel_w = a->kernel_w,
-                     .stride_h = a->stride_h, .stride_w = a->stride_w, .pad_h = a->pad_h, .pad_w = a->pad_w};
+  return (ssti_pool){.kind = a->kind,
+                     .images = x.dim[SST_AXIS_T] * x.dim[SST_AXIS_N],
+                     .in_h = x.dim[SST_AXIS_H],
+                     .in_w = x.dim[SST_AXIS_W],
+                     .channels = x.dim[SST_AXIS_C],
+                     .out_h = y.dim[SST_AXIS_H],
+                     .out_w = y.dim[SST_AXIS_W],
+                     .kernel_h = a->kernel_h,
+                     .kernel_w = a->kernel_w,
+                     .stride_h = a->stride_h,
+                     .stride_w = a->stride_w,
+                     .pad_h = a->pad_h,
+                     .pad_w = a->pad_w};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -91,11 +99,11 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_pool = {
-  .name = "pool",
-  .attributes_size = sizeof(ssti_pool_attributes),
-  .infer = infer,
-  .prepare = prepare,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
+    .name = "pool",
+    .attributes_size = sizeof(ssti_pool_attributes),
+    .infer = infer,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
 };

@@ -47,10 +47,10 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_repeat_steps = {
-  .name = "repeat_steps",
-  .attributes_size = sizeof(ssti_repeat_steps_attributes),
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
+    .name = "repeat_steps",
+    .attributes_size = sizeof(ssti_repeat_steps_attributes),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
 };

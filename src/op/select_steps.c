@@ -54,10 +54,10 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_select_steps = {
-  .name = "select_steps",
-  .attributes_size = sizeof(ssti_select_steps_attributes),
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
+    .name = "select_steps",
+    .attributes_size = sizeof(ssti_select_steps_attributes),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
 };

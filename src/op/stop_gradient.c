@@ -18,9 +18,9 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 }
 
 const ssti_op ssti_op_stop_gradient = {
-  .name = "stop_gradient",
-  .infer = infer,
-  .forward = forward,
-  .cost = cost,
-  .is_view = true,
+    .name = "stop_gradient",
+    .infer = infer,
+    .forward = forward,
+    .cost = cost,
+    .is_view = true,
 };

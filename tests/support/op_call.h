@@ -80,9 +80,17 @@ static inline void op_call_begin(op_call *c, ssti_backend *backend, const ssti_o
   memset(c, 0, sizeof *c);
   c->op = op;
   c->run = (ssti_run){.training = true, .seed = 1};
-  c->call = (ssti_call){.backend = backend, .attributes = attributes, .run = &c->run, .output_count = 1,
-                        .x = c->x_list, .y = c->y_list, .dx = c->dx_list, .dy = c->dy_list,
-                        .accumulate = c->accumulate, .stream = 7, .training = true};
+  c->call = (ssti_call){.backend = backend,
+                        .attributes = attributes,
+                        .run = &c->run,
+                        .output_count = 1,
+                        .x = c->x_list,
+                        .y = c->y_list,
+                        .dx = c->dx_list,
+                        .dy = c->dy_list,
+                        .accumulate = c->accumulate,
+                        .stream = 7,
+                        .training = true};
   for (int i = 0; i < OP_CALL_MAX; i++) {
     c->x_list[i] = &c->x[i];
     c->y_list[i] = &c->y[i];

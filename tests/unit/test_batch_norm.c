@@ -35,7 +35,7 @@ static void test_hand_computed(void **state) {
   op_call_forward(&c);
   const float y[] = {7, 9, 11, 13}; // 10 + 2 * 1.5 * (x - 4) / 3
   assert_all_near(c.y[0].data, y, 4, 1e-6f, 0);
-  assert_near(c.x[3].data[0], 3.0f, 1e-6f, 0);                                // (2 + 4) / 2
+  assert_near(c.x[3].data[0], 3.0f, 1e-6f, 0); // (2 + 4) / 2
   assert_near(c.x[4].data[0], 0.5f + 0.5f * 20.0f / 3.0f, 1e-6f, 0);
   op_call_backward(&c);
   // xhat = -1, -1/3, 1/3, 1; mean(dy) = 1/4, mean(dy xhat) = -1/4; dx = dy - 1/4 + xhat/4.
@@ -261,11 +261,16 @@ static void test_one_value_a_channel_has_no_variance(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    TEST(test_hand_computed),           TEST(test_training_follows_the_formulas),
-    TEST(test_running_statistics),      TEST(test_constant_statistics),
-    TEST(test_gradient_by_differences), TEST(test_gradients_are_added_or_left_out),
-    TEST(test_large_mean),              TEST(test_threads_do_not_change_bits),
-    TEST(test_shape_rule_explains),     TEST(test_one_value_a_channel_has_no_variance),
+      TEST(test_hand_computed),
+      TEST(test_training_follows_the_formulas),
+      TEST(test_running_statistics),
+      TEST(test_constant_statistics),
+      TEST(test_gradient_by_differences),
+      TEST(test_gradients_are_added_or_left_out),
+      TEST(test_large_mean),
+      TEST(test_threads_do_not_change_bits),
+      TEST(test_shape_rule_explains),
+      TEST(test_one_value_a_channel_has_no_variance),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

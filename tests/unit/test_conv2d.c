@@ -10,18 +10,18 @@ typedef struct conv_case {
 } conv_case;
 
 static const conv_case cases[] = {
-  {1, 1, 1, 1, 1, 1, 1, 1, {1, 1, 0, 0, 1, 1, 1}},     // one element
-  {2, 3, 5, 7, 3, 4, 3, 3, {1, 1, 1, 1, 1, 1, 1}},     // the usual one, odd sizes
-  {1, 2, 9, 6, 5, 7, 3, 2, {2, 3, 1, 0, 1, 1, 1}},     // unequal strides, kernel and padding
-  {1, 2, 8, 8, 4, 6, 5, 5, {2, 2, 2, 2, 1, 1, 1}},     // a last window that is cut off
-  {1, 2, 9, 11, 3, 5, 3, 3, {1, 2, 2, 3, 2, 3, 1}},    // dilation
-  {1, 2, 7, 5, 6, 9, 3, 3, {1, 1, 1, 1, 1, 1, 3}},     // groups
-  {2, 1, 7, 7, 8, 8, 3, 3, {2, 1, 1, 1, 1, 2, 8}},     // depthwise, with stride and dilation
-  {1, 1, 6, 6, 3, 6, 3, 3, {1, 1, 1, 1, 1, 1, 3}},     // depthwise with multiplier
-  {1, 2, 4, 4, 70, 9, 3, 3, {1, 1, 1, 1, 1, 1, 1}},    // more in channels than a tile
-  {1, 1, 3, 3, 5, 300, 1, 1, {1, 1, 0, 0, 1, 1, 1}},   // more out channels than a chunk
-  {1, 1, 2, 2, 2, 3, 3, 3, {1, 1, 4, 4, 1, 1, 1}},     // windows wholly in the padding
-  {1, 2, 6, 5, 4, 4, 1, 1, {3, 2, 0, 0, 1, 1, 1}},     // pixels that no window sees
+    {1, 1, 1, 1, 1, 1, 1, 1, {1, 1, 0, 0, 1, 1, 1}},   // one element
+    {2, 3, 5, 7, 3, 4, 3, 3, {1, 1, 1, 1, 1, 1, 1}},   // the usual one, odd sizes
+    {1, 2, 9, 6, 5, 7, 3, 2, {2, 3, 1, 0, 1, 1, 1}},   // unequal strides, kernel and padding
+    {1, 2, 8, 8, 4, 6, 5, 5, {2, 2, 2, 2, 1, 1, 1}},   // a last window that is cut off
+    {1, 2, 9, 11, 3, 5, 3, 3, {1, 2, 2, 3, 2, 3, 1}},  // dilation
+    {1, 2, 7, 5, 6, 9, 3, 3, {1, 1, 1, 1, 1, 1, 3}},   // groups
+    {2, 1, 7, 7, 8, 8, 3, 3, {2, 1, 1, 1, 1, 2, 8}},   // depthwise, with stride and dilation
+    {1, 1, 6, 6, 3, 6, 3, 3, {1, 1, 1, 1, 1, 1, 3}},   // depthwise with multiplier
+    {1, 2, 4, 4, 70, 9, 3, 3, {1, 1, 1, 1, 1, 1, 1}},  // more in channels than a tile
+    {1, 1, 3, 3, 5, 300, 1, 1, {1, 1, 0, 0, 1, 1, 1}}, // more out channels than a chunk
+    {1, 1, 2, 2, 2, 3, 3, 3, {1, 1, 4, 4, 1, 1, 1}},   // windows wholly in the padding
+    {1, 2, 6, 5, 4, 4, 1, 1, {3, 2, 0, 0, 1, 1, 1}},   // pixels that no window sees
 };
 enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
 
@@ -173,9 +173,7 @@ static void test_threads_do_not_change_bits(void **state) {
   for (int threads = 2; threads <= 3; threads++) {
     run_reals(&more, threads, &context_more, &backend_more);
     assert_same_bits(more.y[0].data, one.y[0].data, sst_shape_count(one.y[0].shape));
-    for (int i = 0; i < 3; i++) {
-      assert_same_bits(more.dx[i].data, one.dx[i].data, sst_shape_count(one.dx[i].shape));
-    }
+    for (int i = 0; i < 3; i++) { assert_same_bits(more.dx[i].data, one.dx[i].data, sst_shape_count(one.dx[i].shape)); }
     op_call_end(&more);
     ssti_backend_destroy(backend_more);
     sst_context_destroy(context_more);
@@ -243,9 +241,10 @@ static void test_cost_counts_densely(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    TEST(test_whole_numbers_are_exact), TEST(test_backward_is_the_adjoint),    TEST(test_gradient_by_differences),
-    TEST(test_unwanted_gradients_are_left_out), TEST(test_threads_do_not_change_bits), TEST(test_shape_rule_explains),
-    TEST(test_cost_counts_densely),
+      TEST(test_whole_numbers_are_exact),    TEST(test_backward_is_the_adjoint),
+      TEST(test_gradient_by_differences),    TEST(test_unwanted_gradients_are_left_out),
+      TEST(test_threads_do_not_change_bits), TEST(test_shape_rule_explains),
+      TEST(test_cost_counts_densely),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

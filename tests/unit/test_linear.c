@@ -9,7 +9,7 @@ typedef struct linear_case {
 } linear_case;
 
 static const linear_case cases[] = {
-  {1, 1, 1, 1}, {1, 3, 5, 2}, {2, 3, 8, 4}, {3, 5, 17, 9}, {1, 2, 131, 67}, {1, 2, 3, 300}, {4, 150, 7, 5},
+    {1, 1, 1, 1}, {1, 3, 5, 2}, {2, 3, 8, 4}, {3, 5, 17, 9}, {1, 2, 131, 67}, {1, 2, 3, 300}, {4, 150, 7, 5},
 };
 enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
 
@@ -97,9 +97,7 @@ static void test_threads_do_not_change_bits(void **state) {
   for (int threads = 2; threads <= 3; threads++) {
     run_reals(&more, threads, &context_more, &backend_more);
     assert_same_bits(more.y[0].data, one.y[0].data, sst_shape_count(one.y[0].shape));
-    for (int i = 0; i < 3; i++) {
-      assert_same_bits(more.dx[i].data, one.dx[i].data, sst_shape_count(one.dx[i].shape));
-    }
+    for (int i = 0; i < 3; i++) { assert_same_bits(more.dx[i].data, one.dx[i].data, sst_shape_count(one.dx[i].shape)); }
     op_call_end(&more);
     ssti_backend_destroy(backend_more);
     sst_context_destroy(context_more);
@@ -143,8 +141,8 @@ static void test_cost_counts_densely(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    TEST(test_whole_numbers_are_exact),    TEST(test_gradient_by_differences), TEST(test_threads_do_not_change_bits),
-    TEST(test_shape_rule_explains), TEST(test_cost_counts_densely),
+      TEST(test_whole_numbers_are_exact), TEST(test_gradient_by_differences), TEST(test_threads_do_not_change_bits),
+      TEST(test_shape_rule_explains),     TEST(test_cost_counts_densely),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,8 +133,11 @@ static void test_threads_do_not_change_bits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    TEST(test_sgd), TEST(test_sgd_by_hand), TEST(test_adamw), TEST(test_sum_of_squares),
-    TEST(test_threads_do_not_change_bits),
+      TEST(test_sgd),
+      TEST(test_sgd_by_hand),
+      TEST(test_adamw),
+      TEST(test_sum_of_squares),
+      TEST(test_threads_do_not_change_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,9 +10,9 @@ typedef struct pool_case {
 } pool_case;
 
 static const pool_case cases[] = {
-  {1, 1, 1, 1, 1, 1, 1, 1, 0, 0},   {2, 4, 6, 3, 2, 2, 2, 2, 0, 0},   {3, 5, 7, 5, 2, 2, 2, 2, 0, 0},
-  {2, 7, 8, 3, 3, 3, 2, 2, 1, 1},   {2, 6, 5, 4, 4, 2, 1, 3, 2, 1},   {1, 5, 4, 9, 5, 4, 1, 1, 0, 0},
-  {2, 9, 7, 2, 2, 2, 3, 4, 0, 0}, // windows with gaps between
+    {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, {2, 4, 6, 3, 2, 2, 2, 2, 0, 0}, {3, 5, 7, 5, 2, 2, 2, 2, 0, 0},
+    {2, 7, 8, 3, 3, 3, 2, 2, 1, 1}, {2, 6, 5, 4, 4, 2, 1, 3, 2, 1}, {1, 5, 4, 9, 5, 4, 1, 1, 0, 0},
+    {2, 9, 7, 2, 2, 2, 3, 4, 0, 0}, // windows with gaps between
 };
 enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
 
@@ -220,9 +220,10 @@ static void test_shape_rule_explains(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    TEST(test_against_the_definition),     TEST(test_padding),           TEST(test_ties_and_extremes),
-    TEST(test_largest_window),             TEST(test_gradient_by_differences),
-    TEST(test_threads_do_not_change_bits), TEST(test_shape_rule_explains),
+      TEST(test_against_the_definition),  TEST(test_padding),
+      TEST(test_ties_and_extremes),       TEST(test_largest_window),
+      TEST(test_gradient_by_differences), TEST(test_threads_do_not_change_bits),
+      TEST(test_shape_rule_explains),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

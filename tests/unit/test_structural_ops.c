@@ -24,9 +24,7 @@ static void test_flatten(void **state) {
     if (accumulate) { fill_counting(&c.dx[0], 100); }
     op_call_forward(&c);
     op_call_backward(&c);
-    for (int i = 0; i < 720; i++) {
-      assert_near(c.dx[0].data[i], accumulate ? 101 + 2 * i : 1 + i, 0, 0);
-    }
+    for (int i = 0; i < 720; i++) { assert_near(c.dx[0].data[i], accumulate ? 101 + 2 * i : 1 + i, 0, 0); }
     op_call_end(&c);
   }
   ssti_backend_destroy(backend);
@@ -53,9 +51,7 @@ static void concat_source(const op_call *c, sst_axis axis, int64_t index, int *i
     at[a] = index % c->y[0].shape.dim[a];
     index /= c->y[0].shape.dim[a];
   }
-  for (*input = 0; at[axis] >= c->x[*input].shape.dim[axis]; (*input)++) {
-    at[axis] -= c->x[*input].shape.dim[axis];
-  }
+  for (*input = 0; at[axis] >= c->x[*input].shape.dim[axis]; (*input)++) { at[axis] -= c->x[*input].shape.dim[axis]; }
   *position = 0;
   for (int a = 0; a < SST_AXIS_COUNT; a++) { *position = *position * c->x[*input].shape.dim[a] + at[a]; }
 }
@@ -310,8 +306,8 @@ static void test_copy_rows(void **state) {
 
 static void test_moving_costs_nothing(void **state) {
   (void)state;
-  const ssti_op *ops[] = {&ssti_op_flatten, &ssti_op_stop_gradient, &ssti_op_dropout, &ssti_op_concat,
-                          &ssti_op_select_steps, &ssti_op_repeat_steps};
+  const ssti_op *ops[] = {&ssti_op_flatten, &ssti_op_stop_gradient, &ssti_op_dropout,
+                          &ssti_op_concat,  &ssti_op_select_steps,  &ssti_op_repeat_steps};
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
     sst_cost cost = {1, 1, 1};
     ssti_call call = {0};
@@ -342,11 +338,19 @@ static void test_unknown_device_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    TEST(test_flatten),           TEST(test_stop_gradient),         TEST(test_concat),
-    TEST(test_select_steps),      TEST(test_select_steps_explains), TEST(test_repeat_steps),
-    TEST(test_dropout_in_training), TEST(test_dropout_repeats),     TEST(test_dropout_copies_elsewhere),
-    TEST(test_copy_rows),         TEST(test_moving_costs_nothing),  TEST(test_device_words),
-    TEST(test_unknown_device_is_refused),
+      TEST(test_flatten),
+      TEST(test_stop_gradient),
+      TEST(test_concat),
+      TEST(test_select_steps),
+      TEST(test_select_steps_explains),
+      TEST(test_repeat_steps),
+      TEST(test_dropout_in_training),
+      TEST(test_dropout_repeats),
+      TEST(test_dropout_copies_elsewhere),
+      TEST(test_copy_rows),
+      TEST(test_moving_costs_nothing),
+      TEST(test_device_words),
+      TEST(test_unknown_device_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

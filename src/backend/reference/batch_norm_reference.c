@@ -95,8 +95,14 @@ static void run_blocks(ssti_backend *backend, norm_work *work, ssti_range_functi
 void ssti_reference_batch_norm_forward_training(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                                 const float *gamma, const float *beta, float *running_mean,
                                                 float *running_variance, float *y, float *saved) {
-  norm_work work = {.s = shape, .x = x, .gamma = gamma, .beta = beta, .running_mean = running_mean,
-                    .running_variance = running_variance, .y = y, .keep = saved};
+  norm_work work = {.s = shape,
+                    .x = x,
+                    .gamma = gamma,
+                    .beta = beta,
+                    .running_mean = running_mean,
+                    .running_variance = running_variance,
+                    .y = y,
+                    .keep = saved};
   run_blocks(backend, &work, training_range);
 }
 
@@ -119,8 +125,13 @@ static void inference_range(void *arg, int64_t begin, int64_t end) {
 void ssti_reference_batch_norm_forward_inference(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                                  const float *gamma, const float *beta, const float *running_mean,
                                                  const float *running_variance, float *y) {
-  norm_work work = {.s = shape, .x = x, .gamma = gamma, .beta = beta, .constant_mean = running_mean,
-                    .constant_variance = running_variance, .y = y};
+  norm_work work = {.s = shape,
+                    .x = x,
+                    .gamma = gamma,
+                    .beta = beta,
+                    .constant_mean = running_mean,
+                    .constant_variance = running_variance,
+                    .y = y};
   run_blocks(backend, &work, inference_range);
 }
 
@@ -183,8 +194,17 @@ void ssti_reference_batch_norm_backward(ssti_backend *backend, const ssti_batch_
                                         const float *dy, const float *gamma, const float *saved, bool batch_statistics,
                                         float *dx, bool accumulate_dx, float *dgamma, bool accumulate_dgamma,
                                         float *dbeta, bool accumulate_dbeta) {
-  norm_work work = {.s = shape, .x = x, .dy = dy, .gamma = gamma, .saved = saved, .batch_statistics = batch_statistics,
-                    .dx = dx, .accumulate_dx = accumulate_dx, .dgamma = dgamma, .accumulate_dgamma = accumulate_dgamma,
-                    .dbeta = dbeta, .accumulate_dbeta = accumulate_dbeta};
+  norm_work work = {.s = shape,
+                    .x = x,
+                    .dy = dy,
+                    .gamma = gamma,
+                    .saved = saved,
+                    .batch_statistics = batch_statistics,
+                    .dx = dx,
+                    .accumulate_dx = accumulate_dx,
+                    .dgamma = dgamma,
+                    .accumulate_dgamma = accumulate_dgamma,
+                    .dbeta = dbeta,
+                    .accumulate_dbeta = accumulate_dbeta};
   run_blocks(backend, &work, backward_range);
 }

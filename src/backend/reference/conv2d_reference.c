@@ -80,9 +80,7 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
 }
 
 // Multiply-accumulates of one output pixel, over all channels.
-static int64_t pixel_macs(const ssti_conv2d *s) {
-  return s->kernel_h * s->kernel_w * s->out_c * (s->in_c / s->groups);
-}
+static int64_t pixel_macs(const ssti_conv2d *s) { return s->kernel_h * s->kernel_w * s->out_c * (s->in_c / s->groups); }
 
 void ssti_reference_conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
                                    const float *weight, const float *bias, float *y, void *workspace) {
@@ -120,7 +118,8 @@ static void backward_data_range(void *arg, int64_t begin, int64_t end) {
       for (int64_t group = 0; group < s->groups; group++) {
         for (int64_t first = 0; first < group_in; first += SSTI_PRODUCT_TILE) {
           int64_t width = ssti_smaller(SSTI_PRODUCT_TILE, group_in - first);
-          double total[SSTI_PRODUCT_TILE] = {0};
+          double total[SSTI_PRODUCT_TILE];
+          for (int64_t j = 0; j < width; j++) { total[j] = 0.0; }
           gather_pixel(w, line / s->in_h, line % s->in_h, ix, group, first, width, total);
           float *dx = w->out + (line * s->in_w + ix) * s->in_c + group * group_in + first;
           for (int64_t j = 0; j < width; j++) { dx[j] = (float)((w->accumulate ? (double)dx[j] : 0.0) + total[j]); }
@@ -194,7 +193,5 @@ void ssti_reference_conv2d_backward_weights(ssti_backend *backend, const ssti_co
     ssti_parallel_for(backend->context, tiles, ssti_reference_grain(pixels * SSTI_OUTER_ROWS), backward_weights_range,
                       &work);
   }
-  if (dbias != NULL) {
-    ssti_reference_column_sums(backend->context, pixels, shape->out_c, dy, dbias, accumulate_bias);
-  }
+  if (dbias != NULL) { ssti_reference_column_sums(backend->context, pixels, shape->out_c, dy, dbias, accumulate_bias); }
 }

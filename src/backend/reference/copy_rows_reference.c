@@ -33,8 +33,13 @@ static void copy_range(void *arg, int64_t begin, int64_t end) {
 void ssti_reference_copy_rows(ssti_backend *backend, int64_t outer, int64_t width, const float *from,
                               int64_t from_stride, float *to, int64_t to_stride, bool accumulate) {
   assert(outer <= 1 || to_stride >= width); // rows of the target must not overlap: threads write them
-  copy_work work = {.width = width, .pieces = ssti_tiles(width, PIECE), .from = from, .from_stride = from_stride,
-                    .to = to, .to_stride = to_stride, .accumulate = accumulate};
-  ssti_parallel_for(backend->context, outer * work.pieces, ssti_reference_grain(ssti_smaller(width, PIECE)),
-                    copy_range, &work);
+  copy_work work = {.width = width,
+                    .pieces = ssti_tiles(width, PIECE),
+                    .from = from,
+                    .from_stride = from_stride,
+                    .to = to,
+                    .to_stride = to_stride,
+                    .accumulate = accumulate};
+  ssti_parallel_for(backend->context, outer * work.pieces, ssti_reference_grain(ssti_smaller(width, PIECE)), copy_range,
+                    &work);
 }

@@ -76,9 +76,8 @@ void ssti_reference_linear_backward_weights(ssti_backend *backend, const ssti_li
   if (dweight != NULL) {
     linear_work work = {.shape = shape, .x = x, .dy = dy, .out = dweight, .accumulate = accumulate_weight};
     int64_t tiles = ssti_tiles(shape->out, SSTI_OUTER_ROWS) * ssti_tiles(shape->in, SSTI_OUTER_COLUMNS);
-    ssti_parallel_for(backend->context, tiles,
-                      ssti_reference_grain(shape->rows * SSTI_OUTER_ROWS * SSTI_OUTER_COLUMNS), backward_weights_range,
-                      &work);
+    ssti_parallel_for(backend->context, tiles, ssti_reference_grain(shape->rows * SSTI_OUTER_ROWS * SSTI_OUTER_COLUMNS),
+                      backward_weights_range, &work);
   }
   if (dbias != NULL) {
     ssti_reference_column_sums(backend->context, shape->rows, shape->out, dy, dbias, accumulate_bias);

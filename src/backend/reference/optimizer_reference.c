@@ -27,12 +27,17 @@ static void sgd_range(void *arg, int64_t begin, int64_t end) {
   }
 }
 
-void ssti_reference_sgd_step(ssti_backend *backend, int64_t count, float *value, const float *gradient,
-                             float *velocity, float learning_rate, float momentum, bool nesterov, float weight_decay,
+void ssti_reference_sgd_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,
+                             float learning_rate, float momentum, bool nesterov, float weight_decay,
                              float gradient_scale) {
   assert(momentum == 0.0f || velocity != NULL);
-  sgd_work work = {.value = value, .velocity = velocity, .gradient = gradient, .learning_rate = learning_rate,
-                   .momentum = momentum, .weight_decay = weight_decay, .gradient_scale = gradient_scale,
+  sgd_work work = {.value = value,
+                   .velocity = velocity,
+                   .gradient = gradient,
+                   .learning_rate = learning_rate,
+                   .momentum = momentum,
+                   .weight_decay = weight_decay,
+                   .gradient_scale = gradient_scale,
                    .nesterov = nesterov};
   ssti_parallel_for(backend->context, count, ELEMENT_GRAIN, sgd_range, &work);
 }
@@ -41,8 +46,8 @@ typedef struct adamw_work {
   float *value, *first, *second;
   const float *gradient;
   float beta1, beta2, epsilon, gradient_scale;
-  float keep;      // 1 - learning_rate * weight_decay
-  float step_size; // learning_rate / (1 - beta1^step)
+  float keep;         // 1 - learning_rate * weight_decay
+  float step_size;    // learning_rate / (1 - beta1^step)
   float second_scale; // 1 / sqrt(1 - beta2^step)
 } adamw_work;
 
@@ -64,8 +69,14 @@ void ssti_reference_adamw_step(ssti_backend *backend, int64_t count, float *valu
   assert(step >= 1);
   // In double: for small steps 1 - beta^step loses most of its digits in f32.
   double correction1 = 1.0 - pow((double)beta1, (double)step), correction2 = 1.0 - pow((double)beta2, (double)step);
-  adamw_work work = {.value = value, .first = first, .second = second, .gradient = gradient, .beta1 = beta1,
-                     .beta2 = beta2, .epsilon = epsilon, .gradient_scale = gradient_scale,
+  adamw_work work = {.value = value,
+                     .first = first,
+                     .second = second,
+                     .gradient = gradient,
+                     .beta1 = beta1,
+                     .beta2 = beta2,
+                     .epsilon = epsilon,
+                     .gradient_scale = gradient_scale,
                      .keep = (float)(1.0 - (double)learning_rate * (double)weight_decay),
                      .step_size = (float)((double)learning_rate / correction1),
                      .second_scale = (float)(1.0 / sqrt(correction2))};

@@ -40,7 +40,8 @@ static inline void ssti_add_combination(const float *factor, int64_t count, cons
                                         int64_t width, double *total) {
   for (int64_t begin = 0; begin < count; begin += SSTI_PRODUCT_CHUNK) {
     int64_t end = ssti_smaller(begin + SSTI_PRODUCT_CHUNK, count);
-    float partial[SSTI_PRODUCT_TILE] = {0};
+    float partial[SSTI_PRODUCT_TILE];
+    for (int64_t j = 0; j < width; j++) { partial[j] = 0.0f; } // only what is used: depthwise rows have width 1
     for (int64_t k = begin; k < end; k++) {
       const float *row = rows + k * stride;
       float f = factor[k];
