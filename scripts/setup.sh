@@ -9,7 +9,8 @@ build_packages=(
   gcc libc6-dev cmake ninja-build pkg-config # compiler and build
   libdnnl-dev                                # convolutions, matrix products, pooling
   libyaml-dev libjansson-dev zlib1g-dev      # recipes, records, compressed data
-  libcurl4-openssl-dev ca-certificates       # spikestill data get
+  libcurl4-openssl-dev ca-certificates       # spikestill data get: transfer,
+  libssl-dev libarchive-dev                  # checksum, unpacking
   libcmocka-dev python3                      # tests
 )
 check_packages=(clang libomp-dev libclang-rt-dev clang-tidy clang-format valgrind)
