@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recipes: text to tree, overrides, tree to struct.
+#include "spikestill/recipe.h"
+
+#include "base/file.h"
+#include "recipe/recipe_parts.h"
+
+// What a recipe owns, without the struct itself.
+static void free_parts(sst_context *context, sst_recipe *recipe) {
+  for (int i = 0; i < recipe->term_count; i++) { sst_distill_term_destroy(recipe->terms[i]); }
+  sst_layers_free(context, recipe->student.layers);
+}
+
+static sst_status read_tree(sst_context *context, const ssti_yaml_tree *tree, sst_recipe **out) {
+  ssti_recipe_reader reader = {.context = context, .tree = tree};
+  SST_TRY(ssti_allocate(context, 1, sizeof(ssti_recipe_draft), &reader.draft));
+  sst_recipe *recipe = NULL;
+  sst_status status = ssti_allocate(context, 1, sizeof *recipe, &recipe);
+  if (status == SST_OK) {
+    ssti_recipe_set_defaults(reader.draft);
+    status = ssti_recipe_read_sections(&reader);
+  }
+  if (status == SST_OK) { status = ssti_recipe_complete(&reader); }
+  if (status == SST_OK) {
+    *recipe = reader.draft->recipe;
+    *out = recipe;
+  } else {
+    free_parts(context, &reader.draft->recipe);
+    ssti_free(context, recipe);
+  }
+  ssti_free(context, reader.draft);
+  return status;
+}
+
+static sst_status read_text(sst_context *context, const char *name, const char *text, size_t size,
+                            const char *const *overrides, int override_count, sst_recipe **out) {
+  ssti_yaml_tree *tree = NULL;
+  sst_status status = ssti_yaml_parse(context, name, text, size, &tree);
+  for (int i = 0; i < override_count && status == SST_OK; i++) { status = ssti_yaml_override(tree, overrides[i]); }
+  if (status == SST_OK) { status = read_tree(context, tree, out); }
+  ssti_yaml_destroy(tree);
+  return status;
+}
+
+sst_status sst_recipe_open(sst_context *context, const char *path, const char *const *overrides, int override_count,
+                           sst_recipe **out) {
+  *out = NULL;
+  char *text = NULL;
+  size_t size = 0;
+  SST_TRY(ssti_file_read(context, path, SSTI_YAML_MAX_BYTES, &text, &size));
+  const sst_status status = read_text(context, path, text, size, overrides, override_count, out);
+  ssti_free(context, text);
+  return status;
+}
+
+sst_status sst_recipe_from_text(sst_context *context, const char *name, const char *text, const char *const *overrides,
+                                int override_count, sst_recipe **out) {
+  *out = NULL;
+  return read_text(context, name, text, strlen(text), overrides, override_count, out);
+}
+
+void sst_recipe_close(sst_context *context, sst_recipe *recipe) {
+  if (recipe == NULL) { return; }
+  free_parts(context, recipe);
+  ssti_free(context, recipe);
+}

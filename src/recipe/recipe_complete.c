@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one key alone cannot tell: defaults that depend on other keys, and values that do not fit together.
+#include "recipe/recipe_parts.h"
+
+static const struct {
+  const char *word;
+  int classes, height, width, channels;
+} datasets[] = {
+#define DATASET_ROW(name, word, classes, height, width, channels, text) {word, classes, height, width, channels},
+    SST_DATASET_LIST(DATASET_ROW)
+#undef DATASET_ROW
+};
+
+static const ssti_yaml_node *find(const ssti_recipe_reader *reader, const char *section, const char *key) {
+  const ssti_yaml_node *node = ssti_yaml_get(ssti_yaml_get(ssti_yaml_root(reader->tree), section), key);
+  return node != NULL && !ssti_yaml_is_null(node) ? node : NULL;
+}
+
+// The node that is to blame, or the nearest map around it that exists.
+static const ssti_yaml_node *blame(const ssti_recipe_reader *reader, const char *section, const char *key) {
+  const ssti_yaml_node *node = find(reader, section, key);
+  return node != NULL ? node : ssti_yaml_get(ssti_yaml_root(reader->tree), section);
+}
+
+// One number for all channels becomes one each; none becomes the default.
+static sst_status fill_channels(const ssti_recipe_reader *reader, const char *key, float value, float *numbers,
+                                int *count) {
+  const sst_recipe_data *data = &reader->draft->recipe.data;
+  const int channels = datasets[data->kind].channels;
+  if (*count > 1 && *count != channels) {
+    SSTI_RECIPE_FAIL(reader, blame(reader, "data", key), "data.%s has %d numbers, but %s has %d channel%s: expected one"
+                     " number for all%s", key, *count, datasets[data->kind].word, channels, channels == 1 ? "" : "s",
+                     channels == 1 ? "" : " or one for each");
+  }
+  if (*count == channels) { return SST_OK; }
+  const float all = *count == 1 ? numbers[0] : value;
+  for (int i = 0; i < channels; i++) { numbers[i] = all; }
+  *count = channels;
+  return SST_OK;
+}
+
+static sst_status complete_data(const ssti_recipe_reader *reader) {
+  sst_recipe_data *data = &reader->draft->recipe.data;
+  if (find(reader, "data", "name") == NULL) {
+    SSTI_RECIPE_FAIL(reader, blame(reader, "data", "name"), "data.name is missing: which data set, such as 'data: {name:"
+                     " digits}'");
+  }
+  SST_TRY(fill_channels(reader, "mean", 0.0f, data->mean, &data->mean_count));
+  return fill_channels(reader, "deviation", 1.0f, data->deviation, &data->deviation_count);
+}
+
+// The same for a key of student.neuron.
+static const ssti_yaml_node *blame_neuron(const ssti_recipe_reader *reader, const char *key) {
+  const ssti_yaml_node *neuron = find(reader, "student", "neuron"), *node = ssti_yaml_get(neuron, key);
+  return node != NULL ? node : blame(reader, "student", "neuron");
+}
+
+static sst_status complete_neuron(const ssti_recipe_reader *reader) {
+  sst_neuron *neuron = &reader->draft->recipe.student.options.neuron;
+  neuron->hard_reset = reader->draft->reset == 0;
+  if (neuron->alpha <= 0.0f) { neuron->alpha = sst_surrogate_default_alpha(neuron->surrogate); }
+  if (reader->draft->recipe.student.spiking && neuron->kind == SST_NEURON_LI) {
+    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "model"), "student.neuron.model is li, which never fires; for a leaky readout set"
+                     " student.readout to membrane");
+  }
+  if (neuron->kind == SST_NEURON_PLIF && (neuron->decay <= 0.0f || neuron->decay >= 1.0f)) {
+    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "decay"), "student.neuron.decay is %g, expected between 0 and 1, both"
+                     " excluded, for plif, which learns it from there", (double)neuron->decay);
+  }
+  if (neuron->hard_reset && neuron->v_reset >= neuron->threshold) {
+    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "v_reset"), "student.neuron.v_reset is %g, expected below the threshold"
+                     " %g", (double)neuron->v_reset, (double)neuron->threshold);
+  }
+  return SST_OK;
+}
+
+static sst_status complete_student(const ssti_recipe_reader *reader) {
+  const sst_recipe_data *data = &reader->draft->recipe.data;
+  sst_recipe_network *student = &reader->draft->recipe.student;
+  sst_model_options *options = &student->options;
+  student->spiking = options->spiking = reader->draft->network_kind == 0;
+  options->classes = datasets[data->kind].classes;
+  options->height = datasets[data->kind].height;
+  options->width = datasets[data->kind].width;
+  options->channels = datasets[data->kind].channels;
+  if (!student->spiking) {
+    const ssti_yaml_node *timesteps = find(reader, "student", "timesteps");
+    if (timesteps != NULL && options->timesteps != 1) {
+      SSTI_RECIPE_FAIL(reader, timesteps, "student.timesteps is %lld, expected 1 (or left out) for an ann",
+                       (long long)options->timesteps);
+    }
+    options->timesteps = 1;
+    if (data->encoding != SST_ENCODING_DIRECT) {
+      SSTI_RECIPE_FAIL(reader, blame(reader, "data", "encoding"), "data.encoding makes spikes over time, expected direct"
+                       " for an ann");
+    }
+  }
+  SST_TRY(ssti_recipe_read_layers(reader));
+  return complete_neuron(reader);
+}
+
+static sst_status complete_optimizer(const ssti_recipe_reader *reader) {
+  sst_optimizer_options *optimizer = &reader->draft->recipe.optimizer;
+  const bool adamw = optimizer->kind == SST_OPTIMIZER_ADAMW;
+  if (adamw && find(reader, "optimizer", "learning_rate") == NULL) { optimizer->learning_rate = 0.001f; }
+  if (!adamw && optimizer->nesterov && optimizer->momentum <= 0.0f) {
+    SSTI_RECIPE_FAIL(reader, blame(reader, "optimizer", "nesterov"), "optimizer.nesterov needs optimizer.momentum above 0");
+  }
+  return SST_OK;
+}
+
+static sst_status complete_schedule(const ssti_recipe_reader *reader) {
+  const sst_schedule *schedule = &reader->draft->recipe.schedule;
+  const ssti_yaml_node *node = blame(reader, "schedule", "milestones");
+  if (schedule->kind == SST_SCHEDULE_STEP && schedule->milestone_count == 0) {
+    SSTI_RECIPE_FAIL(reader, node, "schedule.milestones is missing: the epochs at which the step schedule lowers the"
+                     " learning rate, such as [10, 15]");
+  }
+  for (int i = 1; i < schedule->milestone_count; i++) {
+    if (schedule->milestones[i] <= schedule->milestones[i - 1]) {
+      SSTI_RECIPE_FAIL(reader, node, "schedule.milestones has %g after %g, expected ascending epochs",
+                       schedule->milestones[i], schedule->milestones[i - 1]);
+    }
+  }
+  return SST_OK;
+}
+
+// The file's name without folder and ending. What a message or a path could stumble over becomes '_'.
+static void complete_name(const ssti_recipe_reader *reader) {
+  char *name = reader->draft->recipe.name;
+  if (name[0] != '\0') { return; }
+  const char *file = ssti_yaml_name(reader->tree), *slash = strrchr(file, '/');
+  if (slash != NULL) { file = slash + 1; }
+  const char *dot = strrchr(file, '.');
+  size_t length = dot != NULL && dot != file ? (size_t)(dot - file) : strlen(file);
+  if (length >= SST_RECIPE_TEXT_SIZE) { length = SST_RECIPE_TEXT_SIZE - 1; }
+  for (size_t i = 0; i < length; i++) { name[i] = file[i] > ' ' && file[i] < 0x7f ? file[i] : '_'; }
+  name[length] = '\0';
+}
+
+sst_status ssti_recipe_complete(const ssti_recipe_reader *reader) {
+  complete_name(reader);
+  SST_TRY(complete_data(reader));
+  SST_TRY(complete_student(reader));
+  SST_TRY(ssti_recipe_read_terms(reader));
+  SST_TRY(complete_optimizer(reader));
+  return complete_schedule(reader);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of all keys of a recipe, except the distillation methods' (src/distill) and the layers' (recipe_layers.c).
+#include "recipe/recipe_tables.h"
+
+#define WORDS_2(name, word, a) word,
+#define WORDS_MANY(name, word, ...) word,
+static const char *const dataset_words[] = {SST_DATASET_LIST(WORDS_MANY)};
+static const char *const encoding_words[] = {SST_ENCODING_LIST(WORDS_2)};
+static const char *const autoaugment_words[] = {SST_AUTOAUGMENT_LIST(WORDS_2)};
+static const char *const device_words[] = {SST_DEVICE_LIST(WORDS_2)};
+static const char *const builder_words[] = {SST_BUILDER_LIST(WORDS_2)};
+static const char *const form_words[] = {SST_BLOCK_FORM_LIST(WORDS_2)};
+static const char *const norm_words[] = {SST_NORM_LIST(WORDS_2)};
+static const char *const readout_words[] = {SST_READOUT_LIST(WORDS_2)};
+static const char *const neuron_words[] = {SST_NEURON_LIST(WORDS_2)};
+static const char *const surrogate_words[] = {SST_SURROGATE_LIST(WORDS_MANY)};
+static const char *const optimizer_words[] = {SST_OPTIMIZER_LIST(WORDS_2)};
+static const char *const schedule_words[] = {SST_SCHEDULE_LIST(WORDS_2)};
+static const char *const kind_words[] = {"snn", "ann"};
+static const char *const pool_words[] = {"average", "max"};
+static const char *const reset_words[] = {"hard", "soft"};
+
+// Words are stored into enums as ints.
+_Static_assert(sizeof(sst_dataset_kind) == sizeof(int) && sizeof(sst_neuron_kind) == sizeof(int) &&
+                   sizeof(sst_device) == sizeof(int),
+               "an enum is as large as an int");
+_Static_assert((int)SST_RECIPE_TEXT_SIZE == (int)SSTI_OPTION_TEXT_SIZE, "texts of recipes are texts of option tables");
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#define AT(field) offsetof(ssti_recipe_draft, field)
+// One line a key: key, type, field of the draft, range, default, meaning.
+#define NUMBER(key, type, field, low, high, value, text) {key, SSTI_OPTION_##type, AT(field), low, high, value, NULL, 0, text}
+#define TRUTH(key, field, value, text) {key, SSTI_OPTION_BOOL, AT(field), 0, 1, value, NULL, 0, text}
+#define TEXT(key, field, value, text) {key, SSTI_OPTION_TEXT, AT(field), 0, 0, value, NULL, 0, text}
+#define WORD(key, field, words, value, text) {key, SSTI_OPTION_WORD, AT(field), 0, 0, value, words, COUNT(words), text}
+
+static const ssti_option root_options[] = {
+    TEXT("name", recipe.name, "", "of the run; the file's name without its ending if it is not given"),
+    NUMBER("seed", UINT64, recipe.seed, 0, 1.8446744073709551615e19, "1", "of every random number of the run"),
+    WORD("device", recipe.device, device_words, "cpu", "where it runs"),
+    TEXT("teacher", recipe.teacher, "", "run directory or checkpoint of the teacher; empty: none"),
+};
+
+static const ssti_option data_options[] = {
+    WORD("name", recipe.data.kind, dataset_words, NULL, "the data set"),
+    TEXT("root", recipe.data.root, "",
+         "folder that holds the data sets' folders; empty: the environment's SPIKESTILL_DATA, else ./data"),
+    NUMBER("validation", DOUBLE, recipe.data.validation, 0, 0.9, "0.1", "share of the training part that is held out"),
+    NUMBER("train_limit", INT64, recipe.data.train_limit, 0, 1e9, "0", "first so many pictures of the training part; 0: all"),
+    NUMBER("test_limit", INT64, recipe.data.test_limit, 0, 1e9, "0", "first so many pictures of the test part; 0: all"),
+    NUMBER("digits_train", INT64, recipe.data.digits_train, 1, 1e6, "10000", "digits: pictures drawn for training"),
+    NUMBER("digits_test", INT64, recipe.data.digits_test, 1, 1e6, "2000", "digits: pictures drawn for the test"),
+    NUMBER("digits_seed", UINT64, recipe.data.digits_seed, 0, 1.8446744073709551615e19, "1", "digits: seed of the drawing"),
+    WORD("encoding", recipe.data.encoding, encoding_words, "direct", "how pictures become input over time"),
+    NUMBER("workers", INT, recipe.data.workers, 0, 256, "1",
+           "threads that make batches ahead; 0: made when they are needed"),
+};
+#define NUMBERS(key, first, size, counter, most, low, high, type, value, text)                                         \
+  {key, {key, SSTI_OPTION_##type, AT(first), low, high, "0", NULL, 0, text}, size, AT(counter), most, value, text}
+static const ssti_recipe_list data_lists[] = {
+    NUMBERS("mean", recipe.data.mean[0], sizeof(float), recipe.data.mean_count, SST_MAX_CHANNELS, -1e6, 1e6, FLOAT, "[0]",
+            "subtracted from pixels scaled to 0..1: one number for all channels or one each"),
+    NUMBERS("deviation", recipe.data.deviation[0], sizeof(float), recipe.data.deviation_count, SST_MAX_CHANNELS, 1e-6, 1e6,
+            FLOAT, "[1]", "divides pixels after that: one number for all channels or one each"),
+};
+static const ssti_option augment_options[] = {
+    NUMBER("crop_padding", INT, recipe.data.augmentation.crop_padding, 0, 64, "0",
+           "pixels of zeros around the picture before a random crop of the old size"),
+    TRUTH("flip", recipe.data.augmentation.flip, "false", "left-right with probability 1/2"),
+    NUMBER("cutout", INT, recipe.data.augmentation.cutout, 0, 64, "0",
+           "side in pixels of the square that is set to the mean; 0: none"),
+    WORD("autoaugment", recipe.data.augmentation.autoaugment, autoaugment_words, "none", "policy of distortions"),
+    NUMBER("mixup", FLOAT, recipe.data.augmentation.mixup, 0, 100, "0", "alpha of mixup's Beta distribution; 0: none"),
+};
+
+static const ssti_option student_options[] = {
+    WORD("kind", network_kind, kind_words, "snn", "spiking network or artificial network (relu)"),
+    NUMBER("timesteps", INT64, recipe.student.options.timesteps, 1, 4096, "4", "T; an ann has 1"),
+    WORD("norm", recipe.student.options.norm, norm_words, "batch", "what norm layers do"),
+    NUMBER("norm_momentum", FLOAT, recipe.student.options.norm_momentum, 0, 1, "0.1",
+           "share of the newest batch in the running statistics"),
+    NUMBER("norm_epsilon", FLOAT, recipe.student.options.norm_epsilon, 1e-12, 1, "1e-5", "added to the variance"),
+    WORD("readout", recipe.student.options.readout, readout_words, "current", "how an snn's output over T becomes logits"),
+    NUMBER("readout_decay", FLOAT, recipe.student.options.readout_decay, 0, 1, "0.5",
+           "readout membrane: decay of its integrator"),
+    TEXT("start", recipe.student.start, "", "run directory or checkpoint whose parameters it starts from; empty: none"),
+};
+// The keys that only count where `model` names a builder; the resolved recipe holds the layers it made instead.
+static const ssti_option builder_options[] = {
+    WORD("model", network_model, builder_words, NULL, "a builder that makes the layers; or give `layers`"),
+    NUMBER("width", DOUBLE, recipe.student.builder_options.width, 1e-3, 64, "1", "multiplies every hidden width"),
+    NUMBER("hidden", INT64, recipe.student.builder_options.hidden, 0, 1048576, "0", "mlp: hidden units; 0: 800"),
+    WORD("form", recipe.student.builder_options.form, form_words, "basic", "resnets: form of the residual blocks"),
+    WORD("pool", pool, pool_words, "average", "pooling"),
+    NUMBER("dropout", FLOAT, recipe.student.builder_options.dropout, 0, 0.99, "0",
+           "rate of dropout before the last linear layer; 0: none"),
+};
+static const ssti_option neuron_options[] = {
+    WORD("model", recipe.student.options.neuron.kind, neuron_words, "lif", "the neuron"),
+    NUMBER("decay", FLOAT, recipe.student.options.neuron.decay, 0, 1, "0.5",
+           "share of the membrane potential kept from step to step; plif: where learning starts"),
+    NUMBER("threshold", FLOAT, recipe.student.options.neuron.threshold, 1e-6, 1e6, "1", "fires at or above it"),
+    WORD("reset", reset, reset_words, "hard", "after a spike: hard, to v_reset; soft, by subtracting the threshold"),
+    NUMBER("v_reset", FLOAT, recipe.student.options.neuron.v_reset, -1e6, 1e6, "0", "hard reset: below the threshold"),
+    TRUTH("decay_input", recipe.student.options.neuron.decay_input, "false", "multiply the input by 1 - decay"),
+    TRUTH("detach_reset", recipe.student.options.neuron.detach_reset, "true", "no gradient through the reset"),
+    NUMBER("current_decay", FLOAT, recipe.student.options.neuron.current_decay, 0, 1, "0.5", "cubalif: of the current"),
+    NUMBER("adaptation", FLOAT, recipe.student.options.neuron.adaptation, 0, 1e6, "0.2",
+           "alif: how far a spike raises the threshold"),
+    NUMBER("adaptation_decay", FLOAT, recipe.student.options.neuron.adaptation_decay, 0, 1, "0.9",
+           "alif: share of the raise kept from step to step"),
+    WORD("surrogate", recipe.student.options.neuron.surrogate, surrogate_words, "arctan", "derivative of the spike"),
+    NUMBER("alpha", FLOAT, recipe.student.options.neuron.alpha, 0, 1e6, "0", "the surrogate's sharpness; 0: its own default"),
+};
+
+static const ssti_option loss_options[] = {
+    NUMBER("weight", FLOAT, recipe.loss_weight, 0, 1e6, "1", "factor of the cross-entropy with the labels"),
+    NUMBER("label_smoothing", FLOAT, recipe.label_smoothing, 0, 0.999, "0", "share of the target spread over all classes"),
+    TRUTH("per_step", recipe.loss_per_step, "false", "mean over T of the cross-entropy of each step's logits"),
+};
+
+static const ssti_option optimizer_options[] = {
+    WORD("kind", recipe.optimizer.kind, optimizer_words, "sgd", "the optimiser"),
+    NUMBER("learning_rate", FLOAT, recipe.optimizer.learning_rate, 1e-12, 1e3, "0.1",
+           "at the schedule's top; adamw: 0.001 if it is not given"),
+    NUMBER("momentum", FLOAT, recipe.optimizer.momentum, 0, 0.999999, "0.9", "sgd"),
+    TRUTH("nesterov", recipe.optimizer.nesterov, "false", "sgd: Nesterov's form of momentum"),
+    NUMBER("weight_decay", FLOAT, recipe.optimizer.weight_decay, 0, 1e3, "5e-4", "of weights"),
+    TRUTH("decay_all", recipe.optimizer.decay_all, "false", "decay also norm, bias and neuron parameters"),
+    NUMBER("beta1", FLOAT, recipe.optimizer.beta1, 0, 0.999999, "0.9", "adamw"),
+    NUMBER("beta2", FLOAT, recipe.optimizer.beta2, 0, 0.999999, "0.999", "adamw"),
+    NUMBER("epsilon", FLOAT, recipe.optimizer.epsilon, 1e-30, 1, "1e-8", "adamw"),
+    NUMBER("clip_norm", FLOAT, recipe.optimizer.clip_norm, 0, 1e9, "0", "largest norm of the gradient; 0: no limit"),
+};
+
+static const ssti_option schedule_options[] = {
+    WORD("kind", recipe.schedule.kind, schedule_words, "cosine", "how the learning rate changes"),
+    NUMBER("warmup_epochs", DOUBLE, recipe.schedule.warmup_epochs, 0, 1e5, "0", "epochs of linear rise from 0 at first"),
+    NUMBER("final", DOUBLE, recipe.schedule.final_factor, 0, 1, "0", "cosine: factor at the end"),
+    NUMBER("factor", DOUBLE, recipe.schedule.step_factor, 0, 1, "0.1", "step: factor at each milestone"),
+};
+static const ssti_recipe_list schedule_lists[] = {
+    NUMBERS("milestones", recipe.schedule.milestones[0], sizeof(double), recipe.schedule.milestone_count,
+            SST_MAX_MILESTONES, 0, 1e5, DOUBLE, "[]", "step: epochs at which the rate falls, ascending"),
+};
+
+static const ssti_option train_options[] = {
+    NUMBER("epochs", INT64, recipe.train.epochs, 1, 100000, "10", "passes over the training part"),
+    NUMBER("batch", INT64, recipe.train.batch, 1, 65536, "64", "pictures a step"),
+    NUMBER("evaluation_batch", INT64, recipe.train.evaluation_batch, 1, 65536, "100", "pictures at once when measuring"),
+    NUMBER("evaluate_every", INT64, recipe.train.evaluate_every, 1, 100000, "1", "epochs between validations"),
+    NUMBER("checkpoint_every", INT64, recipe.train.checkpoint_every, 1, 100000, "1", "epochs between checkpoints"),
+};
+
+static const char *const root_others[] = {"distill"};
+static const char *const student_others[] = {"layers"};
+
+#define TABLE(array) array, COUNT(array)
+#define NO_TABLE NULL, 0
+const ssti_recipe_section ssti_recipe_sections[] = {
+    {"", "the run", TABLE(root_options), NO_TABLE, NO_TABLE, TABLE(root_others)},
+    {"data", "what it learns from", TABLE(data_options), TABLE(data_lists), NO_TABLE, NO_TABLE},
+    {"data.augment", "random changes of training pictures", TABLE(augment_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"student", "the network that is trained", TABLE(student_options), NO_TABLE, TABLE(builder_options),
+     TABLE(student_others)},
+    {"student.neuron", "its spiking neurons", TABLE(neuron_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"loss", "the loss of the labels", TABLE(loss_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"optimizer", "how parameters move", TABLE(optimizer_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"schedule", "the learning rate over time", TABLE(schedule_options), TABLE(schedule_lists), NO_TABLE, NO_TABLE},
+    {"train", "how long and how much at once", TABLE(train_options), NO_TABLE, NO_TABLE, NO_TABLE},
+};
+const int ssti_recipe_section_count = COUNT(ssti_recipe_sections);
+
+const char *ssti_recipe_section_key(const ssti_recipe_section *section) {
+  const char *dot = strrchr(section->path, '.');
+  return dot ? dot + 1 : section->path;
+}
+
+// One by one, because a table may hold keys without a default.
+static void set_defaults(const ssti_option *options, int count, ssti_recipe_draft *draft) {
+  for (int i = 0; i < count; i++) {
+    if (options[i].default_value != NULL) { ssti_options_set_defaults(&options[i], 1, draft); }
+  }
+}
+
+void ssti_recipe_set_defaults(ssti_recipe_draft *draft) {
+  for (int i = 0; i < ssti_recipe_section_count; i++) {
+    const ssti_recipe_section *section = &ssti_recipe_sections[i];
+    set_defaults(section->options, section->option_count, draft);
+    set_defaults(section->sources, section->source_count, draft);
+  }
+}
