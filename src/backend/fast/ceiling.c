@@ -8,7 +8,7 @@
 #include "base/parallel.h"
 #include "spikestill/bench.h"
 
-enum { ROUNDS = 9, ARRAY_ELEMENTS = 16 << 20, ARRAY_GRAIN = 1 << 16, CHAIN_ROUNDS = 200000 };
+enum { ROUNDS = 15, ARRAY_ELEMENTS = 16 << 20, ARRAY_GRAIN = 1 << 16, CHAIN_ROUNDS = 4000000 };
 
 typedef struct ceiling_work {
   const ssti_simd *simd;
@@ -63,7 +63,7 @@ sst_status sst_measure_ceiling(sst_context *context, sst_ceiling *out) {
   if (status == SST_OK) { status = ssti_allocate_tensors(context, (size_t)bytes, &work.b); }
   if (status == SST_OK) { status = ssti_allocate_tensors(context, (size_t)bytes, &work.c); }
   if (status == SST_OK) {
-    const double operations = (double)CHAIN_ROUNDS * SSTI_SIMD_CHAIN_FLOPS * out->threads;
+    const double operations = (double)CHAIN_ROUNDS * simd.chain_operations * out->threads;
     out->f32_gflops = operations / best_seconds(context, out->threads, 1, chains_range, &work) * 1e-9;
     ssti_parallel_for(context, ARRAY_ELEMENTS, ARRAY_GRAIN, fill_range, &work);
     out->triad_gb_per_s =

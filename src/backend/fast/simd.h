@@ -24,9 +24,7 @@ typedef enum ssti_simd_level { SSTI_SIMD_BASELINE, SSTI_SIMD_V3, SSTI_SIMD_V4, S
 enum {
   SSTI_SIMD_CHANNELS = 256,     // columns that a column kernel takes at once
   SSTI_SIMD_NEURON_BLOCK = 512, // neurons whose state stays in the first-level cache
-  SSTI_SIMD_LANES = 16,         // running sums of a flat reduction
-  SSTI_SIMD_CHAINS = 12,        // vectors of SSTI_SIMD_LANES that the ceiling's chains keep in registers
-  SSTI_SIMD_CHAIN_FLOPS = 2 * SSTI_SIMD_CHAINS * SSTI_SIMD_LANES
+  SSTI_SIMD_LANES = 16          // running sums of a flat reduction
 };
 
 // A matrix [rows, columns <= SSTI_SIMD_CHANNELS] inside rows of `stride` elements.
@@ -88,7 +86,8 @@ typedef struct ssti_simd {
   void (*adamw_step)(int64_t count, float *value, const float *gradient, float *first, float *second,
                      const ssti_adamw_factors *factors);
 
-  // `rounds` rounds of SSTI_SIMD_CHAIN_FLOPS operations without memory; the result keeps the compiler honest.
+  // `rounds` rounds of `chain_operations` floating-point operations without memory; the result keeps the compiler honest.
+  int chain_operations;
   float (*multiply_add_chains)(int64_t rounds, float factor, float offset);
   // a = b + factor * c
   void (*triad)(int64_t count, float factor, const float *b, const float *c, float *a);

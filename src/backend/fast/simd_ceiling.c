@@ -2,30 +2,31 @@
 // What this machine can do at most: multiply-adds in registers, and streams from memory.
 #include "backend/fast/simd.h"
 
-// On its own a fused multiply-add where the instruction set has one; elsewhere two instructions.
-#ifdef __FMA__
-#define MULTIPLY_ADD(a, b, c) __builtin_fmaf((a), (b), (c))
+// The level's vectors, by the extension that gcc and clang share: arrays do not stay in registers under both.
+#if defined(__AVX512F__)
+enum { VECTOR_BYTES = 64 };
+#elif defined(__AVX__)
+enum { VECTOR_BYTES = 32 };
 #else
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+enum { VECTOR_BYTES = 16 };
 #endif
+typedef float vector __attribute__((vector_size(VECTOR_BYTES)));
 
-// Independent chains hide the latency of an operation: twelve vectors cover two units of four to six cycles. The inner
-// loops unroll completely, so that the chains live in registers.
+// Twelve independent chains hide the latency of an operation on two units, and leave registers for the two factors.
+// This file alone is compiled with -ffp-contract=fast: a multiply-add is one instruction where the level has it.
+enum { CHAINS = 12 };
+#define EACH_CHAIN(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
 static float multiply_add_chains(int64_t rounds, float factor, float offset) {
-  float chain[SSTI_SIMD_CHAINS][SSTI_SIMD_LANES];
-  for (int i = 0; i < SSTI_SIMD_CHAINS; i++) {
-    for (int j = 0; j < SSTI_SIMD_LANES; j++) { chain[i][j] = (float)(i * SSTI_SIMD_LANES + j); }
-  }
-  for (int64_t r = 0; r < rounds; r++) {
-    for (int i = 0; i < SSTI_SIMD_CHAINS; i++) {
-      for (int j = 0; j < SSTI_SIMD_LANES; j++) { chain[i][j] = MULTIPLY_ADD(chain[i][j], factor, offset); }
-    }
-  }
-  float sum = 0.0f;
-  for (int i = 0; i < SSTI_SIMD_CHAINS; i++) {
-    for (int j = 0; j < SSTI_SIMD_LANES; j++) { sum += chain[i][j]; }
-  }
-  return sum;
+  const vector zero = {0}, f = zero + factor, o = zero + offset;
+#define CHAIN_BEGIN(i) vector v##i = zero + (float)(i);
+#define CHAIN_STEP(i) v##i = v##i * f + o;
+#define CHAIN_ADD(i) sum += v##i;
+  EACH_CHAIN(CHAIN_BEGIN)
+  for (int64_t r = 0; r < rounds; r++) { EACH_CHAIN(CHAIN_STEP) }
+  vector sum = zero;
+  EACH_CHAIN(CHAIN_ADD)
+  return sum[0] + sum[VECTOR_BYTES / sizeof(float) - 1];
 }
 
 static void triad(int64_t count, float factor, const float *restrict b, const float *restrict c, float *restrict a) {
@@ -34,5 +35,6 @@ static void triad(int64_t count, float factor, const float *restrict b, const fl
 
 void SSTI_SIMD(ssti_simd_fill_ceiling)(ssti_simd *table) {
   table->multiply_add_chains = multiply_add_chains;
+  table->chain_operations = 2 * CHAINS * VECTOR_BYTES / (int)sizeof(float);
   table->triad = triad;
 }
