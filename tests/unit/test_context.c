@@ -114,6 +114,7 @@ static void take_line(void *user, sst_log_level level, const char *line) {
   l->count++;
   l->level = level;
   snprintf(l->last, sizeof l->last, "%s", line);
+  sched_yield(); // gives another thread the chance to come in between
   l->inside--;
 }
 

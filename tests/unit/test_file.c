@@ -2,6 +2,8 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -178,6 +180,27 @@ static void test_append(void **state) {
   temp_folder_remove(folder);
 }
 
+// The disk is full in the middle of a record: what was written of it goes away again.
+static void test_append_leaves_no_half_record(void **state) {
+  sst_context *context = *state;
+  char folder[TEST_PATH_SIZE], path[TEST_PATH_SIZE];
+  temp_folder_make(folder);
+  test_path(path, folder, "log");
+  assert_ok(context, ssti_file_append(context, path, "first\n", 6));
+  struct rlimit before;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, SIG_IGN); // so that the limit is an error and not the end
+  const struct rlimit little = {.rlim_cur = 10, .rlim_max = before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+  sst_status status = ssti_file_append(context, path, "the second record\n", 18);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, SIG_DFL);
+  assert_int_equal(status, SST_IO);
+  assert_non_null(strstr(sst_context_message(context), "File too large"));
+  assert_content(path, "first\n");
+  temp_folder_remove(folder);
+}
+
 static void test_folders(void **state) {
   sst_context *context = *state;
   char folder[TEST_PATH_SIZE], path[TEST_PATH_SIZE];
@@ -320,6 +343,7 @@ int main(void) {
       TEST(test_a_target_that_is_a_folder),
       TEST(test_a_target_in_the_working_folder),
       TEST(test_append),
+      TEST(test_append_leaves_no_half_record),
       TEST(test_folders),
       TEST(test_join),
       TEST(test_faults_of_the_writer),

@@ -92,6 +92,7 @@ static void test_failures_say_what_is_allowed(void **state) {
     const char *key, *word, *says;
   } cases[] = {
       {"rate", "1.5", "found \"1.5\", expected a number from 0 to 1"},
+      {"rate", "-0.1", "found \"-0.1\", expected a number from 0 to 1"},
       {"rate", "much", "found \"much\", expected a number from 0 to 1"},
       {"rate", "nan", "expected a number"},
       {"big", "x", "found \"x\", expected a number"},
@@ -163,6 +164,7 @@ static void test_print_reads_back(void **state) {
     for (int j = 0; j < 2; j++) {
       ssti_text text = ssti_text_begin(context);
       ssti_option_print(entry(keys[j]), &t, &text);
+      assert_in_range(text.length, 1, j == 0 ? 14 : 23); // 9 digits tell floats apart, 17 doubles
       if (t.rate <= 1) { assert_ok(context, ssti_option_set(context, entry(keys[j]), &back, text.data)); }
       ssti_text_free(&text);
     }

@@ -46,6 +46,11 @@ static void test_normal(void **state) {
     squares += z * z;
     fourth += z * z * z * z;
   }
+  // A place where the word under the logarithm is 0.
+  uint32_t words[4];
+  ssti_random_words(1, 2, 3599290741, words);
+  assert_int_equal(words[0], 0);
+  assert_true(isfinite(ssti_random_normal(1, 2, 3599290741)));
   // Five standard errors of each moment.
   assert_near(sum / COUNT, 0, 0, 5 * 1 / sqrt(COUNT));
   assert_near(squares / COUNT, 1, 0, 5 * sqrt(2.0 / COUNT));

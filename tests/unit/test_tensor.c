@@ -34,6 +34,7 @@ static void test_text(void **state) {
   (void)state;
   char text[SST_SHAPE_TEXT_SIZE];
   assert_string_equal(sst_shape_text(sst_shape_make(4, 64, 32, 32, 3), text, sizeof text), "[4,64,32,32,3]");
+  assert_string_equal(sst_shape_text(sst_shape_make(1, 2, 3, 4, 5), text, sizeof text), "[1,2,3,4,5]");
   sst_shape widest = sst_shape_make(INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN);
   assert_int_equal(strlen(sst_shape_text(widest, text, sizeof text)), 5 * 20 + 4 + 2);
   char little[5];

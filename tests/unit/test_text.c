@@ -164,6 +164,7 @@ static void test_nearest_name(void **state) {
   assert_int_equal(ssti_nearest_name("momenutm", names, 5), 0); // neighbours swapped
   assert_int_equal(ssti_nearest_name("learningrate", names, 5), 2);
   assert_int_equal(ssti_nearest_name("Kind", names, 5), 4);
+  assert_int_equal(ssti_nearest_name("knid", names, 5), 4); // one swap is one mistake, not two
   assert_int_equal(ssti_nearest_name("wieght_decya", names, 5), 3);
   assert_int_equal(ssti_nearest_name("epochs", names, 5), -1);
   assert_int_equal(ssti_nearest_name("", names, 5), -1);
