@@ -50,7 +50,8 @@ static void write_value(const json_t *value, bool pretty, int depth, ssti_text *
 
 static void write_object(const json_t *value, bool pretty, int depth, ssti_text *out) {
   // jansson's iterator takes the object without const, but changes nothing.
-  json_t *object = (json_t *)(uintptr_t)value;
+  json_t *object = NULL;
+  memcpy(&object, &value, sizeof object);
   const char *key = NULL;
   json_t *member = NULL;
   bool first = true;
