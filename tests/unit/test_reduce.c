@@ -106,6 +106,42 @@ static void test_precision(void **state) {
   ssti_backend_destroy(backend);
 }
 
+// Numbers of very different sizes whose sum is 0 but for rounding: any other order of the additions shows. (Sums of
+// numbers of one size are exact in double and would hide it.)
+static void test_order_does_not_depend_on_threads(void **state) {
+  (void)state;
+  const sst_shape shape = sst_shape_make(4, 64, 9, 5, 20);
+  const int64_t rows = sst_shape_count(shape) / 20;
+  const int sets[] = {SST_AXES_ALL, SST_AXES_T | SST_AXES_N | SST_AXES_H | SST_AXES_W};
+  for (int s = 0; s < 2; s++) {
+    const ssti_reduce_attributes attributes = {SSTI_REDUCE_SUM, sets[s]};
+    const naive_case one = {&ssti_op_reduce, &attributes, 1, {shape}, 0, 1};
+    float first[20] = {0};
+    for (int threads = 1; threads <= 3; threads++) {
+      sst_context *context = test_context_with_threads(threads);
+      ssti_backend *backend = naive_backend(context);
+      op_call c;
+      naive_begin(&c, context, backend, &one);
+      for (int64_t row = 0; row < rows / 2; row++) {
+        for (int64_t i = 0; i < 20; i++) {
+          const int64_t at = row * 20 + i;
+          const int exponent = (int)ssti_random_below(1, 60, (uint64_t)at, 80) - 40;
+          c.x[0].data[at] = ldexpf(ssti_random_normal(1, 61, (uint64_t)at), exponent);
+          c.x[0].data[(rows - 1 - row) * 20 + i] = -c.x[0].data[at];
+        }
+      }
+      op_call_forward(&c);
+      const int64_t results = sst_shape_count(c.y[0].shape);
+      assert_true(c.y[0].data[0] != 0); // there is rounding to be seen
+      if (threads == 1) { memcpy(first, c.y[0].data, (size_t)results * sizeof(float)); }
+      assert_same_bits(c.y[0].data, first, results);
+      op_call_end(&c);
+      ssti_backend_destroy(backend);
+      test_context_end(context);
+    }
+  }
+}
+
 // A maximum with NaN among the elements is NaN, wherever it stands.
 static void test_nan_passes(void **state) {
   sst_context *context = *state;
@@ -138,6 +174,7 @@ static void test_shape_rule(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_every_axis_set), TEST(test_long_axes), TEST(test_accumulate_and_threads),
-                                     TEST(test_precision), TEST(test_nan_passes), TEST(test_shape_rule)};
+                                     TEST(test_precision), TEST(test_order_does_not_depend_on_threads),
+                                     TEST(test_nan_passes), TEST(test_shape_rule)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
