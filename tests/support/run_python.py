@@ -20,7 +20,8 @@ class LineResult(unittest.TestResult):
     def line(word, test):
         sys.stdout.flush()
         sys.stderr.flush()
-        print(f"[{word}] {test.id().split('.', 1)[-1]}", flush=True)
+        name = test.id().split(".", 1)[-1] if isinstance(test, unittest.TestCase) else test.id()
+        print(f"[{word}] {name}", flush=True)
 
     def addSuccess(self, test):
         super().addSuccess(test)
