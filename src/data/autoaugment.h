@@ -6,7 +6,7 @@
 // translation 0 to 150/331 of the side, rotation 0 to 30 degrees, colour, brightness, contrast and sharpness 1 -+ (0 to
 // 0.9), posterise 8 to 4 bits, solarise from 256 down to 0; signs are drawn; what comes from outside is grey 128.
 // The operations give the same bytes as those of the Pillow library, which defines them in practice
-// (tests/golden/autoaugment.py).
+// (tests/golden/make_autoaugment_goldens.py).
 #ifndef SPIKESTILL_DATA_AUTOAUGMENT_H
 #define SPIKESTILL_DATA_AUTOAUGMENT_H
 

@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_INPUT = 1 << 20, CUTS = 64, CHANGES = 256 };
+enum { LARGEST_INPUT = 1 << 20, CUTS = 64, CHANGES = 256 };
 
 // The input in a block of exactly its size, so that a sanitizer sees the first byte beyond it.
 static void give(const uint8_t *data, size_t size) {
@@ -25,7 +25,7 @@ static void give(const uint8_t *data, size_t size) {
 }
 
 static int replay_file(const char *path) {
-  static uint8_t data[MAX_INPUT];
+  static uint8_t data[LARGEST_INPUT];
   FILE *file = fopen(path, "rb");
   if (file == NULL) {
     fprintf(stderr, "%s: cannot be opened\n", path);
@@ -36,7 +36,7 @@ static int replay_file(const char *path) {
   give(data, size);
   for (size_t cut = 0; cut < size && cut < CUTS; cut++) { give(data, cut); }
   if (size > 0) { give(data, size - 1); }
-  ssti_random random = ssti_random_begin(1, ssti_random_stream(path));
+  ssti_random random = ssti_random_begin(1, ssti_random_stream("fuzz replay"));
   for (int i = 0; i < CHANGES && size > 0; i++) {
     // Half of the changes hit the header, where they do the most harm.
     size_t reach = i % 2 == 0 && size > CUTS ? CUTS : size, place = (size_t)ssti_draw_below(&random, reach);
