@@ -76,12 +76,14 @@ static size_t header_offset(const reader *r, const char *name) {
 }
 
 #define TENSOR_FAIL(r, name, format, ...)                                                                              \
-  SST_FAIL((r)->file->context, SST_FORMAT, "%s: byte %zu: tensor '%s' " format, (r)->path,                             \
-           header_offset((r), (name)), (name), __VA_ARGS__)
+  SST_FAIL((r)->file->context, SST_FORMAT, "%s: byte %zu: tensor '%s' " format, (r)->path, header_offset((r), (name)), \
+           (name), __VA_ARGS__)
 
 static sst_status read_type(const reader *r, const char *name, const json_t *value, sst_safetensors_entry *entry) {
   const char *word = json_string_value(value);
-  if (word == NULL) { TENSOR_FAIL(r, name, "has %s dtype, expected a text such as \"F32\"", value ? "a strange" : "no"); }
+  if (word == NULL) {
+    TENSOR_FAIL(r, name, "has %s dtype, expected a text such as \"F32\"", value ? "a strange" : "no");
+  }
   for (int i = 0; i < SST_SAFETENSORS_TYPE_COUNT; i++) {
     if (strcmp(word, type_words[i]) == 0) {
       entry->type = (sst_safetensors_type)i;
@@ -92,7 +94,9 @@ static sst_status read_type(const reader *r, const char *name, const json_t *val
 }
 
 static sst_status read_shape(const reader *r, const char *name, const json_t *value, sst_safetensors_entry *entry) {
-  if (!json_is_array(value)) { TENSOR_FAIL(r, name, "has %s shape, expected a list of sizes", value ? "a strange" : "no"); }
+  if (!json_is_array(value)) {
+    TENSOR_FAIL(r, name, "has %s shape, expected a list of sizes", value ? "a strange" : "no");
+  }
   const size_t rank = json_array_size(value);
   if (rank > SST_SAFETENSORS_MAX_RANK) {
     TENSOR_FAIL(r, name, "has %zu dimensions, expected at most %d", rank, SST_SAFETENSORS_MAX_RANK);
@@ -119,8 +123,10 @@ static sst_status read_range(const reader *r, const char *name, const json_t *va
   out->end = (uint64_t)json_integer_value(last);
   const uint64_t data_size = r->file->size - LENGTH_BYTES - r->file->header_size;
   if (out->end > data_size) {
-    TENSOR_FAIL(r, name, "ends at byte %" PRIu64 " of the data, which are only %" PRIu64 " bytes: the file is truncated"
-                " or its header is damaged", out->end, data_size);
+    TENSOR_FAIL(r, name,
+                "ends at byte %" PRIu64 " of the data, which are only %" PRIu64 " bytes: the file is truncated"
+                " or its header is damaged",
+                out->end, data_size);
   }
   uint64_t expected = 0;
   if (!tensor_bytes(&out->entry, &expected)) { TENSOR_FAIL(r, name, "has a shape %s", "too large for any file"); }
@@ -135,7 +141,9 @@ static sst_status read_range(const reader *r, const char *name, const json_t *va
 
 static sst_status read_tensor(const reader *r, const char *name, const json_t *value, int place, tensor *out) {
   if (name[0] == '\0') { SST_FAIL(r->file->context, SST_FORMAT, "%s: byte 8: a tensor has an empty name", r->path); }
-  if (!json_is_object(value)) { TENSOR_FAIL(r, name, "%s", "is not described by an object {dtype, shape, data_offsets}"); }
+  if (!json_is_object(value)) {
+    TENSOR_FAIL(r, name, "%s", "is not described by an object {dtype, shape, data_offsets}");
+  }
   out->entry.name = name;
   out->place = place;
   SST_TRY(read_type(r, name, json_object_get(value, "dtype"), &out->entry));
@@ -146,8 +154,8 @@ static sst_status read_tensor(const reader *r, const char *name, const json_t *v
 static sst_status check_metadata(const reader *r, json_t *metadata) {
   sst_context *context = r->file->context;
   if (!json_is_object(metadata)) {
-    SST_FAIL(context, SST_FORMAT, "%s: byte %zu: %s is not an object of texts", r->path,
-             header_offset(r, METADATA_KEY), METADATA_KEY);
+    SST_FAIL(context, SST_FORMAT, "%s: byte %zu: %s is not an object of texts", r->path, header_offset(r, METADATA_KEY),
+             METADATA_KEY);
   }
   for (void *i = json_object_iter(metadata); i != NULL; i = json_object_iter_next(metadata, i)) {
     if (!json_is_string(json_object_iter_value(i))) {
@@ -175,13 +183,15 @@ static sst_status check_positions(const reader *r) {
   for (int i = 0; i < file->count; i++) {
     const tensor *now = &file->tensors[i];
     if (now->begin < position) {
-      SST_FAIL(file->context, SST_FORMAT, "%s: byte %" PRIu64 ": tensor '%s' begins %" PRIu64
-               " bytes before tensor '%s' ends: the two overlap", r->path, data_at + now->begin, now->entry.name,
-               position - now->begin, file->tensors[i - 1].entry.name);
+      SST_FAIL(file->context, SST_FORMAT,
+               "%s: byte %" PRIu64 ": tensor '%s' begins %" PRIu64 " bytes before tensor '%s' ends: the two overlap",
+               r->path, data_at + now->begin, now->entry.name, position - now->begin, file->tensors[i - 1].entry.name);
     }
     if (now->begin > position) {
-      SST_FAIL(file->context, SST_FORMAT, "%s: byte %" PRIu64 ": %" PRIu64 " bytes before tensor '%s' belong to no"
-               " tensor", r->path, data_at + position, now->begin - position, now->entry.name);
+      SST_FAIL(file->context, SST_FORMAT,
+               "%s: byte %" PRIu64 ": %" PRIu64 " bytes before tensor '%s' belong to no"
+               " tensor",
+               r->path, data_at + position, now->begin - position, now->entry.name);
     }
     position = now->end;
   }
@@ -196,25 +206,32 @@ static sst_status read_header(reader *r) {
   sst_safetensors *file = r->file;
   const uint64_t size = file->size;
   if (size < LENGTH_BYTES) {
-    SST_FAIL(file->context, SST_FORMAT, "%s: byte %" PRIu64 ": the file ends inside the header's length, expected at"
-             " least %d bytes", r->path, size, LENGTH_BYTES);
+    SST_FAIL(file->context, SST_FORMAT,
+             "%s: byte %" PRIu64 ": the file ends inside the header's length, expected at"
+             " least %d bytes",
+             r->path, size, LENGTH_BYTES);
   }
   uint64_t length = 0;
   for (int i = LENGTH_BYTES - 1; i >= 0; i--) { length = length << 8 | (unsigned char)file->content[i]; }
   if (length > HEADER_LIMIT) {
-    SST_FAIL(file->context, SST_FORMAT, "%s: byte 0: the header's length is %" PRIu64 " bytes, expected at most %" PRIu64
-             ": not a safetensors file", r->path, length, HEADER_LIMIT);
+    SST_FAIL(file->context, SST_FORMAT,
+             "%s: byte 0: the header's length is %" PRIu64 " bytes, expected at most %" PRIu64
+             ": not a safetensors file",
+             r->path, length, HEADER_LIMIT);
   }
   if (length > size - LENGTH_BYTES) {
-    SST_FAIL(file->context, SST_FORMAT, "%s: byte 0: the header's length is %" PRIu64 " bytes, but only %" PRIu64
-             " follow: the file is truncated or not a safetensors file", r->path, length, size - LENGTH_BYTES);
+    SST_FAIL(file->context, SST_FORMAT,
+             "%s: byte 0: the header's length is %" PRIu64 " bytes, but only %" PRIu64
+             " follow: the file is truncated or not a safetensors file",
+             r->path, length, size - LENGTH_BYTES);
   }
   file->header_size = (size_t)length;
   if (length == 0 || file->content[LENGTH_BYTES] != '{') {
-    SST_FAIL(file->context, SST_FORMAT, "%s: byte 8: the header does not begin with '{': not a safetensors file", r->path);
+    SST_FAIL(file->context, SST_FORMAT, "%s: byte 8: the header does not begin with '{': not a safetensors file",
+             r->path);
   }
-  const sst_status status = ssti_json_parse(file->context, "header", file->content + LENGTH_BYTES, file->header_size,
-                                            &file->header);
+  const sst_status status =
+      ssti_json_parse(file->context, "header", file->content + LENGTH_BYTES, file->header_size, &file->header);
   if (status != SST_OK) { return ssti_fail_within(file->context, status, "%s: byte 8", r->path); }
   if (!json_is_object(file->header)) {
     SST_FAIL(file->context, SST_FORMAT, "%s: byte 8: the header is not an object", r->path);
@@ -348,8 +365,8 @@ static sst_status check_entry(sst_context *context, const json_t *header, const 
   }
   uint64_t expected = 0;
   if (!tensor_bytes(entry, &expected) || entry->bytes != expected) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "tensor '%s' has %zu bytes, but type %s and shape make %" PRIu64, entry->name,
-             entry->bytes, type_words[entry->type], expected);
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "tensor '%s' has %zu bytes, but type %s and shape make %" PRIu64,
+             entry->name, entry->bytes, type_words[entry->type], expected);
   }
   return SST_OK;
 }
@@ -413,8 +430,8 @@ static sst_status write_all(ssti_writer *writer, const ssti_text *beginning, con
   return SST_OK;
 }
 
-sst_status sst_safetensors_write(sst_context *context, const char *path, const sst_safetensors_entry *entries, int count,
-                                 const sst_safetensors_pair *metadata, int metadata_count) {
+sst_status sst_safetensors_write(sst_context *context, const char *path, const sst_safetensors_entry *entries,
+                                 int count, const sst_safetensors_pair *metadata, int metadata_count) {
   json_t *header = json_object();
   if (header == NULL) { SST_FAIL(context, SST_OUT_OF_MEMORY, "no memory for the header of a safetensors file"); }
   ssti_text beginning = ssti_text_begin(context);

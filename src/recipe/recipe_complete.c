@@ -28,8 +28,10 @@ static sst_status fill_channels(const ssti_recipe_reader *reader, const char *ke
   const sst_recipe_data *data = &reader->draft->recipe.data;
   const int channels = datasets[data->kind].channels;
   if (*count > 1 && *count != channels) {
-    SSTI_RECIPE_FAIL(reader, blame(reader, "data", key), "data.%s has %d numbers, but %s has %d channel%s: expected one"
-                     " number for all%s", key, *count, datasets[data->kind].word, channels, channels == 1 ? "" : "s",
+    SSTI_RECIPE_FAIL(reader, blame(reader, "data", key),
+                     "data.%s has %d numbers, but %s has %d channel%s: expected one"
+                     " number for all%s",
+                     key, *count, datasets[data->kind].word, channels, channels == 1 ? "" : "s",
                      channels == 1 ? "" : " or one for each");
   }
   if (*count == channels) { return SST_OK; }
@@ -42,7 +44,8 @@ static sst_status fill_channels(const ssti_recipe_reader *reader, const char *ke
 static sst_status complete_data(const ssti_recipe_reader *reader) {
   sst_recipe_data *data = &reader->draft->recipe.data;
   if (find(reader, "data", "name") == NULL) {
-    SSTI_RECIPE_FAIL(reader, blame(reader, "data", "name"), "data.name is missing: which data set, such as 'data: {name:"
+    SSTI_RECIPE_FAIL(reader, blame(reader, "data", "name"),
+                     "data.name is missing: which data set, such as 'data: {name:"
                      " digits}'");
   }
   SST_TRY(fill_channels(reader, "mean", 0.0f, data->mean, &data->mean_count));
@@ -60,16 +63,21 @@ static sst_status complete_neuron(const ssti_recipe_reader *reader) {
   neuron->hard_reset = reader->draft->reset == 0;
   if (neuron->alpha <= 0.0f) { neuron->alpha = sst_surrogate_default_alpha(neuron->surrogate); }
   if (reader->draft->recipe.student.spiking && neuron->kind == SST_NEURON_LI) {
-    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "model"), "student.neuron.model is li, which never fires; for a leaky readout set"
+    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "model"),
+                     "student.neuron.model is li, which never fires; for a leaky readout set"
                      " student.readout to membrane");
   }
   if (neuron->kind == SST_NEURON_PLIF && (neuron->decay <= 0.0f || neuron->decay >= 1.0f)) {
-    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "decay"), "student.neuron.decay is %g, expected between 0 and 1, both"
-                     " excluded, for plif, which learns it from there", (double)neuron->decay);
+    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "decay"),
+                     "student.neuron.decay is %g, expected between 0 and 1, both"
+                     " excluded, for plif, which learns it from there",
+                     (double)neuron->decay);
   }
   if (neuron->hard_reset && neuron->v_reset >= neuron->threshold) {
-    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "v_reset"), "student.neuron.v_reset is %g, expected below the threshold"
-                     " %g", (double)neuron->v_reset, (double)neuron->threshold);
+    SSTI_RECIPE_FAIL(reader, blame_neuron(reader, "v_reset"),
+                     "student.neuron.v_reset is %g, expected below the threshold"
+                     " %g",
+                     (double)neuron->v_reset, (double)neuron->threshold);
   }
   return SST_OK;
 }
@@ -91,7 +99,8 @@ static sst_status complete_student(const ssti_recipe_reader *reader) {
     }
     options->timesteps = 1;
     if (data->encoding != SST_ENCODING_DIRECT) {
-      SSTI_RECIPE_FAIL(reader, blame(reader, "data", "encoding"), "data.encoding makes spikes over time, expected direct"
+      SSTI_RECIPE_FAIL(reader, blame(reader, "data", "encoding"),
+                       "data.encoding makes spikes over time, expected direct"
                        " for an ann");
     }
   }
@@ -104,7 +113,8 @@ static sst_status complete_optimizer(const ssti_recipe_reader *reader) {
   const bool adamw = optimizer->kind == SST_OPTIMIZER_ADAMW;
   if (adamw && find(reader, "optimizer", "learning_rate") == NULL) { optimizer->learning_rate = 0.001f; }
   if (!adamw && optimizer->nesterov && optimizer->momentum <= 0.0f) {
-    SSTI_RECIPE_FAIL(reader, blame(reader, "optimizer", "nesterov"), "optimizer.nesterov needs optimizer.momentum above 0");
+    SSTI_RECIPE_FAIL(reader, blame(reader, "optimizer", "nesterov"),
+                     "optimizer.nesterov needs optimizer.momentum above 0");
   }
   return SST_OK;
 }
@@ -113,7 +123,8 @@ static sst_status complete_schedule(const ssti_recipe_reader *reader) {
   const sst_schedule *schedule = &reader->draft->recipe.schedule;
   const ssti_yaml_node *node = blame(reader, "schedule", "milestones");
   if (schedule->kind == SST_SCHEDULE_STEP && schedule->milestone_count == 0) {
-    SSTI_RECIPE_FAIL(reader, node, "schedule.milestones is missing: the epochs at which the step schedule lowers the"
+    SSTI_RECIPE_FAIL(reader, node,
+                     "schedule.milestones is missing: the epochs at which the step schedule lowers the"
                      " learning rate, such as [10, 15]");
   }
   for (int i = 1; i < schedule->milestone_count; i++) {

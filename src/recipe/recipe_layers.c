@@ -15,10 +15,12 @@ enum { BIAS_AUTO = 2 };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 #define SIZE(key, field, low, high, value, text)                                                                       \
-  {key, SSTI_OPTION_INT64, offsetof(ssti_layer_draft, layer.field), low, high, value, NULL, 0, text}
+  { key, SSTI_OPTION_INT64, offsetof(ssti_layer_draft, layer.field), low, high, value, NULL, 0, text }
 #define BIAS                                                                                                           \
-  {"bias", SSTI_OPTION_WORD, offsetof(ssti_layer_draft, bias), 0, 0, "auto", bias_words, COUNT(bias_words),            \
-   "auto: unless a norm layer follows"}
+  {                                                                                                                    \
+    "bias", SSTI_OPTION_WORD, offsetof(ssti_layer_draft, bias), 0, 0, "auto", bias_words, COUNT(bias_words),           \
+        "auto: unless a norm layer follows"                                                                            \
+  }
 
 // `out` has no default here: it must be given.
 static const ssti_option conv_options[] = {
@@ -37,10 +39,11 @@ static const ssti_option linear_options[] = {
 static const ssti_option pool_options[] = {
     SIZE("kernel", kernel, 1, 1024, "2", "side in pixels"),
     SIZE("stride", stride, 1, 1024, "2", "pixels"),
-    SIZE("padding", padding, 0, 1024, "0", "pixels around that do not count"),
+    SIZE("padding", padding, 0, 1024, "0", "pixels around, at most half the kernel"),
 };
 static const ssti_option dropout_options[] = {
-    {"rate", SSTI_OPTION_FLOAT, offsetof(ssti_layer_draft, layer.rate), 0, 0.999, "0.5", NULL, 0, "share that is dropped"},
+    {"rate", SSTI_OPTION_FLOAT, offsetof(ssti_layer_draft, layer.rate), 0, 0.999, "0.5", NULL, 0,
+     "share that is dropped"},
 };
 static const ssti_option block_options[] = {
     SIZE("out", out, 1, 1048576, NULL, "output channels"),
@@ -51,17 +54,17 @@ static const ssti_option block_options[] = {
 
 const ssti_option *ssti_layer_options(sst_layer_kind kind, int *count) {
   switch (kind) {
-    case SST_LAYER_CONV: *count = COUNT(conv_options); return conv_options;
-    case SST_LAYER_LINEAR: *count = COUNT(linear_options); return linear_options;
-    case SST_LAYER_AVERAGE_POOL:
-    case SST_LAYER_MAX_POOL: *count = COUNT(pool_options); return pool_options;
-    case SST_LAYER_DROPOUT: *count = COUNT(dropout_options); return dropout_options;
-    case SST_LAYER_BLOCK: *count = COUNT(block_options); return block_options;
-    case SST_LAYER_NORM:
-    case SST_LAYER_ACTIVATION:
-    case SST_LAYER_GLOBAL_POOL:
-    case SST_LAYER_FLATTEN:
-    case SST_LAYER_COUNT: break;
+  case SST_LAYER_CONV: *count = COUNT(conv_options); return conv_options;
+  case SST_LAYER_LINEAR: *count = COUNT(linear_options); return linear_options;
+  case SST_LAYER_AVERAGE_POOL:
+  case SST_LAYER_MAX_POOL: *count = COUNT(pool_options); return pool_options;
+  case SST_LAYER_DROPOUT: *count = COUNT(dropout_options); return dropout_options;
+  case SST_LAYER_BLOCK: *count = COUNT(block_options); return block_options;
+  case SST_LAYER_NORM:
+  case SST_LAYER_ACTIVATION:
+  case SST_LAYER_GLOBAL_POOL:
+  case SST_LAYER_FLATTEN:
+  case SST_LAYER_COUNT: break;
   }
   *count = 0;
   return NULL;
@@ -140,8 +143,10 @@ static sst_status read_list(const ssti_recipe_reader *reader, const ssti_yaml_no
   }
   for (int i = 0; i < last_linear; i++) {
     if (student->layers[i].kind == SST_LAYER_LINEAR && student->layers[i].out == 0) {
-      SSTI_RECIPE_FAIL(reader, ssti_yaml_item(list, i), "student.layers.%d.linear has no 'out'; only the last linear"
-                       " layer (student.layers.%d) may leave it to the number of classes", i, last_linear);
+      SSTI_RECIPE_FAIL(reader, ssti_yaml_item(list, i),
+                       "student.layers.%d.linear has no 'out'; only the last linear"
+                       " layer (student.layers.%d) may leave it to the number of classes",
+                       i, last_linear);
     }
   }
   student->options.layer_count = list->count;
@@ -155,7 +160,8 @@ static sst_status refuse_builder_keys(const ssti_recipe_reader *reader, const ss
     for (int j = 0; j < section->source_count; j++) {
       const ssti_yaml_node *item = ssti_yaml_get(student, section->sources[j].key);
       if (item != NULL && !ssti_yaml_is_null(item)) {
-        SSTI_RECIPE_FAIL(reader, item, "student.%s has no effect beside student.layers; leave out one of them", item->key);
+        SSTI_RECIPE_FAIL(reader, item, "student.%s has no effect beside student.layers; leave out one of them",
+                         item->key);
       }
     }
   }
@@ -178,7 +184,8 @@ sst_status ssti_recipe_read_layers(const ssti_recipe_reader *reader) {
                                                  &student->layers, &student->options.layer_count);
     if (status != SST_OK) { return ssti_recipe_place_failure(reader, model, status); }
   } else {
-    SSTI_RECIPE_FAIL(reader, map, "student.model is missing: give a builder such as 'model: cnn', or a list of layers"
+    SSTI_RECIPE_FAIL(reader, map,
+                     "student.model is missing: give a builder such as 'model: cnn', or a list of layers"
                      " as student.layers");
   }
   student->options.layers = student->layers;

@@ -65,7 +65,8 @@ sst_status ssti_recipe_read_option(const ssti_recipe_reader *reader, const ssti_
   char path[PATH_SIZE];
   path_of(inside, node, option->key, path);
   if (node->kind != SSTI_YAML_SCALAR) {
-    SSTI_RECIPE_FAIL(reader, node, "%s is %s, expected a single value: %s", path, ssti_yaml_kind_text(node), option->text);
+    SSTI_RECIPE_FAIL(reader, node, "%s is %s, expected a single value: %s", path, ssti_yaml_kind_text(node),
+                     option->text);
   }
   const bool is_null = ssti_yaml_is_null(node);
   if (is_null && option->type == SSTI_OPTION_TEXT) { return ssti_option_set(reader->context, option, object, ""); }
@@ -85,7 +86,8 @@ static sst_status read_list(const ssti_recipe_reader *reader, const ssti_recipe_
   char path[PATH_SIZE];
   path_of(inside, node, list->key, path);
   if (node->kind == SSTI_YAML_MAP || ssti_yaml_is_null(node)) {
-    SSTI_RECIPE_FAIL(reader, node, "%s is %s, expected a list of numbers such as [1, 2]", path, ssti_yaml_kind_text(node));
+    SSTI_RECIPE_FAIL(reader, node, "%s is %s, expected a list of numbers such as [1, 2]", path,
+                     ssti_yaml_kind_text(node));
   }
   if (node->count > list->limit) {
     SSTI_RECIPE_FAIL(reader, node, "%s has %d numbers, expected at most %d", path, node->count, list->limit);
@@ -158,8 +160,8 @@ sst_status ssti_recipe_read_sections(const ssti_recipe_reader *reader) {
     const ssti_yaml_node *node = section_node(reader, section);
     if (node == NULL || ssti_yaml_is_null(node)) { continue; }
     if (node->kind != SSTI_YAML_MAP) {
-      SSTI_RECIPE_FAIL(reader, node, "%s is %s, expected a map of keys: %s", section->path[0] ? section->path : "the recipe",
-                       ssti_yaml_kind_text(node), section->text);
+      SSTI_RECIPE_FAIL(reader, node, "%s is %s, expected a map of keys: %s",
+                       section->path[0] ? section->path : "the recipe", ssti_yaml_kind_text(node), section->text);
     }
     for (const ssti_yaml_node *item = node->first; item != NULL; item = item->next) {
       SST_TRY(read_item(reader, section, item));

@@ -15,22 +15,22 @@ static void print_range(const ssti_option *option, ssti_text *out) {
 
 static void print_type(const ssti_option *option, ssti_text *out) {
   switch (option->type) {
-    case SSTI_OPTION_FLOAT:
-    case SSTI_OPTION_DOUBLE:
-      ssti_text_append(out, "number");
-      print_range(option, out);
-      break;
-    case SSTI_OPTION_INT:
-    case SSTI_OPTION_INT64:
-    case SSTI_OPTION_UINT64:
-      ssti_text_append(out, "whole number");
-      print_range(option, out);
-      break;
-    case SSTI_OPTION_BOOL: ssti_text_append(out, "true, false"); break;
-    case SSTI_OPTION_TEXT: ssti_text_append(out, "text"); break;
-    case SSTI_OPTION_WORD:
-      for (int i = 0; i < option->word_count; i++) { ssti_text_append(out, "%s`%s`", i ? " " : "", option->words[i]); }
-      break;
+  case SSTI_OPTION_FLOAT:
+  case SSTI_OPTION_DOUBLE:
+    ssti_text_append(out, "number");
+    print_range(option, out);
+    break;
+  case SSTI_OPTION_INT:
+  case SSTI_OPTION_INT64:
+  case SSTI_OPTION_UINT64:
+    ssti_text_append(out, "whole number");
+    print_range(option, out);
+    break;
+  case SSTI_OPTION_BOOL: ssti_text_append(out, "true, false"); break;
+  case SSTI_OPTION_TEXT: ssti_text_append(out, "text"); break;
+  case SSTI_OPTION_WORD:
+    for (int i = 0; i < option->word_count; i++) { ssti_text_append(out, "%s`%s`", i ? " " : "", option->words[i]); }
+    break;
   }
 }
 
@@ -57,8 +57,9 @@ static void print_lists(const ssti_recipe_section *section, ssti_text *out) {
 }
 
 static void print_layers(ssti_text *out) {
-  ssti_text_append(out, "\n## student.layers: the layers, where no `model` makes them\n\nA list. An item is a kind of layer"
-                        " (`- norm`) or a kind with its options (`- conv: {out: 32, kernel: 5}`).\n");
+  ssti_text_append(out,
+                   "\n## student.layers: the layers, where no `model` makes them\n\nA list. An item is a kind of layer"
+                   " (`- norm`) or a kind with its options (`- conv: {out: 32, kernel: 5}`).\n");
 #define LAYER_TEXT(name, word, text) text,
   static const char *const texts[] = {SST_LAYER_LIST(LAYER_TEXT)};
 #undef LAYER_TEXT
@@ -74,9 +75,11 @@ static void print_layers(ssti_text *out) {
 }
 
 static sst_status print_methods(sst_context *context, ssti_text *out) {
-  ssti_text_append(out, "\n## distill: the terms of distillation\n\nA list of at most %d maps, each with `method` and the"
-                        " keys of that method. The loss is the cross-entropy times `loss.weight`, plus each term times"
-                        " its `weight`.\n", SST_RECIPE_MAX_TERMS);
+  ssti_text_append(out,
+                   "\n## distill: the terms of distillation\n\nA list of at most %d maps, each with `method` and the"
+                   " keys of that method. The loss is the cross-entropy times `loss.weight`, plus each term times"
+                   " its `weight`.\n",
+                   SST_RECIPE_MAX_TERMS);
   for (int i = 0; i < sst_distill_method_count(); i++) {
     sst_distill_term *term = NULL;
     SST_TRY(sst_distill_term_create(context, sst_distill_method_name(i), &term));

@@ -29,10 +29,14 @@ _Static_assert((int)SST_RECIPE_TEXT_SIZE == (int)SSTI_OPTION_TEXT_SIZE, "texts o
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 #define AT(field) offsetof(ssti_recipe_draft, field)
 // One line a key: key, type, field of the draft, range, default, meaning.
-#define NUMBER(key, type, field, low, high, value, text) {key, SSTI_OPTION_##type, AT(field), low, high, value, NULL, 0, text}
-#define TRUTH(key, field, value, text) {key, SSTI_OPTION_BOOL, AT(field), 0, 1, value, NULL, 0, text}
-#define TEXT(key, field, value, text) {key, SSTI_OPTION_TEXT, AT(field), 0, 0, value, NULL, 0, text}
-#define WORD(key, field, words, value, text) {key, SSTI_OPTION_WORD, AT(field), 0, 0, value, words, COUNT(words), text}
+#define NUMBER(key, type, field, low, high, value, text)                                                               \
+  { key, SSTI_OPTION_##type, AT(field), low, high, value, NULL, 0, text }
+#define TRUTH(key, field, value, text)                                                                                 \
+  { key, SSTI_OPTION_BOOL, AT(field), 0, 1, value, NULL, 0, text }
+#define TEXT(key, field, value, text)                                                                                  \
+  { key, SSTI_OPTION_TEXT, AT(field), 0, 0, value, NULL, 0, text }
+#define WORD(key, field, words, value, text)                                                                           \
+  { key, SSTI_OPTION_WORD, AT(field), 0, 0, value, words, COUNT(words), text }
 
 static const ssti_option root_options[] = {
     TEXT("name", recipe.name, "", "of the run; the file's name without its ending if it is not given"),
@@ -46,22 +50,24 @@ static const ssti_option data_options[] = {
     TEXT("root", recipe.data.root, "",
          "folder that holds the data sets' folders; empty: the environment's SPIKESTILL_DATA, else ./data"),
     NUMBER("validation", DOUBLE, recipe.data.validation, 0, 0.9, "0.1", "share of the training part that is held out"),
-    NUMBER("train_limit", INT64, recipe.data.train_limit, 0, 1e9, "0", "first so many pictures of the training part; 0: all"),
+    NUMBER("train_limit", INT64, recipe.data.train_limit, 0, 1e9, "0",
+           "first so many pictures of the training part; 0: all"),
     NUMBER("test_limit", INT64, recipe.data.test_limit, 0, 1e9, "0", "first so many pictures of the test part; 0: all"),
     NUMBER("digits_train", INT64, recipe.data.digits_train, 1, 1e6, "10000", "digits: pictures drawn for training"),
     NUMBER("digits_test", INT64, recipe.data.digits_test, 1, 1e6, "2000", "digits: pictures drawn for the test"),
-    NUMBER("digits_seed", UINT64, recipe.data.digits_seed, 0, 1.8446744073709551615e19, "1", "digits: seed of the drawing"),
+    NUMBER("digits_seed", UINT64, recipe.data.digits_seed, 0, 1.8446744073709551615e19, "1",
+           "digits: seed of the drawing"),
     WORD("encoding", recipe.data.encoding, encoding_words, "direct", "how pictures become input over time"),
     NUMBER("workers", INT, recipe.data.workers, 0, 256, "1",
            "threads that make batches ahead; 0: made when they are needed"),
 };
 #define NUMBERS(key, first, size, counter, most, low, high, type, value, text)                                         \
-  {key, {key, SSTI_OPTION_##type, AT(first), low, high, "0", NULL, 0, text}, size, AT(counter), most, value, text}
+  { key, {key, SSTI_OPTION_##type, AT(first), low, high, "0", NULL, 0, text}, size, AT(counter), most, value, text }
 static const ssti_recipe_list data_lists[] = {
-    NUMBERS("mean", recipe.data.mean[0], sizeof(float), recipe.data.mean_count, SST_MAX_CHANNELS, -1e6, 1e6, FLOAT, "[0]",
-            "subtracted from pixels scaled to 0..1: one number for all channels or one each"),
-    NUMBERS("deviation", recipe.data.deviation[0], sizeof(float), recipe.data.deviation_count, SST_MAX_CHANNELS, 1e-6, 1e6,
-            FLOAT, "[1]", "divides pixels after that: one number for all channels or one each"),
+    NUMBERS("mean", recipe.data.mean[0], sizeof(float), recipe.data.mean_count, SST_MAX_CHANNELS, -1e6, 1e6, FLOAT,
+            "[0]", "subtracted from pixels scaled to 0..1: one number for all channels or one each"),
+    NUMBERS("deviation", recipe.data.deviation[0], sizeof(float), recipe.data.deviation_count, SST_MAX_CHANNELS, 1e-6,
+            1e6, FLOAT, "[1]", "divides pixels after that: one number for all channels or one each"),
 };
 static const ssti_option augment_options[] = {
     NUMBER("crop_padding", INT, recipe.data.augmentation.crop_padding, 0, 64, "0",
@@ -80,7 +86,8 @@ static const ssti_option student_options[] = {
     NUMBER("norm_momentum", FLOAT, recipe.student.options.norm_momentum, 0, 1, "0.1",
            "share of the newest batch in the running statistics"),
     NUMBER("norm_epsilon", FLOAT, recipe.student.options.norm_epsilon, 1e-12, 1, "1e-5", "added to the variance"),
-    WORD("readout", recipe.student.options.readout, readout_words, "current", "how an snn's output over T becomes logits"),
+    WORD("readout", recipe.student.options.readout, readout_words, "current",
+         "how an snn's output over T becomes logits"),
     NUMBER("readout_decay", FLOAT, recipe.student.options.readout_decay, 0, 1, "0.5",
            "readout membrane: decay of its integrator"),
     TEXT("start", recipe.student.start, "", "run directory or checkpoint whose parameters it starts from; empty: none"),
@@ -110,12 +117,14 @@ static const ssti_option neuron_options[] = {
     NUMBER("adaptation_decay", FLOAT, recipe.student.options.neuron.adaptation_decay, 0, 1, "0.9",
            "alif: share of the raise kept from step to step"),
     WORD("surrogate", recipe.student.options.neuron.surrogate, surrogate_words, "arctan", "derivative of the spike"),
-    NUMBER("alpha", FLOAT, recipe.student.options.neuron.alpha, 0, 1e6, "0", "the surrogate's sharpness; 0: its own default"),
+    NUMBER("alpha", FLOAT, recipe.student.options.neuron.alpha, 0, 1e6, "0",
+           "the surrogate's sharpness; 0: its own default"),
 };
 
 static const ssti_option loss_options[] = {
     NUMBER("weight", FLOAT, recipe.loss_weight, 0, 1e6, "1", "factor of the cross-entropy with the labels"),
-    NUMBER("label_smoothing", FLOAT, recipe.label_smoothing, 0, 0.999, "0", "share of the target spread over all classes"),
+    NUMBER("label_smoothing", FLOAT, recipe.label_smoothing, 0, 0.999, "0",
+           "share of the target spread over all classes"),
     TRUTH("per_step", recipe.loss_per_step, "false", "mean over T of the cross-entropy of each step's logits"),
 };
 
@@ -135,7 +144,8 @@ static const ssti_option optimizer_options[] = {
 
 static const ssti_option schedule_options[] = {
     WORD("kind", recipe.schedule.kind, schedule_words, "cosine", "how the learning rate changes"),
-    NUMBER("warmup_epochs", DOUBLE, recipe.schedule.warmup_epochs, 0, 1e5, "0", "epochs of linear rise from 0 at first"),
+    NUMBER("warmup_epochs", DOUBLE, recipe.schedule.warmup_epochs, 0, 1e5, "0",
+           "epochs of linear rise from 0 at first"),
     NUMBER("final", DOUBLE, recipe.schedule.final_factor, 0, 1, "0", "cosine: factor at the end"),
     NUMBER("factor", DOUBLE, recipe.schedule.step_factor, 0, 1, "0.1", "step: factor at each milestone"),
 };
@@ -147,7 +157,8 @@ static const ssti_recipe_list schedule_lists[] = {
 static const ssti_option train_options[] = {
     NUMBER("epochs", INT64, recipe.train.epochs, 1, 100000, "10", "passes over the training part"),
     NUMBER("batch", INT64, recipe.train.batch, 1, 65536, "64", "pictures a step"),
-    NUMBER("evaluation_batch", INT64, recipe.train.evaluation_batch, 1, 65536, "100", "pictures at once when measuring"),
+    NUMBER("evaluation_batch", INT64, recipe.train.evaluation_batch, 1, 65536, "100",
+           "pictures at once when measuring"),
     NUMBER("evaluate_every", INT64, recipe.train.evaluate_every, 1, 100000, "1", "epochs between validations"),
     NUMBER("checkpoint_every", INT64, recipe.train.checkpoint_every, 1, 100000, "1", "epochs between checkpoints"),
 };

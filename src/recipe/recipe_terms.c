@@ -16,13 +16,9 @@ static sst_status read_term_item(const ssti_recipe_reader *reader, const ssti_ya
   int common_count = 0;
   const ssti_option *common = ssti_distill_common_options(&common_count);
   const ssti_option *option = ssti_options_find(common, common_count, item->key);
-  if (option != NULL) {
-    return ssti_recipe_read_option(reader, option, ssti_distill_term_common(term), item, inside);
-  }
+  if (option != NULL) { return ssti_recipe_read_option(reader, option, ssti_distill_term_common(term), item, inside); }
   option = ssti_options_find(method->options, method->option_count, item->key);
-  if (option != NULL) {
-    return ssti_recipe_read_option(reader, option, ssti_distill_term_options(term), item, inside);
-  }
+  if (option != NULL) { return ssti_recipe_read_option(reader, option, ssti_distill_term_options(term), item, inside); }
   const char *names[MAX_NAMES] = {METHOD_KEY};
   int count = 1;
   for (int i = 0; i < common_count && count < MAX_NAMES; i++) { names[count++] = common[i].key; }
@@ -40,8 +36,8 @@ static sst_status read_term(const ssti_recipe_reader *reader, const ssti_yaml_no
   }
   const ssti_yaml_node *method = ssti_yaml_get(node, METHOD_KEY);
   if (method == NULL || method->kind != SSTI_YAML_SCALAR || ssti_yaml_is_null(method)) {
-    SSTI_RECIPE_FAIL(reader, method ? method : node, "%s has no 'method', expected the name of one such as 'method: kd'",
-                     inside);
+    SSTI_RECIPE_FAIL(reader, method ? method : node,
+                     "%s has no 'method', expected the name of one such as 'method: kd'", inside);
   }
   const sst_status status = sst_distill_term_create(reader->context, method->text, out);
   if (status != SST_OK) {
@@ -53,8 +49,10 @@ static sst_status read_term(const ssti_recipe_reader *reader, const ssti_yaml_no
     if (item != method) { SST_TRY(read_term_item(reader, item, inside, *out)); }
   }
   if (ssti_distill_term_definition(*out)->needs_teacher && reader->draft->recipe.teacher[0] == '\0') {
-    SSTI_RECIPE_FAIL(reader, node, "%s needs a teacher, and the recipe names none: give the run directory or checkpoint"
-                     " of one as 'teacher: DIR' or --set teacher=DIR", inside);
+    SSTI_RECIPE_FAIL(reader, node,
+                     "%s needs a teacher, and the recipe names none: give the run directory or checkpoint"
+                     " of one as 'teacher: DIR' or --set teacher=DIR",
+                     inside);
   }
   return SST_OK;
 }

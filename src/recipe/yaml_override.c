@@ -24,8 +24,8 @@ static sst_status check_path(const ssti_yaml_tree *tree, const char *assignment,
     empty = assignment[i] == '.' && (i == 0 || assignment[i - 1] == '.');
   }
   if (empty) {
-    SST_FAIL(tree->context, SST_RECIPE, "--set %s: a part of the key is empty, expected key=value such as train.epochs=3",
-             assignment);
+    SST_FAIL(tree->context, SST_RECIPE,
+             "--set %s: a part of the key is empty, expected key=value such as train.epochs=3", assignment);
   }
   return SST_OK;
 }
@@ -60,8 +60,8 @@ static sst_status step(walk *w, const char *part) {
   }
   int64_t index = 0;
   if (!all_digits(part) || !ssti_parse_int64(part, &index)) {
-    SST_FAIL(w->tree->context, SST_RECIPE, "%s: '%s' is not a place in a list, expected a number 0..%d", w->origin, part,
-             at->count);
+    SST_FAIL(w->tree->context, SST_RECIPE, "%s: '%s' is not a place in a list, expected a number 0..%d", w->origin,
+             part, at->count);
   }
   if (index > at->count) {
     SST_FAIL(w->tree->context, SST_RECIPE, "%s: place %s is beyond the end of the list, expected 0..%d (%d appends)",

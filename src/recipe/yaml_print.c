@@ -2,14 +2,15 @@
 // From the tree back to YAML.
 #include "recipe/yaml_tree.h"
 
-// Whether the text, without quotes, reads back as the same scalar in block and in flow style. Careful rather than clever:
-// quotes too many do no harm.
+// Whether the text, without quotes, reads back as the same scalar in block and in flow style. Careful rather than
+// clever: quotes too many do no harm.
 static bool plain_is_safe(const char *text) {
   if (strcmp(text, "~") == 0 || strcmp(text, "null") == 0) { return false; }
   if (strncmp(text, "---", 3) == 0 || strncmp(text, "...", 3) == 0) { return false; }
-  const bool starts_well = (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
-                           (text[0] >= '0' && text[0] <= '9') || text[0] == '/' || text[0] == '.' || text[0] == '_' ||
-                           ((text[0] == '-' || text[0] == '+') && ((text[1] >= '0' && text[1] <= '9') || text[1] == '.'));
+  const bool starts_well =
+      (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') || (text[0] >= '0' && text[0] <= '9') ||
+      text[0] == '/' || text[0] == '.' || text[0] == '_' ||
+      ((text[0] == '-' || text[0] == '+') && ((text[1] >= '0' && text[1] <= '9') || text[1] == '.'));
   if (!starts_well) { return false; }
   static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=@";
   return strspn(text, allowed) == strlen(text);

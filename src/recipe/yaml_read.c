@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the events of libyaml to the tree. A stack of open maps and lists takes the place of recursion, so that a hostile
-// depth ends in a message. libyaml takes its own memory from the C library; it is given back before this returns.
+// From the events of libyaml to the tree. A stack of open maps and lists takes the place of recursion, so that a
+// hostile depth ends in a message. libyaml takes its own memory from the C library; it is given back before this
+// returns.
 #include <stdio.h>
 #include <yaml.h>
 
@@ -39,21 +40,23 @@ static sst_status syntax_error(const reading *r) {
   const yaml_parser_t *p = r->parser;
   const char *problem = p->problem ? p->problem : "unknown trouble";
   switch (p->error) {
-    case YAML_MEMORY_ERROR: return ssti_fail(r->tree->context, SST_OUT_OF_MEMORY, "%s: no memory to read YAML", r->tree->name);
-    case YAML_READER_ERROR:
-      if (p->problem_value >= 0) {
-        SST_FAIL(r->tree->context, SST_RECIPE, "%s: byte %zu: not text: %s (0x%x)",
-                 r->origin ? r->origin : r->tree->name, p->problem_offset, problem, (unsigned)p->problem_value);
-      }
-      SST_FAIL(r->tree->context, SST_RECIPE, "%s: byte %zu: not text: %s", r->origin ? r->origin : r->tree->name,
-               p->problem_offset, problem);
-    default: break;
+  case YAML_MEMORY_ERROR:
+    return ssti_fail(r->tree->context, SST_OUT_OF_MEMORY, "%s: no memory to read YAML", r->tree->name);
+  case YAML_READER_ERROR:
+    if (p->problem_value >= 0) {
+      SST_FAIL(r->tree->context, SST_RECIPE, "%s: byte %zu: not text: %s (0x%x)", r->origin ? r->origin : r->tree->name,
+               p->problem_offset, problem, (unsigned)p->problem_value);
+    }
+    SST_FAIL(r->tree->context, SST_RECIPE, "%s: byte %zu: not text: %s", r->origin ? r->origin : r->tree->name,
+             p->problem_offset, problem);
+  default: break;
   }
   if (p->context != NULL && r->origin == NULL) {
     READ_FAIL(r, p->problem_mark, "not valid YAML: %s, %s which begins in line %zu", problem, p->context,
               p->context_mark.line + 1);
   }
-  READ_FAIL(r, p->problem_mark, "not valid YAML: %s%s%s", problem, p->context ? ", " : "", p->context ? p->context : "");
+  READ_FAIL(r, p->problem_mark, "not valid YAML: %s%s%s", problem, p->context ? ", " : "",
+            p->context ? p->context : "");
 }
 
 // What anchors, aliases and tags would mean is refused by name.
@@ -69,7 +72,9 @@ static sst_status read_key(reading *r, const yaml_event_t *event) {
   if (event->type != YAML_SCALAR_EVENT) { READ_FAIL(r, mark, "a key is %s, expected a word", "a map or a list"); }
   const char *text = (const char *)event->data.scalar.value;
   const size_t length = event->data.scalar.length;
-  if (length == 0 || strlen(text) != length) { READ_FAIL(r, mark, "a key is %s", length ? "cut by a zero byte" : "empty"); }
+  if (length == 0 || strlen(text) != length) {
+    READ_FAIL(r, mark, "a key is %s", length ? "cut by a zero byte" : "empty");
+  }
   const ssti_yaml_node *map = r->open[r->depth - 1];
   const ssti_yaml_node *twin = ssti_yaml_get(map, text);
   if (twin != NULL) { READ_FAIL(r, mark, "key '%s' stands twice in the same map, first in line %d", text, twin->line); }
@@ -125,29 +130,29 @@ static sst_status read_opening(reading *r, const yaml_event_t *event, ssti_yaml_
 static sst_status read_event(reading *r, const yaml_event_t *event) {
   const bool key_comes = r->depth > 0 && r->open[r->depth - 1]->kind == SSTI_YAML_MAP && r->key == NULL;
   switch (event->type) {
-    case YAML_DOCUMENT_START_EVENT:
-      if (r->ended) { READ_FAIL(r, event->start_mark, "a second document begins, expected %s", "one in a file"); }
-      return SST_OK;
-    case YAML_DOCUMENT_END_EVENT: r->ended = true; return SST_OK;
-    case YAML_ALIAS_EVENT:
-      READ_FAIL(r, event->start_mark, "alias '*%s': recipes do not use aliases", (const char *)event->data.alias.anchor);
-    case YAML_SCALAR_EVENT:
-      if (key_comes) {
-        SST_TRY(refuse_extras(r, event->start_mark, event->data.scalar.anchor, event->data.scalar.tag));
-        return read_key(r, event);
-      }
-      return read_scalar(r, event);
-    case YAML_SEQUENCE_START_EVENT:
-      if (key_comes) { return read_key(r, event); }
-      return read_opening(r, event, SSTI_YAML_LIST, event->data.sequence_start.anchor, event->data.sequence_start.tag);
-    case YAML_MAPPING_START_EVENT:
-      if (key_comes) { return read_key(r, event); }
-      return read_opening(r, event, SSTI_YAML_MAP, event->data.mapping_start.anchor, event->data.mapping_start.tag);
-    case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: r->depth--; return SST_OK;
-    case YAML_NO_EVENT:
-    case YAML_STREAM_START_EVENT:
-    case YAML_STREAM_END_EVENT: return SST_OK;
+  case YAML_DOCUMENT_START_EVENT:
+    if (r->ended) { READ_FAIL(r, event->start_mark, "a second document begins, expected %s", "one in a file"); }
+    return SST_OK;
+  case YAML_DOCUMENT_END_EVENT: r->ended = true; return SST_OK;
+  case YAML_ALIAS_EVENT:
+    READ_FAIL(r, event->start_mark, "alias '*%s': recipes do not use aliases", (const char *)event->data.alias.anchor);
+  case YAML_SCALAR_EVENT:
+    if (key_comes) {
+      SST_TRY(refuse_extras(r, event->start_mark, event->data.scalar.anchor, event->data.scalar.tag));
+      return read_key(r, event);
+    }
+    return read_scalar(r, event);
+  case YAML_SEQUENCE_START_EVENT:
+    if (key_comes) { return read_key(r, event); }
+    return read_opening(r, event, SSTI_YAML_LIST, event->data.sequence_start.anchor, event->data.sequence_start.tag);
+  case YAML_MAPPING_START_EVENT:
+    if (key_comes) { return read_key(r, event); }
+    return read_opening(r, event, SSTI_YAML_MAP, event->data.mapping_start.anchor, event->data.mapping_start.tag);
+  case YAML_SEQUENCE_END_EVENT:
+  case YAML_MAPPING_END_EVENT: r->depth--; return SST_OK;
+  case YAML_NO_EVENT:
+  case YAML_STREAM_START_EVENT:
+  case YAML_STREAM_END_EVENT: return SST_OK;
   }
   return SST_OK;
 }
@@ -164,7 +169,8 @@ static sst_status read_events(reading *r) {
   return SST_OK;
 }
 
-sst_status ssti_yaml_read(ssti_yaml_tree *tree, const char *origin, const char *text, size_t size, ssti_yaml_node **out) {
+sst_status ssti_yaml_read(ssti_yaml_tree *tree, const char *origin, const char *text, size_t size,
+                          ssti_yaml_node **out) {
   *out = NULL;
   yaml_parser_t parser;
   reading r = {.tree = tree, .origin = origin, .parser = &parser};

@@ -53,7 +53,8 @@ void ssti_yaml_append(ssti_yaml_node *parent, ssti_yaml_node *item) {
   parent->count++;
 }
 
-sst_status ssti_yaml_parse(sst_context *context, const char *name, const char *text, size_t size, ssti_yaml_tree **out) {
+sst_status ssti_yaml_parse(sst_context *context, const char *name, const char *text, size_t size,
+                           ssti_yaml_tree **out) {
   *out = NULL;
   ssti_yaml_tree *tree = NULL;
   SST_TRY(ssti_allocate(context, 1, sizeof *tree, &tree));
@@ -108,9 +109,9 @@ bool ssti_yaml_is_null(const ssti_yaml_node *node) {
 
 const char *ssti_yaml_kind_text(const ssti_yaml_node *node) {
   switch (node->kind) {
-    case SSTI_YAML_MAP: return "a map of keys";
-    case SSTI_YAML_LIST: return "a list";
-    case SSTI_YAML_SCALAR: break;
+  case SSTI_YAML_MAP: return "a map of keys";
+  case SSTI_YAML_LIST: return "a list";
+  case SSTI_YAML_SCALAR: break;
   }
   return ssti_yaml_is_null(node) ? "nothing" : "a single value";
 }

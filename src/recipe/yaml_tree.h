@@ -14,12 +14,12 @@ typedef enum ssti_yaml_kind { SSTI_YAML_SCALAR, SSTI_YAML_LIST, SSTI_YAML_MAP } 
 typedef struct ssti_yaml_node ssti_yaml_node;
 struct ssti_yaml_node {
   ssti_yaml_kind kind;
-  const char *key;    // the node's own key if it stands in a map, else NULL
-  const char *text;   // of a scalar, without quotes and escapes; "" for others
-  bool quoted;        // a scalar in quotes or in block style: never taken for "no value"
-  int line, column;   // from 1, where it begins (in a map: where its key begins)
-  const char *origin; // NULL: the file; otherwise where else it comes from ("--set train.batch")
-  int count;          // of a map's or a list's items
+  const char *key;                     // the node's own key if it stands in a map, else NULL
+  const char *text;                    // of a scalar, without quotes and escapes; "" for others
+  bool quoted;                         // a scalar in quotes or in block style: never taken for "no value"
+  int line, column;                    // from 1, where it begins (in a map: where its key begins)
+  const char *origin;                  // NULL: the file; otherwise where else it comes from ("--set train.batch")
+  int count;                           // of a map's or a list's items
   ssti_yaml_node *first, *last, *next; // items in the order they stand
 };
 
@@ -70,7 +70,9 @@ sst_status ssti_yaml_hold(ssti_yaml_tree *tree, size_t size, void *out);
 sst_status ssti_yaml_hold_text(ssti_yaml_tree *tree, const char *text, size_t length, const char **out);
 sst_status ssti_yaml_node_create(ssti_yaml_tree *tree, ssti_yaml_kind kind, ssti_yaml_node **out);
 void ssti_yaml_append(ssti_yaml_node *parent, ssti_yaml_node *item);
-// Reads one document into nodes that the tree owns. With `origin`, messages name that instead of the file and its lines.
-sst_status ssti_yaml_read(ssti_yaml_tree *tree, const char *origin, const char *text, size_t size, ssti_yaml_node **out);
+// Reads one document into nodes that the tree owns. With `origin`, messages name that instead of the file and its
+// lines.
+sst_status ssti_yaml_read(ssti_yaml_tree *tree, const char *origin, const char *text, size_t size,
+                          ssti_yaml_node **out);
 
 #endif

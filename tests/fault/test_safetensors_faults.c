@@ -151,8 +151,8 @@ static void test_json_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_write_memory),    cmocka_unit_test(test_write_operations),
-      cmocka_unit_test(test_read_memory),     cmocka_unit_test(test_read_operations),
+      cmocka_unit_test(test_write_memory), cmocka_unit_test(test_write_operations),
+      cmocka_unit_test(test_read_memory),  cmocka_unit_test(test_read_operations),
       cmocka_unit_test(test_json_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

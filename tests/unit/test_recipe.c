@@ -197,14 +197,16 @@ static void test_defaults(void **state) {
   const sst_neuron neuron = sst_neuron_default(), *n = &found->neuron;
   assert_true(n->kind == neuron.kind && n->surrogate == neuron.surrogate && n->hard_reset == neuron.hard_reset);
   assert_true(n->decay_input == neuron.decay_input && n->detach_reset == neuron.detach_reset);
-  const float numbers[] = {n->decay, n->threshold, n->v_reset, n->current_decay, n->adaptation, n->adaptation_decay, n->alpha};
-  const float expected[] = {neuron.decay,         neuron.threshold,        neuron.v_reset, neuron.current_decay,
-                            neuron.adaptation,    neuron.adaptation_decay, neuron.alpha};
+  const float numbers[] = {n->decay,      n->threshold,        n->v_reset, n->current_decay,
+                           n->adaptation, n->adaptation_decay, n->alpha};
+  const float expected[] = {neuron.decay,      neuron.threshold,        neuron.v_reset, neuron.current_decay,
+                            neuron.adaptation, neuron.adaptation_decay, neuron.alpha};
   assert_all_equal(numbers, expected, 7);
   const sst_builder_options builder = sst_builder_default();
   assert_near(r->student.builder_options.width, builder.width, 0, 0);
   assert_int_equal(r->student.builder_options.hidden, builder.hidden);
-  assert_true(r->student.builder_options.max_pool == builder.max_pool && r->student.builder_options.form == builder.form);
+  assert_true(r->student.builder_options.max_pool == builder.max_pool &&
+              r->student.builder_options.form == builder.form);
   assert_near(r->student.builder_options.dropout, builder.dropout, 0, 0);
   sst_recipe_close(context, r);
 }
@@ -230,8 +232,10 @@ static void test_dependent_defaults(void **state) {
 
 static void test_name(void **state) {
   sst_context *context = *state;
-  static const char *const names[][2] = {{"recipes/mnist_cnn.yaml", "mnist_cnn"}, {"a.b.yaml", "a.b"},
-                                         {"/x/y", "y"},                           {".hidden", ".hidden"},
+  static const char *const names[][2] = {{"recipes/mnist_cnn.yaml", "mnist_cnn"},
+                                         {"a.b.yaml", "a.b"},
+                                         {"/x/y", "y"},
+                                         {".hidden", ".hidden"},
                                          {"a b\xff.yaml", "a_b_"}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     sst_recipe *r = NULL;
@@ -243,26 +247,27 @@ static void test_name(void **state) {
 
 static void test_layers(void **state) {
   sst_context *context = *state;
-  sst_recipe *r = read_text(context, "data: {name: digits}\n"
-                                     "student:\n"
-                                     "  layers:\n"
-                                     "    - conv: {out: 32, kernel: 5, stride: 2, padding: 2, dilation: 3, groups: 0, bias: true}\n"
-                                     "    - norm\n"
-                                     "    - act:\n"
-                                     "    - maxpool: {padding: 1}\n"
-                                     "    - block: {out: 8, stride: 2, form: ms}\n"
-                                     "    - dropout: {rate: 0.125}\n"
-                                     "    - globalpool\n"
-                                     "    - flatten: {}\n"
-                                     "    - linear: {out: 7, bias: false}\n"
-                                     "    - linear\n");
+  sst_recipe *r =
+      read_text(context, "data: {name: digits}\n"
+                         "student:\n"
+                         "  layers:\n"
+                         "    - conv: {out: 32, kernel: 5, stride: 2, padding: 2, dilation: 3, groups: 0, bias: true}\n"
+                         "    - norm\n"
+                         "    - act:\n"
+                         "    - maxpool: {padding: 1}\n"
+                         "    - block: {out: 8, stride: 2, form: ms}\n"
+                         "    - dropout: {rate: 0.125}\n"
+                         "    - globalpool\n"
+                         "    - flatten: {}\n"
+                         "    - linear: {out: 7, bias: false}\n"
+                         "    - linear\n");
   const sst_recipe_network *s = &r->student;
   assert_false(s->has_builder);
   assert_int_equal(s->options.layer_count, 10);
   const sst_layer *l = s->layers;
-  static const sst_layer_kind kinds[] = {SST_LAYER_CONV,    SST_LAYER_NORM,        SST_LAYER_ACTIVATION, SST_LAYER_MAX_POOL,
-                                         SST_LAYER_BLOCK,   SST_LAYER_DROPOUT,     SST_LAYER_GLOBAL_POOL,
-                                         SST_LAYER_FLATTEN, SST_LAYER_LINEAR,      SST_LAYER_LINEAR};
+  static const sst_layer_kind kinds[] = {SST_LAYER_CONV,   SST_LAYER_NORM,    SST_LAYER_ACTIVATION,  SST_LAYER_MAX_POOL,
+                                         SST_LAYER_BLOCK,  SST_LAYER_DROPOUT, SST_LAYER_GLOBAL_POOL, SST_LAYER_FLATTEN,
+                                         SST_LAYER_LINEAR, SST_LAYER_LINEAR};
   for (int i = 0; i < 10; i++) { assert_int_equal(l[i].kind, kinds[i]); }
   assert_true(l[0].out == 32 && l[0].kernel == 5 && l[0].stride == 2 && l[0].padding == 2 && l[0].dilation == 3);
   assert_true(l[0].groups == 0 && l[0].bias == 1);
@@ -272,7 +277,8 @@ static void test_layers(void **state) {
   assert_true(l[8].out == 7 && l[8].bias == 0 && l[9].out == 0 && l[9].bias == -1);
   sst_recipe_close(context, r);
   // What is not given is the layer's own default.
-  r = read_text(context, "data: {name: digits}\nstudent: {layers: [{conv: {out: 3}}, avgpool, {block: {out: 2}}, linear]}");
+  r = read_text(context,
+                "data: {name: digits}\nstudent: {layers: [{conv: {out: 3}}, avgpool, {block: {out: 2}}, linear]}");
   for (int i = 0; i < 4; i++) {
     sst_layer expected = sst_layer_default(r->student.layers[i].kind);
     expected.out = r->student.layers[i].out;
@@ -308,9 +314,15 @@ static void test_resolved(void **state) {
   check_resolved(context, r);
   sst_recipe_close(context, r);
   static const char *const overrides[] = {
-      "name=\"a: b # c\\n\\\"\\u2028\"", "seed=18446744073709551615", "data.mean=0.13066047", "student.kind=ann",
-      "student={layers: [norm, {dropout: {rate: 0.1}}, {conv: {out: 5, bias: true}}]}", "teacher='null'",
-      "optimizer.weight_decay=3.4e-7", "schedule={kind: step, milestones: [0.1, 2, 30]}", "data.validation=0.08333333333333333",
+      "name=\"a: b # c\\n\\\"\\u2028\"",
+      "seed=18446744073709551615",
+      "data.mean=0.13066047",
+      "student.kind=ann",
+      "student={layers: [norm, {dropout: {rate: 0.1}}, {conv: {out: 5, bias: true}}]}",
+      "teacher='null'",
+      "optimizer.weight_decay=3.4e-7",
+      "schedule={kind: step, milestones: [0.1, 2, 30]}",
+      "data.validation=0.08333333333333333",
   };
   for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++) {
     r = read_with(context, SMALLEST, overrides[i]);
@@ -321,8 +333,8 @@ static void test_resolved(void **state) {
 
 static void test_overrides(void **state) {
   sst_context *context = *state;
-  static const char *const overrides[] = {"train.epochs=3", "distill.1.weight=0.125", "distill.2.method=kd",
-                                          "teacher=runs/other", "train.epochs=4", "data.mean=[1, 2, 3]"};
+  static const char *const overrides[] = {"train.epochs=3",     "distill.1.weight=0.125", "distill.2.method=kd",
+                                          "teacher=runs/other", "train.epochs=4",         "data.mean=[1, 2, 3]"};
   sst_recipe *r = NULL;
   assert_ok(context, sst_recipe_from_text(context, "x.yaml", example, overrides, 6, &r));
   assert_int_equal(r->train.epochs, 4); // the later one counts
@@ -375,8 +387,10 @@ static const struct {
     {SMALLEST "optimizer: {learning_rate: 0}\n", "optimizer.learning_rate: found \"0\""},
     {SMALLEST "optimizer: {learning_rate: nan}\n", "optimizer.learning_rate: found \"nan\""},
     {SMALLEST "optimizer: {learning_rate: inf}\n", "optimizer.learning_rate: found \"inf\""},
-    {SMALLEST "optimizer:\n  momentum: 0\n  nesterov: true\n", "x.yaml:5: optimizer.nesterov needs optimizer.momentum above 0"},
-    {"data: {name: minst}\n", "data.name: found \"minst\", expected one of digits, mnist, fashion-mnist, cifar10, cifar100; did"},
+    {SMALLEST "optimizer:\n  momentum: 0\n  nesterov: true\n",
+     "x.yaml:5: optimizer.nesterov needs optimizer.momentum above 0"},
+    {"data: {name: minst}\n",
+     "data.name: found \"minst\", expected one of digits, mnist, fashion-mnist, cifar10, cifar100; did"},
     {"data: {name: mnist, mean: [1, 2]}\nstudent: {model: cnn}\n",
      "data.mean has 2 numbers, but mnist has 1 channel: expected one number for all"},
     {"data: {name: cifar10,\n deviation: [1, 2]}\nstudent: {model: cnn}\n",
@@ -388,12 +402,14 @@ static const struct {
     {"data: {deviation: [0]}\n", "data.deviation: found \"0\""},
     {SMALLEST "schedule: {kind: step}\n", "x.yaml:3: schedule.milestones is missing"},
     {SMALLEST "schedule: {milestones: [3, 2]}\n", "schedule.milestones has 2 after 3, expected ascending epochs"},
-    {SMALLEST "schedule: {milestones: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}\n", "17 numbers, expected at most 16"},
+    {SMALLEST "schedule: {milestones: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}\n",
+     "17 numbers, expected at most 16"},
     {"data: {name: mnist}\nstudent: {model: cnm}\n", "student.model: found \"cnm\""},
     {"data: {name: mnist}\nstudent: {model: cnn, kind: ann,\n  timesteps: 4}\n",
      "x.yaml:3: student.timesteps is 4, expected 1 (or left out) for an ann"},
     {"data: {name: mnist, encoding: poisson}\nstudent: {model: cnn, kind: ann}\n", "expected direct for an ann"},
-    {"data: {name: mnist}\nstudent: {model: cnn, neuron: {model: li}}\n", "student.neuron.model is li, which never fires"},
+    {"data: {name: mnist}\nstudent: {model: cnn, neuron: {model: li}}\n",
+     "student.neuron.model is li, which never fires"},
     {"data: {name: mnist}\nstudent: {model: cnn,\n neuron: {\n v_reset: 1}}\n",
      "x.yaml:4: student.neuron.v_reset is 1, expected below the threshold 1"},
     {"data: {name: mnist}\nstudent: {model: cnn, neuron: {model: plif, decay: 1}}\n", "student.neuron.decay is 1"},
@@ -424,7 +440,8 @@ static void test_bad_lists(void **state) {
       {"student.layers=[conv]", "student.layers.0.conv has no 'out', which it needs: output channels"},
       {"student.layers=[{conv: {kernel: 3}}]", "student.layers.0.conv has no 'out'"},
       {"student.layers=[{block: {out: }}]", "student.layers.0.block has no 'out'"},
-      {"student.layers=[{conv: {out: 3, kernal: 5}}]", "unknown key 'kernal' in student.layers.0.conv; nearest is 'kernel'"},
+      {"student.layers=[{conv: {out: 3, kernal: 5}}]",
+       "unknown key 'kernal' in student.layers.0.conv; nearest is 'kernel'"},
       {"student.layers=[{norm: {out: 3}}]", "unknown key 'out' in student.layers.0.norm; it has no keys"},
       {"student.layers=[{conv: {out: 0}}]", "student.layers.0.conv.out: found \"0\", expected a whole number from 1"},
       {"student.layers=[{linear: {out: 3, bias: maybe}}]", "expected one of false, true, auto"},
@@ -445,13 +462,14 @@ static void test_bad_lists(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     sst_recipe *r = (sst_recipe *)state;
-    assert_fails(context, SST_RECIPE,
-                 sst_recipe_from_text(context, "x.yaml", "data: {name: mnist}\nstudent: {kind: snn}\n", cases[i], 1, &r),
-                 cases[i][0][0] == 's' ? cases[i][1] : "student.model is missing");
+    assert_fails(
+        context, SST_RECIPE,
+        sst_recipe_from_text(context, "x.yaml", "data: {name: mnist}\nstudent: {kind: snn}\n", cases[i], 1, &r),
+        cases[i][0][0] == 's' ? cases[i][1] : "student.model is missing");
     assert_null(r);
     const char *const both[] = {"student.layers=[linear]", cases[i][0]};
-    assert_fails(context, SST_RECIPE,
-                 sst_recipe_from_text(context, "x.yaml", "data: {name: mnist}\n", both, 2, &r), cases[i][1]);
+    assert_fails(context, SST_RECIPE, sst_recipe_from_text(context, "x.yaml", "data: {name: mnist}\n", both, 2, &r),
+                 cases[i][1]);
   }
   // Keys of a builder beside a list of layers.
   static const char *const keys[] = {"model=cnn", "width=2", "hidden=3", "form=ms", "pool=max", "dropout=0.5"};
@@ -518,8 +536,8 @@ static void test_own_recipes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_all_keys),    TEST(test_student),   TEST(test_defaults),    TEST(test_dependent_defaults),
-      TEST(test_name),        TEST(test_layers),    TEST(test_resolved),    TEST(test_overrides),
+      TEST(test_all_keys),    TEST(test_student),   TEST(test_defaults),      TEST(test_dependent_defaults),
+      TEST(test_name),        TEST(test_layers),    TEST(test_resolved),      TEST(test_overrides),
       TEST(test_bad_recipes), TEST(test_bad_lists), TEST(test_bad_overrides), TEST(test_own_recipes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

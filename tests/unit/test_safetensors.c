@@ -280,9 +280,14 @@ static void test_bad_writes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_round_trip),  TEST(test_stable_bytes), TEST(test_layout),
-      TEST(test_foreign_file), TEST(test_bad_headers),  TEST(test_bad_lengths),
-      TEST(test_truncation_and_damage), TEST(test_bad_writes),
+      TEST(test_round_trip),
+      TEST(test_stable_bytes),
+      TEST(test_layout),
+      TEST(test_foreign_file),
+      TEST(test_bad_headers),
+      TEST(test_bad_lengths),
+      TEST(test_truncation_and_damage),
+      TEST(test_bad_writes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

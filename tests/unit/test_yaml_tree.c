@@ -193,7 +193,8 @@ static void test_override_origin(void **state) {
   const ssti_yaml_node *root = ssti_yaml_root(tree), *first = ssti_yaml_item(ssti_yaml_get(root, "distill"), 0);
   assert_string_equal(ssti_yaml_place(tree, ssti_yaml_get(first, "weight"), place), "--set distill.0.weight");
   assert_string_equal(ssti_yaml_place(tree, ssti_yaml_get(first, "method"), place), "x.yaml:5");
-  assert_string_equal(ssti_yaml_place(tree, ssti_yaml_get(ssti_yaml_get(root, "train"), "epochs"), place), "--set train");
+  assert_string_equal(ssti_yaml_place(tree, ssti_yaml_get(ssti_yaml_get(root, "train"), "epochs"), place),
+                      "--set train");
   ssti_yaml_destroy(tree);
 }
 
@@ -261,11 +262,59 @@ static void test_printing(void **state) {
 static void test_printing_scalars(void **state) {
   sst_context *context = *state;
   static const char *const texts[] = {
-      "",      "~",    "null",  "true", "-",     "- a",  "a: b",   "a:",     "a #b",  "#a",    "[a]",     "{a",
-      "&a",    "*a",   "!a",    "|",    ">",     "%a",   "@a",     "`a",     "'a'",   "\"a\"", " a ",     "a\nb",
-      "\ta",   "?",    "? a",   ":",    "---",   "...",  "--- a",  "1,2",    "a,b",   "a]",    "\\",      "\x7f",
-      "\x1b[0m", "\xc2\x85", "\xc2\x9f", "\xc3\xa4", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf" "a", "\xf0\x9f\x98\x80",
-      "a=b",   "5e-4", "-0.5",  "+1",   ".5",    "C:\\x", "runs/a b", "/a/b.c", "<<",
+      "",
+      "~",
+      "null",
+      "true",
+      "-",
+      "- a",
+      "a: b",
+      "a:",
+      "a #b",
+      "#a",
+      "[a]",
+      "{a",
+      "&a",
+      "*a",
+      "!a",
+      "|",
+      ">",
+      "%a",
+      "@a",
+      "`a",
+      "'a'",
+      "\"a\"",
+      " a ",
+      "a\nb",
+      "\ta",
+      "?",
+      "? a",
+      ":",
+      "---",
+      "...",
+      "--- a",
+      "1,2",
+      "a,b",
+      "a]",
+      "\\",
+      "\x7f",
+      "\x1b[0m",
+      "\xc2\x85",
+      "\xc2\x9f",
+      "\xc3\xa4",
+      "\xe2\x80\xa8",
+      "\xe2\x80\xa9",
+      "\xef\xbb\xbf-",
+      "\xf0\x9f\x98\x80",
+      "a=b",
+      "5e-4",
+      "-0.5",
+      "+1",
+      ".5",
+      "C:\\x",
+      "runs/a b",
+      "/a/b.c",
+      "<<",
   };
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     ssti_text out = ssti_text_begin(context);
@@ -290,9 +339,9 @@ static void test_printing_scalars(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_reading),   TEST(test_empty_documents), TEST(test_refusals),     TEST(test_limits),
-      TEST(test_overrides), TEST(test_override_origin), TEST(test_bad_overrides), TEST(test_printing),
-      TEST(test_printing_scalars),
+      TEST(test_reading),       TEST(test_empty_documents), TEST(test_refusals),
+      TEST(test_limits),        TEST(test_overrides),       TEST(test_override_origin),
+      TEST(test_bad_overrides), TEST(test_printing),        TEST(test_printing_scalars),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
