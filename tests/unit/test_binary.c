@@ -52,7 +52,7 @@ static void check(sst_context *context, ssti_backend *backend, ssti_binary_kind 
   float *expected = op_call_floats(count), *da = op_call_floats(count_a), *db = op_call_floats(count_b);
   for (int64_t i = 0; i < count; i++) {
     const int64_t at_a = naive_offset(y, a, i), at_b = naive_offset(y, b, i);
-    double slope[2];
+    double slope[2] = {0};
     expected[i] = (float)value(kind, (double)c.x[0].data[at_a], (double)c.x[1].data[at_b]);
     slopes(kind, (double)c.x[0].data[at_a], (double)c.x[1].data[at_b], slope);
     da[at_a] += (float)(slope[0] * (double)c.dy[0].data[i]);
