@@ -73,6 +73,7 @@ typedef struct sst_progress {
   int64_t batch, batches;  // finished ones of the epoch
   double loss, accuracy;   // of the epoch so far
   double samples_per_second; // of this call so far
+  double samples_per_batch;
 } sst_progress;
 typedef void sst_progress_function(void *user, const sst_progress *progress);
 

@@ -69,7 +69,8 @@ static void report(const sst_training *training, const sst_training_position *po
                     .batches = batches,
                     .loss = position->loss_sum / (double)position->batch,
                     .accuracy = (double)position->correct / (double)position->seen,
-                    .samples_per_second = rate};
+                    .samples_per_second = rate,
+                    .samples_per_batch = (double)position->seen / (double)position->batch};
   progress(user, &p);
 }
 
