@@ -140,14 +140,14 @@ SST_MUST_CHECK SST_API sst_status sst_builder_layers(sst_context *context, sst_b
                                                      int *count);
 SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
 
-// Builds the network in the graph's current scope on x [1 or T,N,H,W,C] (an ANN: T = 1); returns the logits of each step
+// Builds the network in the graph's current scope on x [1 or T,N,H,W,C] (an ANN: T = 1); returns each step's logits
 // [T,N,1,1,classes] before averaging (for the membrane readout: the membranes; spike count: spikes) and, in *logits,
 // their readout [1,N,1,1,classes]; SST_NO_VALUE in both places, with the failure kept in the graph, if something does
 // not fit. With T = 1 input everything before the first neuron is computed once, not once a step.
 //
 // Taps made, with the scope in front:
-//   "<layer>.conv|linear|norm|act|..." the output of each layer, "<layer>" counting from 0 in the list ("3.act"); a norm
-//     layer that `norm: none` leaves out still counts, so names do not depend on the options;
+//   "<layer>.conv|linear|norm|act|..." the output of each layer, "<layer>" its place in the list from 0 ("3.act"); a
+//     norm layer that `norm: none` leaves out still counts, so names do not depend on the options;
 //   blocks "<layer>.conv1", ".norm1", ".act1", ".conv2", ..., ".out", and where the shortcut is not the identity
 //     ".shortcut_conv", ".shortcut_norm" (in the SEW form also ".shortcut_act");
 //   "<layer>.membrane" (".membrane1", ..., ".shortcut_membrane") of every neuron layer before firing; the readout's
@@ -159,7 +159,7 @@ SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
 //
 // Parameters: "<layer>.conv.weight", ".linear.bias", ".norm.gamma|beta|running_mean|running_variance", in blocks
 // ".conv1.weight", ".shortcut_norm.gamma" and so on; ".decay" (".decay1", ...) for PLIF. ANN and SNN of the same list
-// have the same names and shapes but for the decays, and the same initial values from the same seed.
+// have the same names and shapes but for the decays.
 // Errors: INVALID_ARGUMENT, SHAPE and MISMATCH (parameters of another network), with the layer's number and kind.
 SST_API sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, sst_value x, sst_value *logits);
 

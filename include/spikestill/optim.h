@@ -46,7 +46,8 @@ SST_API double sst_optimizer_step(sst_optimizer *optimizer, double rate_factor);
 // State for checkpoints: up to two blocks as long as the trainable part of the store, and the number of steps done.
 SST_API int sst_optimizer_state_count(const sst_optimizer *optimizer); // SGD 1 (0 without momentum), AdamW 2
 SST_API float *sst_optimizer_state(sst_optimizer *optimizer, int index, int64_t *count);
-SST_API const char *sst_optimizer_state_name(const sst_optimizer *optimizer, int index); // "velocity", "first", "second"
+// "velocity", "first" or "second".
+SST_API const char *sst_optimizer_state_name(const sst_optimizer *optimizer, int index);
 SST_API int64_t sst_optimizer_steps(const sst_optimizer *optimizer);
 SST_API void sst_optimizer_set_steps(sst_optimizer *optimizer, int64_t steps);
 

@@ -3,9 +3,11 @@
 //
 // Initial values [choice]. A weight whose output is normalised, and the weight of the last linear layer, start as
 // PyTorch's do: U(-1/sqrt(fan_in), 1/sqrt(fan_in)); the norm takes the scale out again, and small logits are a good
-// start. Any other weight starts as N(0, 2/fan_in) (He et al. 2015), so that signals keep their size through relu, and
-// currents reach thresholds of about 1. Biases start at 0, norms at gamma 1 and beta 0. The rule is the same for ANN
-// and SNN, so both start from the same values with the same seed.
+// start. Any other weight starts as N(0, gain^2/fan_in): in an ANN with gain sqrt(2) (He et al. 2015), which keeps the
+// size of signals through relu; in an SNN with 3 times the threshold. Spikes are sparse: 0.1 to 0.2 of them are ones,
+// and pooling averages those, so their mean square is about 1/9 and gain 3 brings currents to the threshold's size.
+// With sqrt(2) deep networks without norm start silent and stay so (measured: VGG-9 learns nothing). Biases start at 0,
+// norms at gamma 1 and beta 0.
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,9 +41,10 @@ sst_value ssti_model_tap(ssti_model *model, ssti_part part, const char *name, ss
   return sst_graph_tap(model->graph, part_name(full, part, name, ""), value);
 }
 
-static sst_initializer weight_initializer(bool normalised, bool last) {
+static sst_initializer weight_initializer(const ssti_model *model, bool normalised, bool last) {
   if (normalised || last) { return (sst_initializer){SST_INIT_KAIMING_UNIFORM, sqrtf(1.0f / 3.0f)}; }
-  return (sst_initializer){SST_INIT_KAIMING_NORMAL, sqrtf(2.0f)};
+  const sst_model_options *options = model->options;
+  return (sst_initializer){SST_INIT_KAIMING_NORMAL, options->spiking ? 3.0f * options->neuron.threshold : sqrtf(2.0f)};
 }
 
 // A vector of one value a channel.
@@ -86,7 +89,7 @@ sst_value ssti_model_conv(ssti_model *model, const sst_layer *layer, ssti_part p
   char name[NAME_SIZE];
   sst_shape shape = sst_shape_make(1, layer->out, layer->kernel, layer->kernel, in.dim[SST_AXIS_C] / groups);
   sst_value weight = sst_graph_parameter(model->graph, part_name(name, part, "conv", ".weight"), shape,
-                                         SST_PARAMETER_WEIGHT, weight_initializer(normalised, false));
+                                         SST_PARAMETER_WEIGHT, weight_initializer(model, normalised, false));
   sst_value offset =
       bias ? channel_vector(model, part, "conv", ".bias", layer->out, SST_PARAMETER_BIAS, 0.0f) : SST_NONE;
   sst_conv2d_options options = sst_conv2d_default();
@@ -113,7 +116,7 @@ sst_value ssti_model_linear(ssti_model *model, int64_t out, bool bias, bool norm
   char name[NAME_SIZE];
   sst_value weight = sst_graph_parameter(model->graph, part_name(name, part, "linear", ".weight"),
                                          sst_shape_make(1, out, 1, 1, in.dim[SST_AXIS_C]), SST_PARAMETER_WEIGHT,
-                                         weight_initializer(normalised, last));
+                                         weight_initializer(model, normalised, last));
   sst_value offset = bias ? channel_vector(model, part, "linear", ".bias", out, SST_PARAMETER_BIAS, 0.0f) : SST_NONE;
   return ssti_model_tap(model, part, "linear", sst_linear(model->graph, x, weight, offset));
 }
