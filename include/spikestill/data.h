@@ -22,14 +22,16 @@ typedef enum sst_dataset_kind {
 #define SST_DATASET_ENUM(name, word, classes, height, width, channels, text) SST_DATASET_##name,
   SST_DATASET_LIST(SST_DATASET_ENUM)
 #undef SST_DATASET_ENUM
-  SST_DATASET_COUNT
+      SST_DATASET_COUNT
 } sst_dataset_kind;
 SST_API const char *sst_dataset_word(sst_dataset_kind kind);
 SST_API bool sst_dataset_parse(const char *word, sst_dataset_kind *out);
 
 typedef struct sst_dataset_options {
   sst_dataset_kind kind;
-  const char *root;     // folder that holds mnist/, cifar10/, ...; NULL: the environment's SPIKESTILL_DATA, else ./data
+  // Folder that holds mnist/, fashion-mnist/, cifar10/, cifar100/ (or the folders of the official archives,
+  // cifar-10-batches-bin/ and cifar-100-binary/); NULL: the environment's SPIKESTILL_DATA, else ./data.
+  const char *root;
   bool train;           // the training part or the test part
   int64_t limit;        // first so many pictures only; 0: all
   uint64_t digits_seed; // digits: seed of the drawing
@@ -63,7 +65,7 @@ typedef enum sst_encoding {
 #define SST_ENCODING_ENUM(name, word, text) SST_ENCODING_##name,
   SST_ENCODING_LIST(SST_ENCODING_ENUM)
 #undef SST_ENCODING_ENUM
-  SST_ENCODING_COUNT
+      SST_ENCODING_COUNT
 } sst_encoding;
 
 // X(NAME, "word", "one line")
@@ -74,13 +76,13 @@ typedef enum sst_autoaugment {
 #define SST_AUTOAUGMENT_ENUM(name, word, text) SST_AUTOAUGMENT_##name,
   SST_AUTOAUGMENT_LIST(SST_AUTOAUGMENT_ENUM)
 #undef SST_AUTOAUGMENT_ENUM
-  SST_AUTOAUGMENT_COUNT
+      SST_AUTOAUGMENT_COUNT
 } sst_autoaugment;
 
 typedef struct sst_augmentation {
   int crop_padding;            // pixels of zeros around, then a random crop of the old size; 0: off
   bool flip;                   // left-right with probability 1/2
-  int cutout;                  // side of the square that is set to the mean; 0: off
+  int cutout;                  // side of the square that is set to the mean (to black for spike encodings); 0: off
   sst_autoaugment autoaugment; // before cutout
   float mixup;                 // alpha of the Beta distribution; 0: off
 } sst_augmentation;
@@ -88,17 +90,17 @@ typedef struct sst_augmentation {
 enum { SST_MAX_CHANNELS = 4 };
 
 typedef struct sst_loader_options {
-  int64_t batch;         // pictures a batch
-  bool shuffle;          // a new order each epoch
-  bool drop_last;        // leave out a last batch that is not full; otherwise it is filled up with zeros
-  uint64_t seed;         // order, augmentation and encoding depend on (seed, epoch, position) alone
-  bool augment;          // whether `augmentation` applies
+  int64_t batch;  // pictures a batch
+  bool shuffle;   // a new order each epoch
+  bool drop_last; // leave out a last batch that is not full; otherwise it is filled up with zeros
+  uint64_t seed;  // order, augmentation and encoding depend on (seed, epoch, position) alone
+  bool augment;   // whether `augmentation` applies
   sst_augmentation augmentation;
   float mean[SST_MAX_CHANNELS];      // of pixels scaled to 0..1: x = (pixel/255 - mean) / deviation
   float deviation[SST_MAX_CHANNELS]; // > 0
-  sst_encoding encoding; // Poisson and latency take the pixel in 0..1, mean and deviation unused
-  int64_t timesteps;     // T of Poisson and latency input
-  int workers;           // threads that make batches ahead; 0: made in the calling thread
+  sst_encoding encoding;             // Poisson and latency take the pixel in 0..1, mean and deviation unused
+  int64_t timesteps;                 // T of Poisson and latency input
+  int workers;                       // threads that make batches ahead; 0: made in the calling thread
 } sst_loader_options;
 
 typedef struct sst_batch {
@@ -111,7 +113,9 @@ typedef struct sst_batch {
 
 typedef struct sst_loader sst_loader;
 
-// `indices` [count] chooses pictures of the data set (NULL: all); copied. The data set is borrowed until close.
+// `indices` [count] chooses pictures of the data set (NULL: all, `count` is not read); copied. The data set is borrowed
+// until close. All memory is taken here; running allocates nothing.
+// Errors: INVALID_ARGUMENT (an option or an index outside its range), OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_loader_open(sst_context *context, const sst_dataset *dataset,
                                                   const int32_t *indices, int64_t count,
                                                   const sst_loader_options *options, sst_loader **out);
@@ -121,7 +125,7 @@ SST_API sst_shape sst_loader_shape(const sst_loader *loader);
 SST_API int64_t sst_loader_batches(const sst_loader *loader);
 // Begins an epoch at a batch (0, or where a run was cut off). The same (seed, epoch) gives the same batches.
 SST_API void sst_loader_start(sst_loader *loader, int64_t epoch, int64_t first_batch);
-// The next batch, borrowed until the next call; false at the epoch's end.
+// The next batch, borrowed until the next call of next or start; false at the epoch's end and before the first start.
 SST_API bool sst_loader_next(sst_loader *loader, sst_batch *out);
 
 // Splits 0..count-1 by a seeded permutation: the last round(share * count) to validation, in ascending order each.
@@ -129,9 +133,12 @@ SST_API bool sst_loader_next(sst_loader *loader, sst_batch *out);
 SST_API void sst_split_validation(int64_t count, double share, uint64_t seed, int32_t *train, int64_t *train_count,
                                   int32_t *validation, int64_t *validation_count);
 
-// Downloads a data set into root/<word>/, resuming what is half there, from the mirrors in turn, and verifies checksums.
-// `base_url` replaces the mirrors (tests, in-house copies); NULL: the built-in ones. `progress` may be NULL.
-// Errors: UNSUPPORTED (built without libcurl, or nothing to download), IO (which address said what), FORMAT (checksum), INTERRUPTED.
+// Downloads a data set into root/<word>/, resuming what is half there, from the mirrors in turn, and verifies
+// checksums. What is there and right is left alone. `root` as in sst_dataset_options. `base_url`, the address of a
+// folder with the official files, replaces the mirrors (tests, in-house copies); NULL: the built-in ones. `progress`
+// may be NULL; it gets the file's bytes so far and in all (0 while that is not known).
+// Errors: UNSUPPORTED (built without the libraries, or nothing to download), IO (which address said what),
+// FORMAT (checksum), INTERRUPTED.
 typedef void sst_download_progress(void *user, const char *file, uint64_t done_bytes, uint64_t total_bytes);
 SST_MUST_CHECK SST_API sst_status sst_dataset_download(sst_context *context, sst_dataset_kind kind, const char *root,
                                                        const char *base_url, sst_download_progress *progress,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is done to a picture before it becomes numbers. Order: crop, flip, AutoAugment on bytes; then, on numbers, cutout
-// and mixup. Everything drawn for a picture comes from one generator, which the loader keys by (seed, epoch, position).
+// What is done to a picture before it becomes numbers. Order: crop, flip, AutoAugment on bytes; then, on numbers,
+// cutout and mixup. Everything drawn for a picture comes from one generator, which the loader keys by (seed, epoch,
+// position).
 #ifndef SPIKESTILL_DATA_AUGMENT_H
 #define SPIKESTILL_DATA_AUGMENT_H
 

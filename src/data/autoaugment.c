@@ -8,32 +8,21 @@
 
 enum { FILL = 128, TOP_MAGNITUDE = 9 };
 
-#define STEP(name, probability, magnitude) {SSTI_AUTOAUGMENT_##name, probability, magnitude}
+#define STEP(name, probability, magnitude)                                                                             \
+  { SSTI_AUTOAUGMENT_##name, probability, magnitude }
 const ssti_autoaugment_step ssti_autoaugment_cifar[SSTI_AUTOAUGMENT_POLICIES][2] = {
-    {STEP(INVERT, 0.1f, 0), STEP(CONTRAST, 0.2f, 6)},
-    {STEP(ROTATE, 0.7f, 2), STEP(TRANSLATE_X, 0.3f, 9)},
-    {STEP(SHARPNESS, 0.8f, 1), STEP(SHARPNESS, 0.9f, 3)},
-    {STEP(SHEAR_Y, 0.5f, 8), STEP(TRANSLATE_Y, 0.7f, 9)},
-    {STEP(AUTOCONTRAST, 0.5f, 0), STEP(EQUALIZE, 0.9f, 0)},
-    {STEP(SHEAR_Y, 0.2f, 7), STEP(POSTERIZE, 0.3f, 7)},
-    {STEP(COLOR, 0.4f, 3), STEP(BRIGHTNESS, 0.6f, 7)},
-    {STEP(SHARPNESS, 0.3f, 9), STEP(BRIGHTNESS, 0.7f, 9)},
-    {STEP(EQUALIZE, 0.6f, 0), STEP(EQUALIZE, 0.5f, 0)},
-    {STEP(CONTRAST, 0.6f, 7), STEP(SHARPNESS, 0.6f, 5)},
-    {STEP(COLOR, 0.7f, 7), STEP(TRANSLATE_X, 0.5f, 8)},
-    {STEP(EQUALIZE, 0.3f, 0), STEP(AUTOCONTRAST, 0.4f, 0)},
-    {STEP(TRANSLATE_Y, 0.4f, 3), STEP(SHARPNESS, 0.2f, 6)},
-    {STEP(BRIGHTNESS, 0.9f, 6), STEP(COLOR, 0.2f, 8)},
-    {STEP(SOLARIZE, 0.5f, 2), STEP(INVERT, 0.0f, 0)},
-    {STEP(EQUALIZE, 0.2f, 0), STEP(AUTOCONTRAST, 0.6f, 0)},
-    {STEP(EQUALIZE, 0.2f, 0), STEP(EQUALIZE, 0.6f, 0)},
-    {STEP(COLOR, 0.9f, 9), STEP(EQUALIZE, 0.6f, 0)},
-    {STEP(AUTOCONTRAST, 0.8f, 0), STEP(SOLARIZE, 0.2f, 8)},
-    {STEP(BRIGHTNESS, 0.1f, 3), STEP(COLOR, 0.7f, 0)},
-    {STEP(SOLARIZE, 0.4f, 5), STEP(AUTOCONTRAST, 0.9f, 0)},
-    {STEP(TRANSLATE_Y, 0.9f, 9), STEP(TRANSLATE_Y, 0.7f, 9)},
-    {STEP(AUTOCONTRAST, 0.9f, 0), STEP(SOLARIZE, 0.8f, 3)},
-    {STEP(EQUALIZE, 0.8f, 0), STEP(INVERT, 0.1f, 0)},
+    {STEP(INVERT, 0.1f, 0), STEP(CONTRAST, 0.2f, 6)},          {STEP(ROTATE, 0.7f, 2), STEP(TRANSLATE_X, 0.3f, 9)},
+    {STEP(SHARPNESS, 0.8f, 1), STEP(SHARPNESS, 0.9f, 3)},      {STEP(SHEAR_Y, 0.5f, 8), STEP(TRANSLATE_Y, 0.7f, 9)},
+    {STEP(AUTOCONTRAST, 0.5f, 0), STEP(EQUALIZE, 0.9f, 0)},    {STEP(SHEAR_Y, 0.2f, 7), STEP(POSTERIZE, 0.3f, 7)},
+    {STEP(COLOR, 0.4f, 3), STEP(BRIGHTNESS, 0.6f, 7)},         {STEP(SHARPNESS, 0.3f, 9), STEP(BRIGHTNESS, 0.7f, 9)},
+    {STEP(EQUALIZE, 0.6f, 0), STEP(EQUALIZE, 0.5f, 0)},        {STEP(CONTRAST, 0.6f, 7), STEP(SHARPNESS, 0.6f, 5)},
+    {STEP(COLOR, 0.7f, 7), STEP(TRANSLATE_X, 0.5f, 8)},        {STEP(EQUALIZE, 0.3f, 0), STEP(AUTOCONTRAST, 0.4f, 0)},
+    {STEP(TRANSLATE_Y, 0.4f, 3), STEP(SHARPNESS, 0.2f, 6)},    {STEP(BRIGHTNESS, 0.9f, 6), STEP(COLOR, 0.2f, 8)},
+    {STEP(SOLARIZE, 0.5f, 2), STEP(INVERT, 0.0f, 0)},          {STEP(EQUALIZE, 0.2f, 0), STEP(AUTOCONTRAST, 0.6f, 0)},
+    {STEP(EQUALIZE, 0.2f, 0), STEP(EQUALIZE, 0.6f, 0)},        {STEP(COLOR, 0.9f, 9), STEP(EQUALIZE, 0.6f, 0)},
+    {STEP(AUTOCONTRAST, 0.8f, 0), STEP(SOLARIZE, 0.2f, 8)},    {STEP(BRIGHTNESS, 0.1f, 3), STEP(COLOR, 0.7f, 0)},
+    {STEP(SOLARIZE, 0.4f, 5), STEP(AUTOCONTRAST, 0.9f, 0)},    {STEP(TRANSLATE_Y, 0.9f, 9), STEP(TRANSLATE_Y, 0.7f, 9)},
+    {STEP(AUTOCONTRAST, 0.9f, 0), STEP(SOLARIZE, 0.8f, 3)},    {STEP(EQUALIZE, 0.8f, 0), STEP(INVERT, 0.1f, 0)},
     {STEP(TRANSLATE_Y, 0.7f, 9), STEP(AUTOCONTRAST, 0.9f, 0)},
 };
 
@@ -53,7 +42,8 @@ static void transform(ssti_byte_picture *p, double a, double b, double c, double
   int64_t fa = (int64_t)floor(a * one + 0.5), fb = (int64_t)floor(b * one + 0.5);
   int64_t fd = (int64_t)floor(d * one + 0.5), fe = (int64_t)floor(e * one + 0.5);
   // Half a pixel in, because a pixel's value is that of its middle.
-  int64_t row_x = (int64_t)floor((c + 0.5 * (a + b)) * one + 0.5), row_y = (int64_t)floor((f + 0.5 * (d + e)) * one + 0.5);
+  int64_t row_x = (int64_t)floor((c + 0.5 * (a + b)) * one + 0.5),
+          row_y = (int64_t)floor((f + 0.5 * (d + e)) * one + 0.5);
   size_t pixel = (size_t)p->channels;
   memcpy(p->room, p->bytes, (size_t)bytes_of(p));
   uint8_t *out = p->bytes;
@@ -216,8 +206,7 @@ static const bool IS_SIGNED[SSTI_AUTOAUGMENT_OPERATION_COUNT] = {
 };
 
 void ssti_autoaugment_apply(ssti_byte_picture *picture, ssti_random *random) {
-  const ssti_autoaugment_step *steps =
-      ssti_autoaugment_cifar[ssti_draw_below(random, SSTI_AUTOAUGMENT_POLICIES)];
+  const ssti_autoaugment_step *steps = ssti_autoaugment_cifar[ssti_draw_below(random, SSTI_AUTOAUGMENT_POLICIES)];
   for (int i = 0; i < 2; i++) {
     float chance = ssti_draw_uniform(random);
     bool negative = ssti_draw_below(random, 2) == 1;

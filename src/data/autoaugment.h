@@ -35,7 +35,7 @@ typedef enum ssti_autoaugment_operation {
 #define SSTI_AUTOAUGMENT_ENUM(name, is_signed) SSTI_AUTOAUGMENT_##name,
   SSTI_AUTOAUGMENT_OPERATIONS(SSTI_AUTOAUGMENT_ENUM)
 #undef SSTI_AUTOAUGMENT_ENUM
-  SSTI_AUTOAUGMENT_OPERATION_COUNT
+      SSTI_AUTOAUGMENT_OPERATION_COUNT
 } ssti_autoaugment_operation;
 
 typedef struct ssti_autoaugment_step {

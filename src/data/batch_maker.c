@@ -97,9 +97,7 @@ static void encode(const ssti_batch_maker *maker, const float *values, int64_t p
   case SST_ENCODING_POISSON:
     ssti_encode_poisson(values, maker->picture_size, maker->timesteps, stride, maker->options.seed, stream, out);
     break;
-  case SST_ENCODING_LATENCY:
-    ssti_encode_latency(values, maker->picture_size, maker->timesteps, stride, out);
-    break;
+  case SST_ENCODING_LATENCY: ssti_encode_latency(values, maker->picture_size, maker->timesteps, stride, out); break;
   default: memcpy(out, values, (size_t)maker->picture_size * sizeof *out); break;
   }
 }
@@ -133,8 +131,8 @@ static void make_mixed(const ssti_batch_maker *maker, const int32_t *pictures, i
   }
 }
 
-void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch, int64_t index,
-                     ssti_batch_room *room, ssti_batch_slot *slot) {
+void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch,
+                     int64_t index, ssti_batch_room *room, ssti_batch_slot *slot) {
   int64_t batch = maker->options.batch, size = maker->picture_size, classes = maker->info.classes;
   int64_t first = index * batch; // position in the epoch
   const uint64_t streams[3] = {ssti_random_stream_with(maker->augment_stream, (uint64_t)epoch),

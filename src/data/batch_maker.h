@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes one batch: from picture numbers to augmented, normalised or encoded input and targets. Knows nothing of threads;
-// what a batch holds depends on (seed, epoch, position in the epoch) alone, whoever makes it.
+// Makes one batch: from picture numbers to augmented, normalised or encoded input and targets. Knows nothing of
+// threads; what a batch holds depends on (seed, epoch, position in the epoch) alone, whoever makes it.
 #ifndef SPIKESTILL_DATA_BATCH_MAKER_H
 #define SPIKESTILL_DATA_BATCH_MAKER_H
 
@@ -21,8 +21,8 @@ typedef struct ssti_batch_maker {
 
 // One thread's room.
 typedef struct ssti_batch_room {
-  uint8_t *bytes; // two pictures
-  float *values;  // [staged pictures, H*W*C]; NULL if nothing is staged
+  uint8_t *bytes;    // two pictures
+  float *values;     // [staged pictures, H*W*C]; NULL if nothing is staged
   int32_t *partners; // [N]; NULL without mixup
 } ssti_batch_room;
 
@@ -39,7 +39,7 @@ sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker
 void ssti_batch_room_free(sst_context *context, ssti_batch_room *room);
 
 // Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros.
-void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch, int64_t index,
-                     ssti_batch_room *room, ssti_batch_slot *slot);
+void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch,
+                     int64_t index, ssti_batch_room *room, ssti_batch_slot *slot);
 
 #endif

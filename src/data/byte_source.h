@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the content of a file that is in memory, front to back, unpacking gzip on the way. Every reader of picture files
-// goes through it, so that "the file ends too early" is said the same way everywhere: name, byte offset, found, expected.
+// Reads the content of a file that is in memory, front to back, unpacking gzip on the way. Every reader of picture
+// files goes through it, so that "the file ends too early" is said the same way everywhere: name, byte offset, found,
+// expected.
 #ifndef SPIKESTILL_DATA_BYTE_SOURCE_H
 #define SPIKESTILL_DATA_BYTE_SOURCE_H
 

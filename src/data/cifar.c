@@ -6,12 +6,15 @@
 sst_status ssti_cifar_count(sst_context *context, const char *name, size_t size, ssti_cifar_kind kind, int64_t *count) {
   size_t record = ssti_cifar_record_bytes(kind);
   *count = 0;
-  if (size == 0) { SST_FAIL(context, SST_FORMAT, "%s: the file is empty, expected records of %zu bytes", name, record); }
+  if (size == 0) {
+    SST_FAIL(context, SST_FORMAT, "%s: the file is empty, expected records of %zu bytes", name, record);
+  }
   if (size % record != 0) {
-    SST_FAIL(context, SST_FORMAT,
-             "%s: ends at byte %zu, %zu bytes into record %zu; expected whole records of %zu bytes: the file is cut off "
-             "or of another format",
-             name, size, size % record, size / record, record);
+    SST_FAIL(
+        context, SST_FORMAT,
+        "%s: ends at byte %zu, %zu bytes into record %zu; expected whole records of %zu bytes: the file is cut off "
+        "or of another format",
+        name, size, size % record, size / record, record);
   }
   *count = (int64_t)(size / record);
   return SST_OK;

@@ -133,8 +133,7 @@ static sst_status open_idx(sst_dataset *dataset, const char *root, bool train, i
   ssti_free(context, data);
   data = NULL;
   SST_TRY_GOTO(read_file_in(context, info->kind, folder, labels_name, &labels_path, &data, &size));
-  SST_TRY_GOTO(
-      ssti_idx_read_labels(context, labels_path, data, size, info->classes, limit, &dataset->labels, &labels));
+  SST_TRY_GOTO(ssti_idx_read_labels(context, labels_path, data, size, info->classes, limit, &dataset->labels, &labels));
   if (labels != info->count) {
     status = ssti_fail(context, SST_FORMAT, "%s: at byte 4: found %" PRId64 " labels, expected %" PRId64 " as in %s",
                        labels_path, labels, info->count, pictures_path);

@@ -13,26 +13,25 @@
 
 enum {
   SIDE = SSTI_DIGIT_SIDE,
-  STEPS = 5,                                 // straight pieces per stretch of curve
-  MAX_PIECES = SSTI_MAX_PEN_POINTS * STEPS,
-  FIELD = 4,                                 // the elastic field's corners a side
+  STEPS = 5, // straight pieces per stretch of curve
+  FIELD = 4, // the elastic field's corners a side
   GRAIN = 64,
 };
 
 // The amounts of variation. Lengths in pixels, angles in radians.
-static const float SHAKE = 0.03f;              // of skeleton points, in the unit box
-static const float ELASTIC = 1.2f;             // largest shift of a corner of the field
-static const float TURN = 0.3f;                // about 17 degrees
-static const float SHEAR = 0.25f;              // as a slope
+static const float SHAKE = 0.03f;  // of skeleton points, in the unit box
+static const float ELASTIC = 1.2f; // largest shift of a corner of the field
+static const float TURN = 0.3f;    // about 17 degrees
+static const float SHEAR = 0.25f;  // as a slope
 static const float HEIGHT_LOW = 15.f, HEIGHT_HIGH = 21.f;
 static const float NARROW = 0.5f, WIDE = 0.95f; // width as a share of the height
 static const float MOVE = 2.5f;
 static const float PEN_LOW = 0.65f, PEN_HIGH = 1.75f; // half the stroke's width
 static const float INK_LOW = 0.55f, INK_HIGH = 1.f;
-static const float PAPER = 0.12f;              // brightest background
+static const float PAPER = 0.12f; // brightest background
 static const float NOISE_LOW = 0.02f, NOISE_HIGH = 0.1f;
-static const int CLUTTER = 2;                  // most strokes that belong to no digit
-static const float CLUTTER_INK = 0.45f;        // their brightness as a share of the digit's
+static const int CLUTTER = 2;           // most strokes that belong to no digit
+static const float CLUTTER_INK = 0.45f; // their brightness as a share of the digit's
 
 typedef struct point {
   float x, y;

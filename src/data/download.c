@@ -42,8 +42,7 @@ static sst_status put_in_place(errand *e) {
 static sst_status try_mirror(errand *e, const char *url, bool *done) {
   *done = false;
   for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    ssti_fetch fetch = {
-        .url = url, .part = e->part, .name = e->file->name, .progress = e->progress, .user = e->user};
+    ssti_fetch fetch = {.url = url, .part = e->part, .name = e->file->name, .progress = e->progress, .user = e->user};
     SST_TRY(ssti_download_fetch(e->context, &fetch));
     if (fetch.outcome == SSTI_FETCH_CUT && attempt + 1 < MAX_ATTEMPTS) {
       ssti_log(e->context, SST_LOG_INFO, "%s: %s; going on", url, fetch.reason);
@@ -56,7 +55,7 @@ static sst_status try_mirror(errand *e, const char *url, bool *done) {
     char found[SSTI_CHECKSUM_TEXT_SIZE], what[256];
     SST_TRY(ssti_download_check(e->context, e->part, e->file->checksum, done, found));
     if (*done) { return put_in_place(e); }
-    unlink(e->part); // of no use, and in the way of the next attempt
+    unlink(e->part);                 // of no use, and in the way of the next attempt
     if (fetch.resumed) { continue; } // what was there before may be to blame: once more from the start
     e->spoilt = true;
     snprintf(what, sizeof what, "gave a file with checksum %s, expected %s", found, e->file->checksum);
@@ -138,8 +137,8 @@ static sst_status members_there(sst_context *context, const ssti_remote_set *set
   return SST_OK;
 }
 
-sst_status ssti_download_set(sst_context *context, const ssti_remote_set *set, const char *folder,
-                             const char *base_url, sst_download_progress *progress, void *user) {
+sst_status ssti_download_set(sst_context *context, const ssti_remote_set *set, const char *folder, const char *base_url,
+                             sst_download_progress *progress, void *user) {
   bool there = false;
   SST_TRY(ssti_folder_make(context, folder));
   SST_TRY(members_there(context, set, folder, &there));
@@ -160,9 +159,7 @@ sst_status ssti_download_set(sst_context *context, const ssti_remote_set *set, c
 sst_status sst_dataset_download(sst_context *context, sst_dataset_kind kind, const char *root, const char *base_url,
                                 sst_download_progress *progress, void *user) {
   const ssti_remote_set *set = ssti_remote_set_of(kind);
-  if (set == NULL) {
-    SST_FAIL(context, SST_UNSUPPORTED, "%s: there is nothing to download", sst_dataset_word(kind));
-  }
+  if (set == NULL) { SST_FAIL(context, SST_UNSUPPORTED, "%s: there is nothing to download", sst_dataset_word(kind)); }
   char *folder = NULL;
   SST_TRY(ssti_path_join(context, ssti_data_root(root), sst_dataset_word(kind), &folder));
   sst_status status = ssti_download_set(context, set, folder, base_url, progress, user);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Downloading data sets: which files there are (download_list.c), how one comes over (download_fetch.c, libcurl), whether
-// it is right (download_check.c, libcrypto), how an archive is taken apart (download_unpack.c, libarchive), and how these
-// play together (download.c). A build without one of the libraries has download_absent.c instead of all of them.
+// Downloading data sets: which files there are (download_list.c), how one comes over (download_fetch.c, libcurl),
+// whether it is right (download_check.c, libcrypto), how an archive is taken apart (download_unpack.c, libarchive), and
+// how these play together (download.c). A build without one of the libraries has download_absent.c instead of all of
+// them.
 #ifndef SPIKESTILL_DATA_DOWNLOAD_H
 #define SPIKESTILL_DATA_DOWNLOAD_H
 
@@ -34,8 +35,8 @@ typedef struct ssti_remote_set {
 const ssti_remote_set *ssti_remote_set_of(sst_dataset_kind kind);
 
 // Brings the set into `folder`, which is made if need be. Files that are there and right are left alone.
-sst_status ssti_download_set(sst_context *context, const ssti_remote_set *set, const char *folder,
-                             const char *base_url, sst_download_progress *progress, void *user);
+sst_status ssti_download_set(sst_context *context, const ssti_remote_set *set, const char *folder, const char *base_url,
+                             sst_download_progress *progress, void *user);
 
 // How a transfer ended, where that is the server's business and not this machine's.
 typedef enum ssti_fetch_outcome {

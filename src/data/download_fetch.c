@@ -69,8 +69,8 @@ static int tell(void *user, curl_off_t total, curl_off_t now, curl_off_t up_tota
   (void)now, (void)up_total, (void)up_now;
   if (sst_context_stop_requested(t->context)) {
     t->status = ssti_fail(t->context, SST_INTERRUPTED,
-                          "%s: stopped after %" PRIu64 " bytes, which are kept; the same command goes on", t->fetch->name,
-                          t->length);
+                          "%s: stopped after %" PRIu64 " bytes, which are kept; the same command goes on",
+                          t->fetch->name, t->length);
     return 1;
   }
   if (t->fetch->progress != NULL && t->begun) {

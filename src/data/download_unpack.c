@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking archives apart, by libarchive. Only members that are expected come out, under their own names in one folder, so
-// that an archive cannot put anything anywhere else.
+// Taking archives apart, by libarchive. Only members that are expected come out, under their own names in one folder,
+// so that an archive cannot put anything anywhere else.
 #include <archive.h>
 #include <archive_entry.h>
 #include <inttypes.h>

@@ -6,8 +6,8 @@
 
 #include "base/memory.h"
 
-// Reads pictures of the given size from `data` [size]. At most `limit` of them (0: all). *pixels [count,height,width] is
-// owned by the caller. Errors: FORMAT with name, byte offset, found, expected; OUT_OF_MEMORY.
+// Reads pictures of the given size from `data` [size]. At most `limit` of them (0: all). *pixels [count,height,width]
+// is owned by the caller. Errors: FORMAT with name, byte offset, found, expected; OUT_OF_MEMORY.
 sst_status ssti_idx_read_pictures(sst_context *context, const char *name, const void *data, size_t size, int64_t height,
                                   int64_t width, int64_t limit, uint8_t **pixels, int64_t *count);
 

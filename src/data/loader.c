@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loader: a ring of batches, filled ahead by worker threads and handed out in order. Everything is allocated when it
-// is opened; making and taking batches allocates nothing.
+// The loader: a ring of batches, filled ahead by worker threads and handed out in order. Everything is allocated when
+// it is opened; making and taking batches allocates nothing.
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -33,7 +33,7 @@ struct sst_loader {
   pthread_cond_t work;   // there may be a batch to make
   pthread_cond_t done;   // a batch is ready, or a worker is idle
   bool leave;
-  int busy;                 // workers that are making a batch
+  int busy; // workers that are making a batch
   int64_t epoch;
   int64_t next_made;        // the batch that the next free worker makes
   int64_t next_taken;       // the batch that comes out next
@@ -108,7 +108,8 @@ static sst_status check_options(sst_context *context, const sst_dataset *dataset
   }
   if (options->drop_last && count < options->batch) {
     SST_FAIL(context, SST_INVALID_ARGUMENT,
-             "loader: %" PRId64 " pictures do not fill one batch of %" PRId64 ", and batches that are not full are left out",
+             "loader: %" PRId64 " pictures do not fill one batch of %" PRId64
+             ", and batches that are not full are left out",
              count, options->batch);
   }
   if (options->workers < 0 || options->workers > MAX_WORKERS) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first byte chooses the reader (odd: labels), the second a limit; the rest is the file: 4x4 pictures, plain or gzip.
+// The first byte chooses the reader (odd: labels), the second a limit; the rest is the file: 4x4 pictures, plain or
+// gzip.
 #include <stdlib.h>
 
 #include "data/idx.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gives a fuzz target every file of its corpus, and of each file some damaged versions: cut off at every place near the
 // beginning, and with bytes changed at drawn places. Usage: fuzz_<name> CORPUS_FOLDER_OR_FILE...
-// To search for new inputs, link the target to a fuzzer instead: clang -fsanitize=fuzzer,address tests/fuzz/fuzz_<name>.c
+// To search for new inputs, link the target to a fuzzer instead: clang -fsanitize=fuzzer,address
+// tests/fuzz/fuzz_<name>.c
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -106,7 +106,8 @@ static void test_damage(void **state) {
   int64_t count = 0;
   size_t size = make_pictures(plain, 5, 5, 4), packed_size = pack(plain, size, packed);
   packed[packed_size - 6] ^= 1; // the checksum
-  assert_fails(context, SST_FORMAT, read_pictures(context, packed, packed_size, 0, &out, &count), "incorrect data check");
+  assert_fails(context, SST_FORMAT, read_pictures(context, packed, packed_size, 0, &out, &count),
+               "incorrect data check");
   plain[3] = 1;
   assert_fails(context, SST_FORMAT, read_pictures(context, plain, size, 0, &out, &count),
                "at byte 0: found 0x00000801, expected 0x00000803");
@@ -114,7 +115,8 @@ static void test_damage(void **state) {
   assert_fails(context, SST_FORMAT, read_pictures(context, plain, size, 0, &out, &count),
                "at byte 8: found a height of 5, expected 4");
   size = make_pictures(plain, 5, 4, 4);
-  assert_fails(context, SST_FORMAT, read_pictures(context, plain, size, 0, &out, &count), "there is more after byte 80");
+  assert_fails(context, SST_FORMAT, read_pictures(context, plain, size, 0, &out, &count),
+               "there is more after byte 80");
   size = make_pictures(plain, 0, 0, 4);
   assert_fails(context, SST_FORMAT, read_pictures(context, plain, size, 0, &out, &count), "found a count of 0");
 }
@@ -128,10 +130,12 @@ static void test_promise_is_checked_before_allocation(void **state) {
   sst_context *context = fault_context(&plan);
   size_t size = make_pictures(plain, 5, UINT32_MAX, 4);
   uint64_t before = plan.allocations;
-  assert_fails(context, SST_FORMAT, read_pictures(context, plain, size, 0, &out, &count), "promises 4294967295 records");
+  assert_fails(context, SST_FORMAT, read_pictures(context, plain, size, 0, &out, &count),
+               "promises 4294967295 records");
   assert_int_equal(plan.allocations, before);
   size_t packed_size = pack(plain, size, packed);
-  assert_fails(context, SST_FORMAT, read_pictures(context, packed, packed_size, 0, &out, &count), "promises 4294967295");
+  assert_fails(context, SST_FORMAT, read_pictures(context, packed, packed_size, 0, &out, &count),
+               "promises 4294967295");
   test_context_end(context);
 }
 
@@ -170,12 +174,14 @@ static void test_dataset_in_a_folder(void **state) {
   sst_dataset *dataset = NULL;
   temp_folder_make(root);
   sst_dataset_options options = {.kind = SST_DATASET_MNIST, .root = root, .train = false};
-  assert_fails(context, SST_NOT_FOUND, sst_dataset_open(context, &options, &dataset),
-               "there is no file t10k-images-idx3-ubyte (plain or .gz); get the data set with: spikestill data get mnist");
+  assert_fails(
+      context, SST_NOT_FOUND, sst_dataset_open(context, &options, &dataset),
+      "there is no file t10k-images-idx3-ubyte (plain or .gz); get the data set with: spikestill data get mnist");
   assert_null(dataset);
   assert_int_equal(mkdir(test_path(folder, root, "mnist"), 0777), 0);
   write_file(folder, "t10k-images-idx3-ubyte", data, make_pictures(data, 3, 3, 28));
-  assert_fails(context, SST_NOT_FOUND, sst_dataset_open(context, &options, &dataset), "t10k-labels-idx1-ubyte: missing");
+  assert_fails(context, SST_NOT_FOUND, sst_dataset_open(context, &options, &dataset),
+               "t10k-labels-idx1-ubyte: missing");
   write_file(folder, "t10k-labels-idx1-ubyte.gz", packed, pack(data, make_labels(data, 4, 4), packed));
   assert_fails(context, SST_FORMAT, sst_dataset_open(context, &options, &dataset), "found 4 labels, expected 3 as in");
   write_file(folder, "t10k-labels-idx1-ubyte.gz", packed, pack(data, make_labels(data, 3, 3), packed));
