@@ -26,7 +26,7 @@ typedef struct sst_safetensors_entry {
   sst_safetensors_type type;
   int rank;
   int64_t shape[SST_SAFETENSORS_MAX_RANK];
-  const void *data; // reading: borrowed from the file object; writing: borrowed until the call returns
+  const void *data; // reading: borrowed from the file object, any alignment; writing: borrowed until the call returns
   size_t bytes;
 } sst_safetensors_entry;
 

@@ -42,9 +42,8 @@ static const char example[] =
     "schedule: {kind: step, warmup_epochs: 1.5, final: 0.01, factor: 0.2, milestones: [3, 5.5]}\n"
     "train: {epochs: 20, batch: 32, evaluation_batch: 50, evaluate_every: 2, checkpoint_every: 5}\n";
 
-static void test_all_keys(void **state) {
-  sst_context *context = *state;
-  sst_recipe *r = read_text(context, example);
+// The example as it should arrive, all but its layers.
+static void check_example(const sst_recipe *r) {
   assert_string_equal(r->name, "mnist_cnn_kd");
   assert_int_equal(r->seed, 7);
   assert_int_equal(r->device, SST_DEVICE_CPU_REFERENCE);
@@ -96,7 +95,6 @@ static void test_all_keys(void **state) {
   assert_int_equal(r->train.evaluation_batch, 50);
   assert_int_equal(r->train.evaluate_every, 2);
   assert_int_equal(r->train.checkpoint_every, 5);
-  sst_recipe_close(context, r);
 }
 
 // Field by field: a struct's padding is nobody's.
@@ -107,16 +105,8 @@ static void check_same_layer(sst_layer a, sst_layer b) {
   assert_int_equal(a.form, b.form);
 }
 
-static void test_student(void **state) {
-  sst_context *context = *state;
-  sst_recipe *r = read_text(context, example);
-  const sst_recipe_network *s = &r->student;
-  assert_true(s->spiking && s->has_builder && s->options.spiking);
-  assert_int_equal(s->builder, SST_BUILDER_RESNET20);
-  assert_int_equal(s->builder_options.form, SST_BLOCK_FORM_SEW);
-  assert_near(s->builder_options.width, 0.5, 0, 0);
-  assert_true(s->builder_options.max_pool);
-  assert_near(s->builder_options.dropout, 0.25, 0, 0);
+static void check_example_student(const sst_recipe_network *s) {
+  assert_true(s->spiking && s->options.spiking);
   assert_string_equal(s->start, "runs/before");
   assert_int_equal(s->options.timesteps, 6);
   assert_int_equal(s->options.classes, 10);
@@ -141,6 +131,36 @@ static void test_student(void **state) {
   assert_near(n->adaptation_decay, 0.8f, 0, 0);
   assert_int_equal(n->surrogate, SST_SURROGATE_SIGMOID);
   assert_near(n->alpha, 5, 0, 0);
+}
+
+static void test_all_keys(void **state) {
+  sst_context *context = *state;
+  sst_recipe *r = read_text(context, example);
+  check_example(r);
+  check_example_student(&r->student);
+  // And once more by way of the resolved recipe, which must not lose anything.
+  char *text = NULL;
+  sst_recipe *again = NULL;
+  assert_ok(context, sst_recipe_text(context, r, &text));
+  assert_ok(context, sst_recipe_from_text(context, "resolved", text, NULL, 0, &again));
+  check_example(again);
+  check_example_student(&again->student);
+  assert_false(again->student.has_builder);
+  sst_recipe_text_free(context, text);
+  sst_recipe_close(context, again);
+  sst_recipe_close(context, r);
+}
+
+static void test_builder(void **state) {
+  sst_context *context = *state;
+  sst_recipe *r = read_text(context, example);
+  const sst_recipe_network *s = &r->student;
+  assert_true(s->has_builder);
+  assert_int_equal(s->builder, SST_BUILDER_RESNET20);
+  assert_int_equal(s->builder_options.form, SST_BLOCK_FORM_SEW);
+  assert_near(s->builder_options.width, 0.5, 0, 0);
+  assert_true(s->builder_options.max_pool);
+  assert_near(s->builder_options.dropout, 0.25, 0, 0);
   // The builder's own list, with its options.
   sst_layer *layers = NULL;
   int count = 0;
@@ -536,7 +556,7 @@ static void test_own_recipes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_all_keys),    TEST(test_student),   TEST(test_defaults),      TEST(test_dependent_defaults),
+      TEST(test_all_keys),    TEST(test_builder),   TEST(test_defaults),      TEST(test_dependent_defaults),
       TEST(test_name),        TEST(test_layers),    TEST(test_resolved),      TEST(test_overrides),
       TEST(test_bad_recipes), TEST(test_bad_lists), TEST(test_bad_overrides), TEST(test_own_recipes),
   };
