@@ -42,7 +42,8 @@ static sst_status train_batch(sst_context *context, const sst_training *training
   double loss = (double)*sst_graph_data(graph, training->loss);
   if (!isfinite(loss)) { return explain_not_finite(context, training, position, &options); }
   sst_graph_backward(graph);
-  double progress = (double)position->epoch + (double)position->batch / (double)batches;
+  // The schedule at the middle of the step: neither the first step of a warm-up nor the last of a cosine is lost.
+  double progress = (double)position->epoch + ((double)position->batch + 0.5) / (double)batches;
   double norm = sst_optimizer_step(training->optimizer,
                                    sst_schedule_factor(&training->schedule, progress, (double)training->epochs));
   if (!isfinite(norm)) {
