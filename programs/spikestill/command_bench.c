@@ -12,11 +12,11 @@
 static const struct {
   const char *name, *recipe;
 } tasks[] = {
-    {"mlp 784-800-10", "data: {name: mnist}\nstudent: {kind: snn, model: mlp, norm: none, timesteps: 4}\n"
+    {"mlp 784-800-10", "data: {name: mnist}\nstudent: {kind: snn, model: mlp, norm: none, timesteps: 4, readout: spike_count}\n"
                        "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
-    {"mnist cnn", "data: {name: mnist}\nstudent: {kind: snn, model: cnn, timesteps: 4}\n"
+    {"mnist cnn", "data: {name: mnist}\nstudent: {kind: snn, model: cnn, timesteps: 4, readout: spike_count}\n"
                   "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
-    {"vgg9", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4}\ntrain: {batch: 64}\n"},
+    {"vgg9", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: {batch: 64}\n"},
 };
 enum { TASK_COUNT = sizeof tasks / sizeof *tasks };
 
