@@ -100,7 +100,7 @@ static sst_status find_first_file(sst_context *context, const char *root, sst_da
     SST_TRY(status);
   }
   SST_FAIL(context, SST_NOT_FOUND,
-           "%s/%s: there is no file %s (plain or .gz); get the data set with: spikestill data get %s --data %s", root,
+           "%s/%s: there is no file %s (plain or .gz); get the data set with: spikestill data get %s --root %s", root,
            FOLDERS[kind][0], name, WORDS[kind], root);
 }
 

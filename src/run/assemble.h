@@ -10,6 +10,7 @@ struct sst_network {
   sst_recipe *recipe;         // owned
   sst_parameters *parameters; // owned
   sst_evaluator *evaluator;   // made at the first evaluation
+  bool trained;               // opened from a checkpoint rather than from a recipe
   char *path;
 };
 

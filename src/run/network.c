@@ -37,20 +37,20 @@ static sst_status open_checkpoint(sst_network *network, const char *path, const 
   sst_status status = SST_OK;
   const char *text = sst_safetensors_metadata(file, "recipe");
   if (!text) {
-    status = ssti_fail(context, SST_FORMAT, "%s: has no metadata 'recipe', so it is not a checkpoint of this program",
-                       path);
+    status =
+        ssti_fail(context, SST_FORMAT, "%s: has no metadata 'recipe', so it is not a checkpoint of this program", path);
     goto done;
   }
   SST_TRY_GOTO(sst_recipe_from_text(context, path, text, overrides, override_count, &network->recipe));
   SST_TRY_GOTO(make_parameters(network));
   SST_TRY_GOTO(ssti_checkpoint_load_parameters(context, file, path, network->parameters));
+  network->trained = true;
 done:
   sst_safetensors_close(file);
   return status;
 }
 
-static sst_status open_path(sst_network *network, const char *path, const char *const *overrides,
-                            int override_count) {
+static sst_status open_path(sst_network *network, const char *path, const char *const *overrides, int override_count) {
   sst_context *context = network->context;
   if (ssti_folder_exists(path)) {
     ssti_run_folder run;
@@ -59,8 +59,8 @@ static sst_status open_path(sst_network *network, const char *path, const char *
     if (ssti_file_exists(run.checkpoint)) {
       status = open_checkpoint(network, run.checkpoint, overrides, override_count);
     } else {
-      status = ssti_fail(context, SST_NOT_FOUND, "%s: holds no checkpoint.safetensors, so it is not a run directory",
-                         path);
+      status =
+          ssti_fail(context, SST_NOT_FOUND, "%s: holds no checkpoint.safetensors, so it is not a run directory", path);
     }
     ssti_run_folder_close(&run);
     return status;
@@ -132,7 +132,8 @@ static sst_status own_layers(sst_context *context, sst_evaluation *evaluation) {
   return SST_OK;
 }
 
-static sst_status evaluate_part(sst_network *network, sst_part part, sst_evaluation *out) {
+// `seconds` receives the time of the evaluation proper, without reading the data and compiling the graph.
+static sst_status evaluate_part(sst_network *network, sst_part part, sst_evaluation *out, double *seconds) {
   sst_context *context = network->context;
   const sst_recipe *recipe = network->recipe;
   sst_dataset *dataset = NULL;
@@ -159,7 +160,9 @@ static sst_status evaluate_part(sst_network *network, sst_part part, sst_evaluat
   if (!network->evaluator) {
     SST_TRY_GOTO(ssti_build_evaluator(context, recipe, network->parameters, &network->evaluator));
   }
+  double start = ssti_clock_seconds();
   SST_TRY_GOTO(sst_evaluate(network->evaluator, loader, out));
+  *seconds = ssti_clock_seconds() - start;
 done:
   sst_loader_close(loader);
   sst_dataset_close(dataset);
@@ -171,9 +174,7 @@ done:
 sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out) {
   static const char *const part_words[] = {"train", "validation", "test"};
   *out = (sst_report){0};
-  double start = ssti_clock_seconds();
-  SST_TRY(evaluate_part(network, part, &out->evaluation));
-  out->seconds = ssti_clock_seconds() - start;
+  SST_TRY(evaluate_part(network, part, &out->evaluation, &out->seconds));
   out->samples_per_second = (double)out->evaluation.count / out->seconds;
   out->parameters = sst_parameters_elements(network->parameters);
   snprintf(out->data, sizeof out->data, "%s %s", sst_dataset_word(network->recipe->data.kind), part_words[part]);

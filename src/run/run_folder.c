@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/run_folder.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,10 +21,10 @@ sst_status ssti_run_folder_open(sst_context *context, const char *folder, ssti_r
   struct {
     const char *name;
     char **path;
-  } files[] = {{"recipe.yaml", &out->recipe},   {"environment.json", &out->environment},
-               {"history.jsonl", &out->history}, {"timing.jsonl", &out->timing},
-               {"checkpoint.safetensors", &out->checkpoint}, {"best.safetensors", &out->best},
-               {"result.json", &out->result}};
+  } files[] = {
+      {"recipe.yaml", &out->recipe},  {"environment.json", &out->environment},      {"history.jsonl", &out->history},
+      {"timing.jsonl", &out->timing}, {"checkpoint.safetensors", &out->checkpoint}, {"best.safetensors", &out->best},
+      {"result.json", &out->result}};
   sst_status status = ssti_copy_text(context, folder, &out->folder);
   for (size_t i = 0; status == SST_OK && i < sizeof files / sizeof *files; i++) {
     status = ssti_path_join(context, folder, files[i].name, files[i].path);
@@ -30,24 +34,74 @@ sst_status ssti_run_folder_open(sst_context *context, const char *folder, ssti_r
 }
 
 void ssti_run_folder_close(ssti_run_folder *run) {
+  if (run->lock > 0) { close(run->lock); }
   char *paths[] = {run->folder, run->recipe,     run->environment, run->history,
                    run->timing, run->checkpoint, run->best,        run->result};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) { ssti_free(run->context, paths[i]); }
   *run = (ssti_run_folder){0};
 }
 
-sst_status ssti_run_folder_begin(const ssti_run_folder *run, bool overwrite) {
-  SST_TRY(ssti_folder_make(run->context, run->folder));
-  const char *files[] = {run->result, run->checkpoint, run->best, run->history, run->timing, run->environment,
-                         run->recipe};
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+// The files of a run, in the order in which they are removed: what is left after a kill in between is never taken for a
+// complete run, and can be told from an empty folder to the end.
+enum { FILE_COUNT = 7 };
+static void files_of(const ssti_run_folder *run, const char *files[FILE_COUNT]) {
+  const char *all[FILE_COUNT] = {run->result, run->checkpoint,  run->best,  run->history,
+                                 run->timing, run->environment, run->recipe};
+  memcpy(files, all, sizeof all);
+}
+
+sst_status ssti_run_folder_vacant(const ssti_run_folder *run) {
+  const char *files[FILE_COUNT];
+  files_of(run, files);
+  for (int i = 0; i < FILE_COUNT; i++) {
     if (!ssti_file_exists(files[i])) { continue; }
-    if (!overwrite) {
-      SST_FAIL(run->context, SST_INVALID_ARGUMENT,
-               "%s: holds a run already; resume it (--resume), replace it (--overwrite) or choose another folder (--out)",
-               run->folder);
-    }
-    if (unlink(files[i]) != 0) {
+    SST_FAIL(run->context, SST_INVALID_ARGUMENT,
+             "%s: holds a run already; resume it (--resume), replace it (--overwrite) or choose another folder (--out)",
+             run->folder);
+  }
+  return SST_OK;
+}
+
+// Whether the name is that of a temporary file of one of ours: "history.jsonl.tmp-123".
+static bool is_scrap(const ssti_run_folder *run, const char *name) {
+  const char *files[FILE_COUNT];
+  files_of(run, files);
+  for (int i = 0; i < FILE_COUNT; i++) {
+    const char *slash = strrchr(files[i], '/'), *own = slash ? slash + 1 : files[i];
+    size_t length = strlen(own);
+    if (strncmp(name, own, length) == 0 && strncmp(name + length, ".tmp-", 5) == 0) { return true; }
+  }
+  return false;
+}
+
+sst_status ssti_run_folder_take(ssti_run_folder *run) {
+  if (run->lock > 0) { return SST_OK; }
+  int fd = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) { SST_FAIL(run->context, SST_IO, "%s: cannot open the folder: %s", run->folder, strerror(errno)); }
+  // Some file systems have no locks; there everybody has to look after himself.
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(fd);
+    SST_FAIL(run->context, SST_INVALID_ARGUMENT, "%s: another process is training there; choose another folder (--out)",
+             run->folder);
+  }
+  run->lock = fd;
+  DIR *folder = opendir(run->folder);
+  if (!folder) { return SST_OK; } // scrap does no harm
+  for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+    if (is_scrap(run, entry->d_name)) { unlinkat(fd, entry->d_name, 0); }
+  }
+  closedir(folder);
+  return SST_OK;
+}
+
+sst_status ssti_run_folder_begin(ssti_run_folder *run, bool overwrite) {
+  SST_TRY(ssti_folder_make(run->context, run->folder));
+  SST_TRY(ssti_run_folder_take(run));
+  if (!overwrite) { return ssti_run_folder_vacant(run); }
+  const char *files[FILE_COUNT];
+  files_of(run, files);
+  for (int i = 0; i < FILE_COUNT; i++) {
+    if (ssti_file_exists(files[i]) && (!ssti_io_allowed(run->context, "remove", files[i]) || unlink(files[i]) != 0)) {
       SST_FAIL(run->context, SST_IO, "%s: cannot be removed to make room for a new run", files[i]);
     }
   }
@@ -83,13 +137,13 @@ sst_status ssti_run_append_json(sst_context *context, const char *path, json_t *
 }
 
 sst_status ssti_run_cut_lines(sst_context *context, const char *path, int64_t lines) {
-  if (lines == 0 && !ssti_file_exists(path)) { return SST_OK; }
+  if (lines <= 0 && !ssti_file_exists(path)) { return SST_OK; }
   char *data = NULL;
   size_t size = 0;
   SST_TRY(ssti_file_read(context, path, 0, &data, &size));
   size_t end = 0;
   int64_t found = 0;
-  for (size_t i = 0; i < size && found < lines; i++) {
+  for (size_t i = 0; i < size && found != lines; i++) {
     if (data[i] == '\n') {
       found++;
       end = i + 1;
@@ -157,8 +211,8 @@ sst_status ssti_run_write_environment(const ssti_run_folder *run, const sst_reci
   const char *compiler = "gcc " __VERSION__;
 #endif
   json_t *value =
-      json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "version", sst_version(), "compiler", compiler,
-                "processor", processor, "system", system.sysname, "release", system.release, "threads",
+      json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "version", sst_version(), "compiler", compiler, "processor",
+                processor, "system", system.sysname, "release", system.release, "threads",
                 sst_context_threads(run->context), "device", sst_device_word(recipe->device), "started", moment);
   return ssti_run_write_json(run->context, run->environment, value);
 }

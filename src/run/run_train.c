@@ -94,6 +94,11 @@ static sst_status build(session *s) {
   if (recipe->teacher[0]) {
     sst_status status = sst_network_open(s->context, recipe->teacher, NULL, 0, &s->teacher);
     if (status != SST_OK) { return ssti_fail_within(s->context, status, "teacher"); }
+    if (!s->teacher->trained) {
+      SST_FAIL(s->context, SST_INVALID_ARGUMENT,
+               "teacher: %s: is a recipe, expected the run directory or checkpoint of a trained network",
+               recipe->teacher);
+    }
   }
   SST_TRY(sst_parameters_create(s->context, recipe->seed, &s->parameters));
   SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->loss));
@@ -102,29 +107,46 @@ static sst_status build(session *s) {
   return sst_optimizer_create(s->parameters, recipe->device, &recipe->optimizer, &s->optimizer);
 }
 
-// Line number of the first difference, from 1.
-static int first_difference(const char *a, const char *b) {
+// The first line in which two texts differ: its number, from 1, and where it starts in each.
+static int first_difference(const char **a, const char **b) {
   int line = 1;
-  for (; *a && *a == *b; a++, b++) { line += *a == '\n'; }
+  const char *left = *a, *right = *b;
+  for (; *left && *left == *right; left++, right++) {
+    if (*left != '\n') { continue; }
+    line++;
+    *a = left + 1;
+    *b = right + 1;
+  }
   return line;
+}
+
+// Whether the checkpoint was written by this recipe: only then does going on from it make sense.
+static sst_status check_recipe(const session *s, const sst_safetensors *file) {
+  const char *theirs = sst_safetensors_metadata(file, "recipe"), *ours = s->recipe_text;
+  if (!theirs) { SST_FAIL(s->context, SST_FORMAT, "%s: has no metadata 'recipe'", s->folder.checkpoint); }
+  if (strcmp(theirs, ours) == 0) { return SST_OK; }
+  int line = first_difference(&theirs, &ours);
+  theirs += strspn(theirs, " ");
+  ours += strspn(ours, " ");
+  SST_FAIL(
+      s->context, SST_MISMATCH,
+      "%s: was trained with another recipe: line %d of its recipe.yaml is '%.*s', now it is '%.*s'; resume with the "
+      "run's own recipe (--resume --out %s)",
+      s->folder.checkpoint, line, (int)strcspn(theirs, "\n"), theirs, (int)strcspn(ours, "\n"), ours, s->folder.folder);
 }
 
 // The checkpoint to go on from, if there is one: state, and history cut back to it.
 static sst_status resume(session *s) {
   sst_context *context = s->context;
   sst_safetensors *file = NULL;
+  SST_TRY(ssti_run_folder_take(&s->folder));
   SST_TRY(sst_safetensors_open(context, s->folder.checkpoint, &file));
   sst_status status = SST_OK;
-  const char *text = sst_safetensors_metadata(file, "recipe");
-  if (!text || strcmp(text, s->recipe_text) != 0) {
-    status = ssti_fail(context, SST_MISMATCH,
-                       "%s: was written by another recipe: line %d of recipe.yaml differs; resume with the run's own",
-                       s->folder.checkpoint, text ? first_difference(text, s->recipe_text) : 1);
-    goto done;
-  }
+  SST_TRY_GOTO(check_recipe(s, file));
   SST_TRY_GOTO(ssti_checkpoint_load_parameters(context, file, s->folder.checkpoint, s->parameters));
   SST_TRY_GOTO(ssti_checkpoint_load_state(context, file, s->folder.checkpoint, s->optimizer, &s->position, &s->memory));
   SST_TRY_GOTO(ssti_run_cut_lines(context, s->folder.history, s->position.epoch));
+  SST_TRY_GOTO(ssti_run_cut_lines(context, s->folder.timing, SSTI_ALL_LINES));
 done:
   sst_safetensors_close(file);
   return status;
@@ -190,6 +212,13 @@ static sst_status validate(session *s) {
   return ssti_checkpoint_save(s->context, s->folder.best, s->recipe_text, s->parameters, NULL, NULL, NULL);
 }
 
+// A sitting's share of an epoch: what a resumed run took in all is the sum.
+static sst_status record_time(session *s, double train_seconds, int64_t samples, double seconds) {
+  json_t *line = json_pack("{s:I, s:f, s:I, s:f}", "epoch", (json_int_t)s->position.epoch + 1, "train_seconds",
+                           train_seconds, "samples", (json_int_t)samples, "seconds", seconds);
+  return ssti_run_append_json(s->context, s->folder.timing, line);
+}
+
 static void report_epoch(const session *s, double seconds) {
   if (!s->options->epoch_done) { return; }
   const sst_training_position *p = &s->position;
@@ -203,21 +232,17 @@ static void report_epoch(const session *s, double seconds) {
 static sst_status run_epoch(session *s, const sst_training *training) {
   double start = ssti_clock_seconds();
   int64_t seen_before = s->position.seen;
-  sst_status status =
-      sst_train_epoch(s->context, training, &s->position, s->options->progress, s->options->user);
+  sst_status status = sst_train_epoch(s->context, training, &s->position, s->options->progress, s->options->user);
   double train_seconds = ssti_clock_seconds() - start;
   if (status == SST_OK) { status = validate(s); }
   if (status == SST_INTERRUPTED) {
-    sst_status saved = save(s);
-    if (saved != SST_OK) { return saved; }
-    return ssti_fail(s->context, SST_INTERRUPTED, "stopped in epoch %lld; %s holds everything",
-                     (long long)s->position.epoch + 1, s->folder.folder);
+    SST_TRY(save(s));
+    SST_TRY(record_time(s, train_seconds, s->position.seen - seen_before, ssti_clock_seconds() - start));
+    SST_FAIL(s->context, SST_INTERRUPTED, "stopped in epoch %lld of %lld; what was done is saved in %s",
+             (long long)s->position.epoch + 1, (long long)s->recipe->train.epochs, s->folder.folder);
   }
   SST_TRY(status);
-  json_t *timing = json_pack("{s:I, s:f, s:I, s:f}", "epoch", (json_int_t)s->position.epoch + 1, "train_seconds",
-                             train_seconds, "samples", (json_int_t)(s->position.seen - seen_before), "seconds",
-                             ssti_clock_seconds() - start);
-  SST_TRY(ssti_run_append_json(s->context, s->folder.timing, timing));
+  SST_TRY(record_time(s, train_seconds, s->position.seen - seen_before, ssti_clock_seconds() - start));
   SST_TRY(ssti_run_append_json(s->context, s->folder.history, history_line(s)));
   report_epoch(s, ssti_clock_seconds() - start);
   sst_training_next_epoch(&s->position);
@@ -303,6 +328,11 @@ static sst_status conclude(session *s, sst_run_result *out) {
 
 // A complete run's result.json, read back.
 static sst_status read_result(session *s, sst_run_result *out) {
+  sst_safetensors *file = NULL;
+  SST_TRY(sst_safetensors_open(s->context, s->folder.checkpoint, &file));
+  sst_status same = check_recipe(s, file);
+  sst_safetensors_close(file);
+  SST_TRY(same);
   char *data = NULL;
   size_t size = 0;
   SST_TRY(ssti_file_read(s->context, s->folder.result, 0, &data, &size));
@@ -335,13 +365,18 @@ static sst_status train(session *s, sst_run_result *out) {
   char default_folder[SST_RECIPE_TEXT_SIZE + 8];
   snprintf(default_folder, sizeof default_folder, "runs/%s", s->recipe->name);
   SST_TRY(ssti_run_folder_open(s->context, s->options->out ? s->options->out : default_folder, &s->folder));
-  if (s->options->resume && ssti_file_exists(s->folder.result)) { return read_result(s, out); }
   SST_TRY(sst_recipe_text(s->context, s->recipe, &s->recipe_text));
+  if (s->options->resume && ssti_file_exists(s->folder.result)) { return read_result(s, out); }
+  // Said before the data is read; asked again once the folder is ours.
+  if (!s->options->resume && !s->options->overwrite) { SST_TRY(ssti_run_folder_vacant(&s->folder)); }
   SST_TRY(open_loaders(s));
   SST_TRY(build(s));
   SST_TRY(begin(s));
   SST_TRY(run_epochs(s));
-  return conclude(s, out);
+  sst_status status = conclude(s, out);
+  if (status != SST_INTERRUPTED) { return status; }
+  SST_FAIL(s->context, SST_INTERRUPTED, "stopped in the evaluation at the end; what was done is saved in %s",
+           s->folder.folder);
 }
 
 sst_status sst_run_train(sst_context *context, const sst_recipe *recipe, const sst_run_options_train *options,
@@ -363,7 +398,12 @@ sst_status sst_run_recipe(sst_context *context, const char *folder, const char *
   ssti_run_folder run;
   *out = NULL;
   SST_TRY(ssti_run_folder_open(context, folder, &run));
-  sst_status status = sst_recipe_open(context, run.recipe, overrides, override_count, out);
+  sst_status status = SST_OK;
+  if (!ssti_file_exists(run.recipe)) {
+    status =
+        ssti_fail(context, SST_NOT_FOUND, "%s: holds no run that could be resumed: there is no recipe.yaml", folder);
+  }
+  if (status == SST_OK) { status = sst_recipe_open(context, run.recipe, overrides, override_count, out); }
   ssti_run_folder_close(&run);
   return status;
 }
