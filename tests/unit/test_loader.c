@@ -148,6 +148,66 @@ static void test_same_batches_for_any_workers(void **state) {
   sst_dataset_close(dataset);
 }
 
+// Epochs that are left again and again, while workers are in the middle of them.
+static void test_restarts(void **state) {
+  sst_context *context = *state;
+  sst_dataset *dataset = photos(context, 60);
+  sst_loader_options options = plain_options();
+  options.shuffle = true;
+  options.augment = true;
+  options.augmentation.autoaugment = SST_AUTOAUGMENT_CIFAR;
+  uint64_t expected[2] = {0};
+  sst_batch batch;
+  for (options.workers = 0; options.workers <= 3; options.workers += 3) {
+    sst_loader *loader = open_loader(context, dataset, &options);
+    for (int i = 0; i < 300; i++) {
+      sst_loader_start(loader, i % 2, 0);
+      // Now at once, now when the workers are well under way.
+      for (volatile int wait = 0; wait < i % 7 * 3000; wait++) {}
+      if (i % 3 == 0) { continue; }
+      assert_true(sst_loader_next(loader, &batch));
+      uint64_t hash = hash_batch(loader, &batch);
+      if (options.workers == 0) { expected[i % 2] = hash; }
+      assert_true(hash == expected[i % 2]);
+    }
+    sst_loader_close(loader);
+  }
+  sst_dataset_close(dataset);
+}
+
+// What is drawn for a picture depends on its position in the whole epoch, not on that in its batch.
+static void test_every_position_draws_anew(void **state) {
+  sst_context *context = *state;
+  sst_dataset *dataset = photos(context, 40);
+  for (int64_t i = 1; i < 40; i++) { memcpy(dataset->pixels + i * 3072, dataset->pixels, 3072); }
+  sst_loader_options options = plain_options();
+  options.batch = 4;
+  options.augment = true;
+  options.augmentation.crop_padding = 8;
+  for (int kind = 0; kind < 2; kind++) {
+    if (kind == 1) {
+      options.augment = false;
+      options.encoding = SST_ENCODING_POISSON;
+      options.timesteps = 1;
+    }
+    sst_loader *loader = open_loader(context, dataset, &options);
+    uint64_t hashes[40];
+    int same = 0;
+    sst_batch batch;
+    sst_loader_start(loader, 0, 0);
+    while (sst_loader_next(loader, &batch)) {
+      for (int64_t i = 0; i < 4; i++) {
+        int64_t position = batch.index * 4 + i;
+        hashes[position] = hash_bytes(1, batch.input + i * 3072, 3072 * sizeof(float));
+        for (int64_t k = 0; k < position; k++) { same += hashes[k] == hashes[position]; }
+      }
+    }
+    assert_in_range(same, 0, 12); // 780 pairs, 289 shifts: 3 are expected
+    sst_loader_close(loader);
+  }
+  sst_dataset_close(dataset);
+}
+
 // A batch is not overwritten before the next call, however far the workers are ahead.
 static void test_batch_stays_until_next(void **state) {
   sst_context *context = *state;
@@ -372,6 +432,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_direct_batches),
       TEST(test_same_batches_for_any_workers),
+      TEST(test_restarts),
+      TEST(test_every_position_draws_anew),
       TEST(test_batch_stays_until_next),
       TEST(test_shuffle_and_indices),
       TEST(test_spikes),
