@@ -12,7 +12,9 @@ extern "C" {
 
 // X(name, "one line"): the methods. Each is complete with src/distill/<name>.c, docs/methods/<name>.md,
 // tests/unit/test_method_<name>.c and a recipe that uses it.
-#define SST_DISTILL_LIST(X) X(kd, "soft labels with separate temperatures for teacher and student")
+#define SST_DISTILL_LIST(X)                                                                                            \
+  X(kd, "soft labels with separate temperatures for teacher and student")                                              \
+  X(lasnn, "attention or feature maps of time-averaged activity, layer by layer")
 
 // Number of methods; name and one-line text of the i-th.
 SST_API int sst_distill_method_count(void);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "distill/tap_pairs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool has_stage(const sst_graph *graph, const char *scope, int stage) {
+  char name[SSTI_OPTION_TEXT_SIZE];
+  snprintf(name, sizeof name, "%s%sstage%d", scope, scope[0] ? "." : "", stage);
+  return sst_graph_has_tap(graph, name);
+}
+
+static int count_stages(const sst_graph *graph, const char *scope) {
+  int count = 0;
+  while (count < SSTI_TAP_PAIRS_MOST && has_stage(graph, scope, count + 1)) { count++; }
+  return count;
+}
+
+static void name_stages(sst_graph *graph, const sst_distill_scene *scene, ssti_tap_pairs *out) {
+  const int student = count_stages(graph, scene->student), teacher = count_stages(graph, scene->teacher);
+  if (student != teacher || student == 0) {
+    sst_graph_fail(graph, SST_SHAPE,
+                   "taps: auto pairs the networks stage by stage, but the student has %d stages and the teacher %d;"
+                   " name the pairs, as in taps: \"stage1,stage2:stage3\"",
+                   student, teacher);
+    return;
+  }
+  for (int i = 0; i < student; i++) {
+    snprintf(out->pair[i].student_name, SSTI_TAP_NAME_SIZE, "stage%d", i + 1);
+    snprintf(out->pair[i].teacher_name, SSTI_TAP_NAME_SIZE, "stage%d", i + 1);
+  }
+  out->count = student;
+}
+
+// Copies a name without the spaces around it; false if nothing or too much is left.
+static bool copy_name(const char *from, size_t length, char to[SSTI_TAP_NAME_SIZE]) {
+  while (length > 0 && from[0] == ' ') {
+    from++;
+    length--;
+  }
+  while (length > 0 && from[length - 1] == ' ') { length--; }
+  if (length == 0 || length >= SSTI_TAP_NAME_SIZE) { return false; }
+  memcpy(to, from, length);
+  to[length] = '\0';
+  return true;
+}
+
+static bool read_pair(const char *item, size_t length, ssti_tap_pair *pair) {
+  const char *colon = memchr(item, ':', length);
+  if (!colon) { return copy_name(item, length, pair->student_name) && copy_name(item, length, pair->teacher_name); }
+  const size_t left = (size_t)(colon - item);
+  return copy_name(item, left, pair->student_name) && copy_name(colon + 1, length - left - 1, pair->teacher_name);
+}
+
+static void name_listed(sst_graph *graph, const char *taps, ssti_tap_pairs *out) {
+  for (const char *item = taps;; item++) {
+    const size_t length = strcspn(item, ",");
+    if (out->count == SSTI_TAP_PAIRS_MOST || !read_pair(item, length, &out->pair[out->count])) {
+      sst_graph_fail(graph, SST_INVALID_ARGUMENT,
+                     "taps is \"%s\", expected auto or 1 to %d names with commas between them, each of a tap that both"
+                     " networks have or STUDENT:TEACHER",
+                     taps, (int)SSTI_TAP_PAIRS_MOST);
+      out->count = 0;
+      return;
+    }
+    out->count++;
+    item += length;
+    if (*item == '\0') { return; }
+  }
+}
+
+static sst_value mean_over_steps(sst_graph *g, sst_value x) {
+  return sst_graph_shape(g, x).dim[SST_AXIS_T] > 1 ? sst_mean(g, x, SST_AXES_T) : x;
+}
+
+// Averages a map down to height x width, each of which divides its own.
+static sst_value pool_to(sst_graph *g, sst_value x, int64_t height, int64_t width) {
+  const sst_shape shape = sst_graph_shape(g, x);
+  const int64_t h = shape.dim[SST_AXIS_H] / height, w = shape.dim[SST_AXIS_W] / width;
+  if (h == 1 && w == 1) { return x; }
+  const sst_pool_options options = {.kernel_h = h, .kernel_w = w, .stride_h = h, .stride_w = w};
+  return sst_average_pool(g, x, &options);
+}
+
+static void fail_pair(sst_graph *g, const ssti_tap_pair *pair, const char *what, const char *remedy) {
+  char student[SST_SHAPE_TEXT_SIZE], teacher[SST_SHAPE_TEXT_SIZE];
+  sst_graph_fail(g, SST_SHAPE, "the student's %s is %s and the teacher's %s is %s: %s; %s", pair->student_name,
+                 sst_shape_text(sst_graph_shape(g, pair->student), student, sizeof student), pair->teacher_name,
+                 sst_shape_text(sst_graph_shape(g, pair->teacher), teacher, sizeof teacher), what, remedy);
+}
+
+static bool make_same_size(sst_graph *g, ssti_tap_pair *pair) {
+  const sst_shape s = sst_graph_shape(g, pair->student), t = sst_graph_shape(g, pair->teacher);
+  int64_t size[2];
+  const sst_axis axes[2] = {SST_AXIS_H, SST_AXIS_W};
+  for (int i = 0; i < 2; i++) {
+    const int64_t a = s.dim[axes[i]], b = t.dim[axes[i]];
+    size[i] = a < b ? a : b;
+    if (size[i] < 1 || a % size[i] != 0 || b % size[i] != 0) {
+      fail_pair(g, pair, "one height and width must be a whole multiple of the other", "name another pair in taps");
+      return false;
+    }
+  }
+  pair->student = pool_to(g, pair->student, size[0], size[1]);
+  pair->teacher = pool_to(g, pair->teacher, size[0], size[1]);
+  return true;
+}
+
+void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_tap_pairs *out) {
+  *out = (ssti_tap_pairs){0};
+  if (strcmp(taps, "auto") == 0) {
+    name_stages(graph, scene, out);
+  } else {
+    name_listed(graph, taps, out);
+  }
+  for (int i = 0; i < out->count; i++) {
+    ssti_tap_pair *pair = &out->pair[i];
+    pair->student = mean_over_steps(graph, ssti_student_tap(graph, scene, pair->student_name));
+    sst_value teacher = sst_stop_gradient(graph, ssti_teacher_tap(graph, scene, pair->teacher_name));
+    pair->teacher = mean_over_steps(graph, teacher);
+    if (pair->student < 0 || pair->teacher < 0 || !make_same_size(graph, pair)) {
+      out->count = 0;
+      return;
+    }
+  }
+}
+
+bool ssti_tap_pair_same_channels(sst_graph *graph, const ssti_tap_pair *pair, const char *remedy) {
+  if (sst_graph_shape(graph, pair->student).dim[SST_AXIS_C] == sst_graph_shape(graph, pair->teacher).dim[SST_AXIS_C]) {
+    return true;
+  }
+  fail_pair(graph, pair, "their channels must agree", remedy);
+  return false;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// A distillation term over taps of given shapes: the student's are parameters, so that they receive gradients, the
+// teacher's are inputs. A suite fills them, runs the term and holds value and gradient against its own arithmetic in
+// double.
+//
+//   method_case c;
+//   method_begin(&c, context, "lasnn", (const char *const[]){"map", "feature", NULL});
+//   method_student(&c, "stage1", shape);
+//   method_teacher(&c, "stage1", shape);
+//   method_compile(&c);
+//   assert_near(method_value(&c), by_hand, 1e-5, 0);
+//   method_end(&c);
+#ifndef SPIKESTILL_TESTS_METHOD_CASE_H
+#define SPIKESTILL_TESTS_METHOD_CASE_H
+
+#include "graphs.h"
+#include "spikestill/distill.h"
+
+enum { METHOD_TAPS = 8 };
+
+typedef struct method_tap {
+  char name[64];
+  sst_value value;
+  int64_t count;
+} method_tap;
+
+typedef struct method_case {
+  sst_context *context;
+  sst_distill_term *term;
+  sst_parameters *store;
+  sst_graph *graph;
+  sst_value target, loss;
+  bool has_teacher;
+  method_tap student[METHOD_TAPS], teacher[METHOD_TAPS];
+  int student_count, teacher_count;
+} method_case;
+
+// `options`: keys and values in turn, ended by NULL; NULL for the defaults.
+static inline void method_begin(method_case *c, sst_context *context, const char *method, const char *const *options) {
+  *c = (method_case){.context = context, .target = SST_NONE, .loss = SST_NO_VALUE};
+  assert_ok(context, sst_distill_term_create(context, method, &c->term));
+  for (int i = 0; options && options[i]; i += 2) {
+    assert_ok(context, sst_distill_term_set(c->term, options[i], options[i + 1]));
+  }
+  c->graph = graph_begin(context, &c->store);
+}
+
+static inline void method_end(method_case *c) {
+  sst_distill_term_destroy(c->term);
+  graph_end(c->graph, c->store);
+}
+
+static inline void method_student(method_case *c, const char *name, sst_shape shape) {
+  assert_true(c->student_count < METHOD_TAPS);
+  method_tap *tap = &c->student[c->student_count++];
+  char parameter[80], full[80];
+  snprintf(tap->name, sizeof tap->name, "%s", name);
+  snprintf(parameter, sizeof parameter, "parameter.%s", name);
+  snprintf(full, sizeof full, "student.%s", name);
+  tap->value = sst_graph_tap(c->graph, full, graph_weight(c->graph, parameter, shape));
+  tap->count = sst_shape_count(shape);
+}
+
+static inline void method_teacher(method_case *c, const char *name, sst_shape shape) {
+  assert_true(c->teacher_count < METHOD_TAPS);
+  method_tap *tap = &c->teacher[c->teacher_count++];
+  char full[80];
+  snprintf(tap->name, sizeof tap->name, "%s", name);
+  snprintf(full, sizeof full, "teacher.%s", name);
+  tap->value = sst_graph_input(c->graph, full, shape);
+  tap->count = sst_shape_count(shape);
+  c->has_teacher = true;
+}
+
+static inline void method_target(method_case *c, sst_shape shape) {
+  c->target = sst_graph_input(c->graph, "target", shape);
+}
+
+// The term, as it is built; what went wrong is the graph's status.
+static inline sst_value method_build(method_case *c) {
+  sst_distill_scene scene = {
+      .student = "student", .teacher = c->has_teacher ? "teacher" : NULL, .target = c->target};
+  return c->loss = sst_distill_term_build(c->term, c->graph, &scene);
+}
+
+static inline void method_compile(method_case *c) {
+  assert_ok(c->context, sst_graph_compile(c->graph, method_build(c)));
+}
+
+static inline float *method_find(method_case *c, const method_tap *taps, int count, const char *name) {
+  for (int i = 0; i < count; i++) {
+    if (strcmp(taps[i].name, name) == 0) { return sst_graph_data(c->graph, taps[i].value); }
+  }
+  fail_msg("the case has no tap %s", name);
+  return NULL;
+}
+
+// Memory of a tap, after compiling.
+static inline float *method_student_data(method_case *c, const char *name) {
+  return method_find(c, c->student, c->student_count, name);
+}
+static inline float *method_teacher_data(method_case *c, const char *name) {
+  return method_find(c, c->teacher, c->teacher_count, name);
+}
+static inline float *method_target_data(method_case *c) { return sst_graph_data(c->graph, c->target); }
+
+static inline double method_value(method_case *c) {
+  sst_graph_forward(c->graph, NULL);
+  return (double)*sst_graph_data(c->graph, c->loss);
+}
+
+// Gradient at a student's tap; runs forward and backward.
+static inline const float *method_gradient(method_case *c, const char *name) {
+  char parameter[80];
+  snprintf(parameter, sizeof parameter, "parameter.%s", name);
+  sst_graph_forward(c->graph, NULL);
+  sst_graph_backward(c->graph);
+  return sst_parameters_find(c->store, parameter)->gradient;
+}
+
+// The term as a function of one student's tap, written in double by the suite.
+typedef double (*method_function)(const double *student, const void *rest);
+
+// Value and every element of the gradient at the tap against `function` and its central differences.
+static inline void method_check(method_case *c, const char *name, method_function function, const void *rest) {
+  enum { MOST = 512 };
+  const float *data = method_student_data(c, name);
+  int64_t count = 0;
+  for (int i = 0; i < c->student_count; i++) {
+    if (strcmp(c->student[i].name, name) == 0) { count = c->student[i].count; }
+  }
+  assert_in_range(count, 1, MOST);
+  double x[MOST] = {0};
+  float expected[MOST];
+  for (int64_t i = 0; i < count; i++) { x[i] = (double)data[i]; }
+  assert_near(method_value(c), function(x, rest), 1e-5, 1e-7);
+  for (int64_t i = 0; i < count; i++) {
+    const double step = 1e-5, at = x[i];
+    x[i] = at + step;
+    const double above = function(x, rest);
+    x[i] = at - step;
+    expected[i] = (float)((above - function(x, rest)) / (2 * step));
+    x[i] = at;
+  }
+  assert_all_near(method_gradient(c, name), expected, count, 1e-4, 1e-6);
+}
+
+// The term and its gradient at the tap are 0.
+static inline void method_check_zero(method_case *c, const char *name) {
+  assert_near(method_value(c), 0, 0, 1e-6);
+  const float *gradient = method_gradient(c, name);
+  for (int i = 0; i < c->student_count; i++) {
+    if (strcmp(c->student[i].name, name) != 0) { continue; }
+    for (int64_t k = 0; k < c->student[i].count; k++) { assert_near(gradient[k], 0, 0, 1e-6); }
+  }
+}
+
+#endif
