@@ -1,83 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 
-typedef struct command_entry {
-  const char *name, *words;
-  int fewest, most;
-  const char *options, *text;
-} command_entry;
-
-static const command_entry commands[] = {
-#define COMMAND_ENTRY(name, words, fewest, most, options, text) {#name, words, fewest, most, options, text},
+const command_entry command_table[] = {
+#define COMMAND_ENTRY(name, words, fewest, most, options, text, example)                                               \
+  {#name, words, fewest, most, options, text, example},
     COMMAND_LIST(COMMAND_ENTRY)
 #undef COMMAND_ENTRY
 };
-enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+enum { COMMAND_COUNT = sizeof command_table / sizeof *command_table };
+const int command_count = COMMAND_COUNT;
 
-typedef struct option_entry {
-  char letter;
-  const char *name, *argument, *text;
-} option_entry;
-
-static const option_entry options[] = {
-#define OPTION_ENTRY(letter, name, argument, text) {letter, name, argument, text},
+const option_entry option_table[] = {
+#define OPTION_ENTRY(letter, name, argument, expected, text) {letter, name, argument, expected, text},
     OPTION_LIST(OPTION_ENTRY)
 #undef OPTION_ENTRY
 };
-enum { OPTION_COUNT = sizeof options / sizeof *options };
+enum { OPTION_COUNT = sizeof option_table / sizeof *option_table };
+const int option_count = OPTION_COUNT;
 
-static const command_entry *find_command(const char *name) {
+const command_entry *find_command(const char *name) {
   for (int i = 0; i < COMMAND_COUNT; i++) {
-    if (strcmp(commands[i].name, name) == 0) { return &commands[i]; }
+    if (strcmp(command_table[i].name, name) == 0) { return &command_table[i]; }
   }
   return NULL;
 }
 
-static void print_command_help(const command_entry *command) {
-  printf("usage: spikestill %s%s%s%s\n\n%s\n", command->name, command->words[0] ? " " : "", command->words,
-         command->options[0] ? " [OPTIONS]" : "", command->text);
-  for (int i = 0; i < OPTION_COUNT; i++) {
-    if (!strchr(command->options, options[i].letter)) { continue; }
-    char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].argument ? " " : "",
-             options[i].argument ? options[i].argument : "");
-    printf("%s  %-30s %s\n", i == 0 ? "\n" : "", left, options[i].text);
-  }
+bool takes_option(const command_entry *command, const option_entry *option) {
+  return strchr(command->options, option->letter) != NULL;
 }
 
-void print_help(const char *name) {
-  const command_entry *command = name ? find_command(name) : NULL;
-  if (command) {
-    print_command_help(command);
-    return;
-  }
-  printf("spikestill turns trained networks into small, accurate, low-power spiking ones.\n\n"
-         "usage: spikestill COMMAND [WORDS] [OPTIONS]\n\n");
-  for (int i = 0; i < COMMAND_COUNT; i++) {
-    char left[64];
-    snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].words);
-    printf("  %-24s %s\n", left, commands[i].text);
-  }
-  printf("\n'spikestill help COMMAND' tells a command's options. Begin with 'spikestill quickstart'.\n");
-}
-
-static int usage_error(const char *command, const char *before, const char *word, const char *after) {
-  fprintf(stderr, "spikestill: %s%s%s; 'spikestill help%s%s' tells more\n", before, word, after, command ? " " : "",
-          command ? command : "");
+int usage_error(const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  fprintf(stderr, "spikestill: ");
+  vfprintf(stderr, format, list);
+  fprintf(stderr, "\n");
+  va_end(list);
   return EXIT_USAGE;
 }
 
+int unknown_command(const char *name) {
+  const char *names[COMMAND_COUNT];
+  for (int i = 0; i < COMMAND_COUNT; i++) { names[i] = command_table[i].name; }
+  int nearest = nearest_name(name, names, COMMAND_COUNT);
+  if (nearest >= 0) { return usage_error("there is no command '%s'; did you mean '%s'?", name, names[nearest]); }
+  return usage_error("there is no command '%s'; 'spikestill help' lists them", name);
+}
+
+// The option is none of the command's: a shortened name of several, another command's, or mistyped.
+static int unknown_option(const command_entry *command, const char *word) {
+  if (word[0] != '-' || word[1] != '-') {
+    return usage_error("option '%s': options have long names only; 'spikestill help %s' lists them", word,
+                       command->name);
+  }
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+  const char *names[OPTION_COUNT];
+  int count = 0, begun = 0;
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    const option_entry *option = &option_table[i];
+    if (strcmp(option->name, name) == 0 && takes_option(command, option)) {
+      return usage_error("option '--%s' takes no value, found '%s'", name, word);
+    }
+    if (takes_option(command, option)) {
+      begun += strncmp(option->name, name, strlen(name)) == 0;
+      names[count++] = option->name;
+    }
+  }
+  if (begun > 1) {
+    return usage_error("option '%s' may be several; 'spikestill help %s' lists them", word, command->name);
+  }
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    if (strcmp(option_table[i].name, name) == 0) {
+      return usage_error("%s has no option '--%s'; 'spikestill help %s' lists those it has", command->name, name,
+                         command->name);
+    }
+  }
+  int nearest = nearest_name(name, names, count);
+  if (nearest >= 0) {
+    return usage_error("%s has no option '--%s'; did you mean '--%s'?", command->name, name, names[nearest]);
+  }
+  return usage_error("%s has no option '--%s'; 'spikestill help %s' lists those it has", command->name, name,
+                     command->name);
+}
+
 static bool parse_int(const char *word, int low, int high, int *out) {
-  char *end;
+  char *end = NULL;
   long value = strtol(word, &end, 10);
   if (end == word || *end || value < low || value > high) { return false; }
   *out = (int)value;
   return true;
+}
+
+static bool parse_share(const char *word, double *out) {
+  char *end = NULL;
+  *out = strtod(word, &end);
+  return end != word && !*end && *out >= 0 && *out <= 1;
+}
+
+// Whether the word is one of "a|b|c".
+static bool is_one_of(const char *word, const char *list) {
+  size_t length = strlen(word);
+  while (*list) {
+    size_t item = strcspn(list, "| ");
+    if (item == length && strncmp(word, list, item) == 0) { return true; }
+    list += item;
+    if (*list != '|') { return false; }
+    list++;
+  }
+  return false;
+}
+
+static bool is_list_of_words(const char *argument) {
+  return argument[0] >= 'a' && argument[0] <= 'z' && strchr(argument, '|') != NULL;
 }
 
 static bool add_override(arguments *out, const char *override) {
@@ -95,8 +136,8 @@ static bool add_short_form(arguments *out, char *text, size_t size, const char *
 // Takes one option; false if its value cannot be.
 static bool take_option(int letter, const char *value, arguments *out) {
   switch (letter) {
-  case 'o': out->out = value; return true;
-  case 's': return strchr(value, '=') && add_override(out, value);
+  case 'o': out->out = value; return value[0] != '\0';
+  case 's': return strchr(value, '=') && value[0] != '=' && add_override(out, value);
   case 'r': out->resume = true; return true;
   case 'w': out->overwrite = true; return true;
   case 'S': return add_short_form(out, out->seed, sizeof out->seed, "seed", value);
@@ -110,49 +151,70 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'R': out->root = value; return true;
   case 'U': out->url = value; return true;
   case 'n': return parse_int(value, 1, 10000, &out->repetitions);
-  case 'a': {
-    char *end;
-    out->at_least = strtod(value, &end);
-    return end != value && !*end && out->at_least >= 0 && out->at_least <= 1;
-  }
+  case 'a': return parse_share(value, &out->at_least);
   default: return false;
   }
 }
 
-static int parse_options(int argc, char **argv, const command_entry *command, arguments *out) {
+// An option's value that is not allowed: what was found, what may stand there.
+static int wrong_value(const option_entry *option, const char *value) {
+  return usage_error("--%s is '%s', expected %s%s", option->name, value,
+                     option->argument && is_list_of_words(option->argument) ? "one of " : "",
+                     option->expected ? option->expected : option->argument);
+}
+
+static int take_options(int argc, char **argv, const command_entry *command, arguments *out) {
   struct option table[OPTION_COUNT + 2];
+  const option_entry *entries[OPTION_COUNT + 2];
   int count = 0;
   for (int i = 0; i < OPTION_COUNT; i++) {
-    if (!strchr(command->options, options[i].letter)) { continue; }
-    table[count++] = (struct option){options[i].name, options[i].argument ? required_argument : no_argument, NULL,
-                                     options[i].letter};
+    const option_entry *o = &option_table[i];
+    if (!takes_option(command, o)) { continue; }
+    entries[count] = o;
+    table[count++] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, o->letter};
   }
-  table[count++] = (struct option){"help", no_argument, NULL, 'h'};
-  table[count] = (struct option){NULL, 0, NULL, 0};
+  table[count] = (struct option){"help", no_argument, NULL, 'h'};
+  table[count + 1] = (struct option){NULL, 0, NULL, 0};
   opterr = 0;
   optind = 1;
-  int letter;
-  while ((letter = getopt_long(argc, argv, ":", table, NULL)) != -1) {
+  int letter = 0, index = 0;
+  while ((letter = getopt_long(argc, argv, ":h", table, &index)) != -1) {
     const char *word = argv[optind - 1];
     if (letter == 'h') {
-      print_command_help(command);
+      print_help(command);
       return EXIT_DONE;
     }
-    if (letter == ':') { return usage_error(command->name, "option '", word, "' needs a value"); }
-    if (letter == '?') { return usage_error(command->name, "option '", word, "' is not one of this command's"); }
-    if (!take_option(letter, optarg, out)) {
-      for (int i = 0; i < OPTION_COUNT; i++) {
-        if (options[i].letter != letter) { continue; }
-        fprintf(stderr, "spikestill: --%s is '%s', expected %s\n", options[i].name, optarg, options[i].argument);
-      }
-      return EXIT_USAGE;
+    if (letter == ':') {
+      return usage_error("option '%s' needs a value; see 'spikestill help %s'", word, command->name);
+    }
+    if (letter == '?') {
+      // getopt tells a letter it does not know, but nothing of a long name.
+      char short_form[3] = {'-', (char)optopt, '\0'};
+      bool is_long = strncmp(word, "--", 2) == 0 && (optopt == 0 || strchr(word, '='));
+      return unknown_option(command, is_long ? word : short_form);
+    }
+    bool listed = entries[index]->argument && is_list_of_words(entries[index]->argument);
+    if ((listed && !is_one_of(optarg, entries[index]->argument)) || !take_option(letter, optarg, out)) {
+      return wrong_value(entries[index], optarg);
     }
   }
+  return -1;
+}
+
+static int take_words(int argc, char **argv, const command_entry *command, arguments *out) {
   for (int i = optind; i < argc; i++) {
-    if (out->word_count == command->most) { return usage_error(command->name, "'", argv[i], "' is one word too many"); }
+    if (out->word_count == command->most) {
+      return usage_error("'%s' is one word too many; see 'spikestill help %s'", argv[i], command->name);
+    }
     out->words[out->word_count++] = argv[i];
   }
-  if (out->word_count < command->fewest) { return usage_error(command->name, "missing: ", command->words, ""); }
+  if (out->word_count > 0 && is_list_of_words(command->words) && !is_one_of(out->words[0], command->words)) {
+    return usage_error("%s is told '%s', expected one of %.*s", command->name, out->words[0],
+                       (int)strcspn(command->words, " "), command->words);
+  }
+  if (out->word_count < command->fewest) {
+    return usage_error("%s needs %s; see 'spikestill help %s'", command->name, command->words, command->name);
+  }
   return -1;
 }
 
@@ -166,40 +228,8 @@ int arguments_parse(int argc, char **argv, arguments *out) {
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) { name = "help"; }
   if (strcmp(name, "--version") == 0) { name = "version"; }
   const command_entry *command = find_command(name);
-  if (!command) { return usage_error(NULL, "there is no command '", argv[1], "'"); }
+  if (!command) { return unknown_command(argv[1]); }
   out->command = command->name;
-  return parse_options(argc - 1, argv + 1, command, out);
-}
-
-int command_help(sst_context *context, const arguments *a) {
-  (void)context;
-  if (a->word_count && !find_command(a->words[0])) { return usage_error(NULL, "there is no command '", a->words[0], "'"); }
-  print_help(a->word_count ? a->words[0] : NULL);
-  return EXIT_DONE;
-}
-
-static void print_bash_completion(void) {
-  printf("# bash completion for spikestill; source it, or put it where bash-completion looks.\n"
-         "_spikestill() {\n  local word=${COMP_WORDS[COMP_CWORD]}\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-         "    COMPREPLY=($(compgen -W \"");
-  for (int i = 0; i < COMMAND_COUNT; i++) { printf("%s%s", i ? " " : "", commands[i].name); }
-  printf("\" -- \"$word\"))\n    return\n  fi\n  local options=\n  case ${COMP_WORDS[1]} in\n");
-  for (int i = 0; i < COMMAND_COUNT; i++) {
-    printf("    %s) options=\"--help", commands[i].name);
-    for (int j = 0; j < OPTION_COUNT; j++) {
-      if (strchr(commands[i].options, options[j].letter)) { printf(" --%s", options[j].name); }
-    }
-    printf("\" ;;\n");
-  }
-  printf("  esac\n  case $word in\n    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
-         "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n  esac\n}\ncomplete -F _spikestill spikestill\n");
-}
-
-int command_completion(sst_context *context, const arguments *a) {
-  (void)context;
-  bool zsh = strcmp(a->words[0], "zsh") == 0;
-  if (!zsh && strcmp(a->words[0], "bash") != 0) { return usage_error("completion", "'", a->words[0], "' is not bash or zsh"); }
-  if (zsh) { printf("#compdef spikestill\nautoload -U +X bashcompinit && bashcompinit\n"); }
-  print_bash_completion();
-  return EXIT_DONE;
+  int code = take_options(argc - 1, argv + 1, command, out);
+  return code >= 0 ? code : take_words(argc - 1, argv + 1, command, out);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line: one list of commands, one list of options; dispatch, --help and the shell completion derive from them.
-// Exit codes: 0 done, 1 failure, 2 usage, 3 below a requested threshold.
+// The command line: one list of commands, one list of options; parsing, help and the shell completions derive from
+// them. Exit codes: 0 done; 1 failed, or stopped by a signal; 2 the command line is wrong; 3 below a requested
+// accuracy.
 #ifndef SPIKESTILL_PROGRAM_COMMAND_H
 #define SPIKESTILL_PROGRAM_COMMAND_H
 
@@ -8,43 +9,53 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 
-// X(name, "arguments", fewest, most, "options by their letters", "one line")
+// X(name, "words", fewest, most, "letters of its options", "one line", "example"). Lower-case words in "words" are
+// literal.
 #define COMMAND_LIST(X)                                                                                                \
-  X(train, "RECIPE", 0, 1, "osrwSdtjq", "train a recipe into a run directory")                                         \
-  X(eval, "MODEL", 1, 1, "sSdtjDpa", "accuracy and spikes of a run directory or checkpoint")                           \
-  X(inspect, "MODEL|RECIPE", 1, 1, "sdtjb", "layers, shapes, parameters, costs, taps, memory")                         \
-  X(data, "info|get NAME", 2, 2, "RtjU", "look at a data set, or download it")                                         \
-  X(quickstart, "", 0, 0, "osSdtjq", "teacher, plain and distilled spiking network on drawn digits")                   \
-  X(bench, "", 0, 0, "dtjn", "training and inference speed beside the machine's ceiling")                              \
-  X(recipe, "RECIPE", 0, 1, "s", "print a recipe with every key resolved; without one, the table of keys")             \
-  X(version, "", 0, 0, "j", "version and devices")                                                                     \
-  X(completion, "bash|zsh", 1, 1, "", "print a shell completion script")                                               \
-  X(help, "[COMMAND]", 0, 1, "", "this help, or a command's")
+  X(train, "RECIPE", 0, 1, "osrwSdtajq", "train what a recipe describes, into a run directory",                        \
+    "train recipe.yaml --out runs/first --seed 2 --set train.epochs=3")                                                \
+  X(eval, "MODEL", 1, 1, "sSdDpatj", "accuracy and spikes of a run directory or checkpoint",                           \
+    "eval runs/first --part validation --at-least 0.95")                                                               \
+  X(inspect, "MODEL|RECIPE", 1, 1, "bsdtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
+    "inspect runs/first --batch 64")                                                                                   \
+  X(data, "info|get NAME", 2, 2, "RUtj", "look at a data set, or download it", "data get mnist --root data")           \
+  X(quickstart, "", 0, 0, "osrSdtjq", "teacher, plain and distilled spiking network on drawn digits",                  \
+    "quickstart --out runs/quickstart")                                                                                \
+  X(bench, "", 0, 0, "ndtj", "speed of training and inference beside what the machine can do", "bench --threads 2")    \
+  X(recipe, "RECIPE", 0, 1, "s", "print a recipe with every key filled in; without a RECIPE, the table of keys",       \
+    "recipe recipe.yaml --set student.timesteps=2")                                                                    \
+  X(version, "", 0, 0, "j", "version, devices and threads", "version --json")                                          \
+  X(completion, "bash|zsh|fish", 1, 1, "", "print the completion script of a shell", "completion bash")                \
+  X(help, "COMMAND", 0, 1, "", "this help, or that of a command", "help train")
 
-// X(letter, "long name", "argument or NULL", "one line"); letters are internal, only long names are spoken.
+// X(letter, "long name", "argument" or NULL, "what a value may be" or NULL, "one line"); letters are internal, only
+// long names are spoken. An argument in lower case with '|' is a list of the words that may stand there.
 #define OPTION_LIST(X)                                                                                                 \
-  X('o', "out", "DIR", "run directory (default: runs/ and the recipe's name)")                                         \
-  X('s', "set", "KEY=VALUE", "override a recipe key, dotted, list items by index; may be repeated")                    \
-  X('r', "resume", NULL, "go on from the run directory's checkpoint (--out; no recipe needed)")                        \
-  X('w', "overwrite", NULL, "begin anew where a run is")                                                               \
-  X('S', "seed", "N", "the same as --set seed=N")                                                                      \
-  X('d', "device", "cpu|cpu-ref", "the same as --set device=...")                                                      \
-  X('t', "threads", "N", "threads of a computation (default: all this process may use)")                               \
-  X('j', "json", NULL, "results as JSON on standard output")                                                           \
-  X('q', "quiet", NULL, "no progress on standard error")                                                               \
-  X('D', "data", "NAME", "the same as --set data.name=NAME")                                                           \
-  X('p', "part", "train|validation|test", "part of the data (default: test)")                                          \
-  X('a', "at-least", "ACCURACY", "exit with 3 if the accuracy (0..1) is below")                                        \
-  X('b', "batch", "N", "pictures in the batch that is planned for (default: 1)")                                       \
-  X('R', "root", "DIR", "folder of the data (default: $SPIKESTILL_DATA, else ./data)")                                 \
-  X('U', "url", "URL", "download from here instead of the built-in mirrors")                                           \
-  X('n', "repetitions", "N", "steps that are timed, the median counts (default: 5)")
+  X('o', "out", "DIR", NULL, "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart)")      \
+  X('s', "set", "KEY=VALUE", "KEY=VALUE, such as train.epochs=3",                                                      \
+    "give a recipe's key another value: a.b=1, a list's item by its place: a.0.b=1; may be repeated")                  \
+  X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
+  X('w', "overwrite", NULL, NULL, "begin anew where a run is already")                                                 \
+  X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
+  X('d', "device", "cpu|cpu-ref", NULL, "the same as --set device=...: the fast backend or the plain one")             \
+  X('D', "data", "NAME", NULL, "the same as --set data.name=NAME")                                                     \
+  X('p', "part", "train|validation|test", NULL, "part of the data (default: test)")                                    \
+  X('a', "at-least", "ACCURACY", "a number from 0 to 1", "exit with 3 if the accuracy on the data is below")           \
+  X('b', "batch", "N", "a whole number from 1 to 65536",                                                               \
+    "pictures in the batch that memory is planned for (default: 1)")                                                   \
+  X('R', "root", "DIR", NULL, "folder that holds the data sets (default: $SPIKESTILL_DATA, else ./data)")              \
+  X('U', "url", "URL", NULL, "download from here instead of the built-in mirrors")                                     \
+  X('n', "repetitions", "N", "a whole number from 1 to 10000",                                                         \
+    "steps that are timed; their median counts (default: 5)")                                                          \
+  X('t', "threads", "N", "a whole number from 1 to 1024", "threads of a computation (default: one for each core)")     \
+  X('j', "json", NULL, NULL, "the result as JSON on standard output")                                                  \
+  X('q', "quiet", NULL, NULL, "no progress on standard error")
 
-enum { MOST_OVERRIDES = 256 };
+enum { MOST_OVERRIDES = 256, MOST_WORDS = 4 };
 
 typedef struct arguments {
   const char *command;
-  const char *words[4]; // what is not an option
+  const char *words[MOST_WORDS]; // what is not an option
   int word_count;
   const char *overrides[MOST_OVERRIDES];
   int override_count;
@@ -55,15 +66,48 @@ typedef struct arguments {
   double at_least; // negative: not asked
 } arguments;
 
-#define COMMAND_DECLARE(name, words, fewest, most, options, text) int command_##name(sst_context *, const arguments *);
+#define COMMAND_DECLARE(name, words, fewest, most, options, text, example)                                             \
+  int command_##name(sst_context *, const arguments *);
 COMMAND_LIST(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
 
-// Parses argv; returns -1 to go on, else an exit code (usage error, or help was asked for).
-int arguments_parse(int argc, char **argv, arguments *out);
-void print_help(const char *command);
+// The lists as tables (arguments.c).
+typedef struct command_entry {
+  const char *name, *words;
+  int fewest, most;
+  const char *options, *text, *example;
+} command_entry;
+typedef struct option_entry {
+  char letter;
+  const char *name, *argument, *expected, *text;
+} option_entry;
+extern const command_entry command_table[];
+extern const int command_count;
+extern const option_entry option_table[];
+extern const int option_count;
+const command_entry *find_command(const char *name); // NULL if there is none
+bool takes_option(const command_entry *command, const option_entry *option);
 
-// Prints "spikestill: <the context's sentence>" on standard error and returns the exit code of the status.
+// Parses argv; returns -1 to go on, else an exit code (the command line is wrong, or help was asked for).
+int arguments_parse(int argc, char **argv, arguments *out);
+
+// One sentence on standard error, and EXIT_USAGE.
+int usage_error(const char *format, ...) SST_PRINTF(1, 2);
+int unknown_command(const char *name);
+
+// The program's help; with a command, that command's.
+void print_help(const command_entry *command);
+
+// Index of the name that `word` is probably meant to be, or -1.
+int nearest_name(const char *word, const char *const *names, int count);
+
+// From now on SIGINT and SIGTERM ask the context to stop; a second one ends the program at once.
+void stop_on_signals(sst_context *context);
+
+// Prints "spikestill: <the context's sentence>" on standard error and returns EXIT_FAILED.
 int report_failure(const sst_context *context, sst_status status);
+
+// EXIT_BELOW, with a sentence, if the accuracy is below what --at-least asks for; else EXIT_DONE.
+int check_accuracy(const arguments *a, double accuracy);
 
 #endif

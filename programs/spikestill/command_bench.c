@@ -12,11 +12,13 @@
 static const struct {
   const char *name, *recipe;
 } tasks[] = {
-    {"mlp 784-800-10", "data: {name: mnist}\nstudent: {kind: snn, model: mlp, norm: none, timesteps: 4, readout: spike_count}\n"
-                       "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
+    {"mlp 784-800-10",
+     "data: {name: mnist}\nstudent: {kind: snn, model: mlp, norm: none, timesteps: 4, readout: spike_count}\n"
+     "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
     {"mnist cnn", "data: {name: mnist}\nstudent: {kind: snn, model: cnn, timesteps: 4, readout: spike_count}\n"
                   "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
-    {"vgg9", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: {batch: 64}\n"},
+    {"vgg9", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: "
+             "{batch: 64}\n"},
 };
 enum { TASK_COUNT = sizeof tasks / sizeof *tasks };
 
@@ -29,8 +31,8 @@ typedef struct task_result {
 static sst_status run_task(sst_context *context, const arguments *a, int task, const sst_ceiling *ceiling,
                            task_result *out) {
   sst_recipe *recipe;
-  sst_status status = sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides,
-                                           a->override_count, &recipe);
+  sst_status status =
+      sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides, a->override_count, &recipe);
   if (status != SST_OK) { return status; }
   status = sst_run_bench(context, recipe, a->repetitions, &out->bench);
   sst_recipe_close(context, recipe);
@@ -52,9 +54,9 @@ static json_t *row_json(int task, const task_result *r) {
   const sst_step_bench *b = &r->bench;
   return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "task", tasks[task].name, "batch",
                    (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
-                   "train_gflop", b->train_flops / 1e9, "train_share", r->train_share,
-                   "inference_samples_per_second", r->inference_rate, "inference_seconds", b->inference_seconds,
-                   "inference_gflop", b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
+                   "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
+                   r->inference_rate, "inference_seconds", b->inference_seconds, "inference_gflop",
+                   b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
                    (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes);
 }
 

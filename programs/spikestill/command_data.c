@@ -39,9 +39,7 @@ static void summarise(const sst_dataset *dataset, summary *s) {
   }
 }
 
-static double deviation(const summary *s, int64_t c) {
-  return sqrt(fmax(0.0, s->square[c] - s->mean[c] * s->mean[c]));
-}
+static double deviation(const summary *s, int64_t c) { return sqrt(fmax(0.0, s->square[c] - s->mean[c] * s->mean[c])); }
 
 static void print_summary(const char *part, const summary *s) {
   printf("%s: %" PRId64 " pictures of %" PRId64 "x%" PRId64 "x%" PRId64 ", %d classes\n", part, s->info.count,
@@ -105,7 +103,8 @@ static void show_download(void *user, const char *file, uint64_t done, uint64_t 
 
 static int download(sst_context *context, const arguments *a, sst_dataset_kind kind) {
   const char *root = a->root ? a->root : getenv("SPIKESTILL_DATA");
-  if (!root) { root = "data"; }
+  if (!root || !root[0]) { root = "./data"; }
+  stop_on_signals(context);
   sst_status status = sst_dataset_download(context, kind, root, a->url, show_download, NULL);
   if (isatty(STDERR_FILENO)) { fprintf(stderr, "\r\033[K"); }
   if (status != SST_OK) { return report_failure(context, status); }
@@ -114,16 +113,21 @@ static int download(sst_context *context, const arguments *a, sst_dataset_kind k
   return EXIT_DONE;
 }
 
+static int unknown_dataset(const char *name) {
+  const char *names[SST_DATASET_COUNT];
+  char list[256] = "";
+  for (int i = 0; i < SST_DATASET_COUNT; i++) {
+    names[i] = sst_dataset_word((sst_dataset_kind)i);
+    size_t length = strlen(list);
+    snprintf(list + length, sizeof list - length, "%s%s", i ? ", " : "", names[i]);
+  }
+  int nearest = nearest_name(name, names, SST_DATASET_COUNT);
+  if (nearest >= 0) { return usage_error("there is no data set '%s'; did you mean '%s'?", name, names[nearest]); }
+  return usage_error("there is no data set '%s'; there are %s", name, list);
+}
+
 int command_data(sst_context *context, const arguments *a) {
   sst_dataset_kind kind;
-  if (!sst_dataset_parse(a->words[1], &kind)) {
-    fprintf(stderr, "spikestill: there is no data set '%s'; known are:", a->words[1]);
-    for (int i = 0; i < SST_DATASET_COUNT; i++) { fprintf(stderr, " %s", sst_dataset_word((sst_dataset_kind)i)); }
-    fprintf(stderr, "\n");
-    return EXIT_USAGE;
-  }
-  if (strcmp(a->words[0], "info") == 0) { return show_info(context, a, kind); }
-  if (strcmp(a->words[0], "get") == 0) { return download(context, a, kind); }
-  fprintf(stderr, "spikestill: data takes 'info' or 'get', found '%s'\n", a->words[0]);
-  return EXIT_USAGE;
+  if (!sst_dataset_parse(a->words[1], &kind)) { return unknown_dataset(a->words[1]); }
+  return strcmp(a->words[0], "get") == 0 ? download(context, a, kind) : show_info(context, a, kind);
 }

@@ -21,8 +21,7 @@ static void print_report(const char *model, const sst_report *r) {
   printf("%-20s %10s %12s %10s\n", "neuron layer", "neurons", "spikes", "rate");
   for (int i = 0; i < e->layer_count; i++) {
     const sst_layer_activity *l = &e->layers[i];
-    printf("%-20s %10" PRId64 " %12.1f %8.2f %%\n", l->name, l->neurons, l->spikes_per_inference,
-           100 * l->firing_rate);
+    printf("%-20s %10" PRId64 " %12.1f %8.2f %%\n", l->name, l->neurons, l->spikes_per_inference, 100 * l->firing_rate);
   }
 }
 
@@ -35,30 +34,21 @@ static int print_report_json(const char *model, sst_part part, const sst_report 
     json_object_set_new(spikes, e->layers[i].name, json_real(e->layers[i].spikes_per_inference));
   }
   return print_json(json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:o, s:o, s:I, s:f, s:f}", "model", model, "data",
-                              r->data, "count", (json_int_t)e->count, accuracy_keys[part], e->accuracy, "loss",
-                              e->loss, "spikes_per_inference", e->spikes_per_inference, "firing_rate", rates,
-                              "layer_spikes", spikes, "parameters", (json_int_t)r->parameters, "seconds", r->seconds,
+                              r->data, "count", (json_int_t)e->count, accuracy_keys[part], e->accuracy, "loss", e->loss,
+                              "spikes_per_inference", e->spikes_per_inference, "firing_rate", rates, "layer_spikes",
+                              spikes, "parameters", (json_int_t)r->parameters, "seconds", r->seconds,
                               "samples_per_second", r->samples_per_second));
 }
 
-static bool parse_part(const char *word, sst_part *out) {
-  static const char *const words[] = {"train", "validation", "test"};
-  *out = SST_PART_TEST;
-  if (!word) { return true; }
-  for (int i = 0; i < 3; i++) {
-    if (strcmp(words[i], word) == 0) {
-      *out = (sst_part)i;
-      return true;
-    }
-  }
-  fprintf(stderr, "spikestill: --part is '%s', expected train, validation or test\n", word);
-  return false;
+// --part has been found to be one of the three words.
+static sst_part part_of(const char *word) {
+  if (word && strcmp(word, "train") == 0) { return SST_PART_TRAIN; }
+  return word && strcmp(word, "validation") == 0 ? SST_PART_VALIDATION : SST_PART_TEST;
 }
 
 int command_eval(sst_context *context, const arguments *a) {
-  sst_part part;
-  if (!parse_part(a->part, &part)) { return EXIT_USAGE; }
-  sst_network *network;
+  sst_part part = part_of(a->part);
+  sst_network *network = NULL;
   sst_status status = sst_network_open(context, a->words[0], a->overrides, a->override_count, &network);
   if (status != SST_OK) { return report_failure(context, status); }
   sst_report report;
@@ -71,11 +61,7 @@ int command_eval(sst_context *context, const arguments *a) {
   } else {
     print_report(a->words[0], &report);
   }
-  if (code == EXIT_DONE && report.evaluation.accuracy < a->at_least) {
-    fprintf(stderr, "spikestill: the accuracy is %.4f, below the %.4f asked for\n", report.evaluation.accuracy,
-            a->at_least);
-    code = EXIT_BELOW;
-  }
+  if (code == EXIT_DONE) { code = check_accuracy(a, report.evaluation.accuracy); }
   if (status == SST_OK) { sst_report_free(context, &report); }
   sst_network_close(network);
   return code;

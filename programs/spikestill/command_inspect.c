@@ -28,8 +28,7 @@ static int print_network(sst_network *network, const sst_graph *graph, int batch
   print_layers(graph, batch);
   printf("%-22s %" PRId64 "\n", "parameters", sst_parameters_elements(sst_network_parameters(network)));
   printf("%-22s %.2f MiB planned for batch %d (%.2f MiB without reuse)\n", "memory",
-         (double)sst_graph_planned_bytes(graph) / 1048576, batch,
-         (double)sst_graph_unplanned_bytes(graph) / 1048576);
+         (double)sst_graph_planned_bytes(graph) / 1048576, batch, (double)sst_graph_unplanned_bytes(graph) / 1048576);
   printf("\ntaps:");
   for (int i = 0; i < sst_graph_tap_count(graph); i++) { printf(" %s", sst_graph_tap_at(graph, i, NULL)); }
   printf("\n");

@@ -8,10 +8,17 @@
 // A signal handler reaches its context through the one variable that C allows it: the program's, not the library's.
 static sst_context *volatile interrupted_context;
 
-static void on_interrupt(int signal_number) {
-  (void)signal_number;
+static void on_signal(int number) {
+  (void)number;
   if (interrupted_context) { sst_context_request_stop(interrupted_context); }
-  signal(SIGINT, SIG_DFL); // a second Ctrl-C ends the program at once
+  signal(SIGINT, SIG_DFL); // a second one ends the program at once
+  signal(SIGTERM, SIG_DFL);
+}
+
+void stop_on_signals(sst_context *context) {
+  interrupted_context = context;
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
 }
 
 static void print_log(void *user, sst_log_level level, const char *line) {
@@ -25,18 +32,32 @@ int report_failure(const sst_context *context, sst_status status) {
   return EXIT_FAILED;
 }
 
+int check_accuracy(const arguments *a, double accuracy) {
+  if (accuracy >= a->at_least) { return EXIT_DONE; }
+  fprintf(stderr, "spikestill: the accuracy is %.4f, below the %.4f asked for\n", accuracy, a->at_least);
+  return EXIT_BELOW;
+}
+
 static int run_command(sst_context *context, const arguments *a) {
-#define COMMAND_RUN(name, words, fewest, most, options, text)                                                          \
+#define COMMAND_RUN(name, words, fewest, most, options, text, example)                                                 \
   if (strcmp(a->command, #name) == 0) { return command_##name(context, a); }
   COMMAND_LIST(COMMAND_RUN)
 #undef COMMAND_RUN
   return EXIT_USAGE;
 }
 
+// What was printed must have arrived (a full disk shows here).
+static int end_output(int code) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) { return code; }
+  fprintf(stderr, "spikestill: standard output could not be written\n");
+  return EXIT_FAILED;
+}
+
 int main(int argc, char **argv) {
   arguments a;
+  signal(SIGXFSZ, SIG_IGN); // a file that may not grow is a failed write with a message, as a full disk is
   int code = arguments_parse(argc, argv, &a);
-  if (code >= 0) { return code; }
+  if (code >= 0) { return end_output(code); }
   sst_context *context;
   sst_context_options options = {.log = print_log, .threads = a.threads};
   sst_status status = sst_context_create(&options, &context);
@@ -44,16 +65,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "spikestill: %s\n", sst_status_text(status));
     return EXIT_FAILED;
   }
-  interrupted_context = context;
-  signal(SIGINT, on_interrupt);
-  signal(SIGTERM, on_interrupt);
   code = run_command(context, &a);
   interrupted_context = NULL;
   sst_context_destroy(context);
-  // What was printed must have arrived (a full disk shows here).
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    fprintf(stderr, "spikestill: standard output could not be written\n");
-    return EXIT_FAILED;
-  }
-  return code;
+  return end_output(code);
 }

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for spikestill, made by 'spikestill completion bash'.
+_spikestill() {
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options= words=
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "train eval inspect data quickstart bench recipe version completion help" -- "$word"))
+    return
+  fi
+  case $before in
+    --out) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --set) COMPREPLY=(); return ;;
+    --seed) COMPREPLY=(); return ;;
+    --device) COMPREPLY=($(compgen -W "cpu cpu-ref" -- "$word")); return ;;
+    --data) COMPREPLY=(); return ;;
+    --part) COMPREPLY=($(compgen -W "train validation test" -- "$word")); return ;;
+    --at-least) COMPREPLY=(); return ;;
+    --batch) COMPREPLY=(); return ;;
+    --root) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --url) COMPREPLY=(); return ;;
+    --repetitions) COMPREPLY=(); return ;;
+    --threads) COMPREPLY=(); return ;;
+  esac
+  case ${COMP_WORDS[1]} in
+    train) options="--help --out --set --resume --overwrite --seed --device --at-least --threads --json --quiet" ;;
+    eval) options="--help --set --seed --device --data --part --at-least --threads --json" ;;
+    inspect) options="--help --set --device --batch --threads --json" ;;
+    data) options="--help --root --url --threads --json" words="info get" ;;
+    quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
+    bench) options="--help --device --repetitions --threads --json" ;;
+    recipe) options="--help --set" ;;
+    version) options="--help --json" ;;
+    completion) options="--help" words="bash zsh fish" ;;
+    help) options="--help" ;;
+  esac
+  if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100"; fi
+  if [ "${COMP_WORDS[1]}" = help ]; then words="train eval inspect data quickstart bench recipe version completion help"; fi
+  case $word in
+    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+    *) if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word"))
+       else COMPREPLY=($(compgen -f -- "$word")); fi ;;
+  esac
+}
+complete -o filenames -F _spikestill spikestill
