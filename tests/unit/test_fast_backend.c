@@ -7,6 +7,7 @@
 #include <malloc.h>
 
 #include "backend/fast/fast.h"
+#include "spikestill/bench.h"
 
 typedef struct pair {
   sst_context *context;
@@ -635,6 +636,58 @@ static void test_heap_does_not_grow(void **state) {
   pair_end(&p);
 }
 
+// Whatever allocation fails, making a backend and plans leaves nothing behind and says what was missing.
+static void test_out_of_memory(void **state) {
+  (void)state;
+  const ssti_conv2d shape = conv(2, 8, 8, 5, 7, 3, 3, 1, 1, 1, 1);
+  const ssti_linear linear = {3, 5, 7};
+  for (uint64_t k = 1;; k++) {
+    fault_plan plan = {.allocation = k};
+    sst_context *context = fault_context(&plan);
+    ssti_backend *backend = NULL;
+    ssti_plan *conv_plan = NULL, *linear_plan = NULL;
+    sst_status status = ssti_backend_create(context, SST_DEVICE_CPU, &backend);
+    if (status == SST_OK) { status = backend->kernels.conv2d_plan(backend, &shape, true, &conv_plan); }
+    if (status == SST_OK) { status = backend->kernels.linear_plan(backend, &linear, true, &linear_plan); }
+    if (status != SST_OK) {
+      assert_int_equal(status, SST_OUT_OF_MEMORY);
+      assert_true(strlen(sst_context_message(context)) > 0);
+    }
+    if (backend != NULL) {
+      backend->kernels.plan_destroy(backend, conv_plan);
+      backend->kernels.plan_destroy(backend, linear_plan);
+    }
+    ssti_backend_destroy(backend);
+    const bool met = fault_met(&plan);
+    assert_true(met || status == SST_OK);
+    test_context_end(context);
+    if (!met) { break; }
+  }
+}
+
+static void test_ceiling(void **state) {
+  sst_ceiling ceiling;
+  assert_ok(*state, sst_measure_ceiling(*state, &ceiling));
+  // No machine that runs this is slower than these or faster than a thousand times as much.
+  assert_true(ceiling.f32_gflops > 0.1 && ceiling.f32_gflops < 1e6);
+  assert_true(ceiling.triad_gb_per_s > 0.01 && ceiling.triad_gb_per_s < 1e5);
+  assert_true(ceiling.copy_gb_per_s > 0.01 && ceiling.copy_gb_per_s < 1e5);
+  assert_int_equal(ceiling.threads, 2);
+  assert_non_null(ceiling.simd_level);
+}
+
+// A context that cannot give the arrays reports it.
+static void test_ceiling_out_of_memory(void **state) {
+  (void)state;
+  for (uint64_t k = 1; k <= 4; k++) {
+    fault_plan plan = {.allocation = k};
+    sst_context *context = fault_context(&plan);
+    sst_ceiling ceiling;
+    assert_fails(context, SST_OUT_OF_MEMORY, sst_measure_ceiling(context, &ceiling), "bytes");
+    test_context_end(context);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_conv2d),
@@ -652,6 +705,9 @@ int main(void) {
       TEST(test_sum_of_squares),
       TEST(test_levels),
       TEST(test_heap_does_not_grow),
+      cmocka_unit_test(test_out_of_memory),
+      TEST(test_ceiling),
+      cmocka_unit_test(test_ceiling_out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
