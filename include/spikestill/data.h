@@ -24,6 +24,7 @@ typedef enum sst_dataset_kind {
 #undef SST_DATASET_ENUM
       SST_DATASET_COUNT
 } sst_dataset_kind;
+// The word used in recipes and on the command line, and back; false for an unknown word.
 SST_API const char *sst_dataset_word(sst_dataset_kind kind);
 SST_API bool sst_dataset_parse(const char *word, sst_dataset_kind *out);
 
@@ -51,6 +52,7 @@ typedef struct sst_dataset_info {
   int classes;
   int64_t height, width, channels;
 } sst_dataset_info;
+// Number, classes and size of its pictures.
 SST_API sst_dataset_info sst_dataset_describe(const sst_dataset *dataset);
 // Bytes of picture i, [H,W,C], and its label 0..classes-1. Borrowed from the data set.
 SST_API const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t index);

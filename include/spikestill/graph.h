@@ -116,6 +116,7 @@ typedef struct sst_node_info {
   int64_t elementwise;    // other arithmetic
   int64_t neuron_updates; // membrane updates
 } sst_node_info;
+// Number of nodes, and the i-th in the order they were built.
 SST_API int sst_graph_node_count(const sst_graph *graph);
 SST_API sst_node_info sst_graph_node_info(const sst_graph *graph, int index);
 

@@ -122,6 +122,7 @@ typedef enum sst_builder_kind {
 #undef SST_BUILDER_ENUM
   SST_BUILDER_COUNT
 } sst_builder_kind;
+// The word used in recipes, and back; false for an unknown word.
 SST_API const char *sst_builder_word(sst_builder_kind kind);
 SST_API bool sst_builder_parse(const char *word, sst_builder_kind *out);
 

@@ -44,6 +44,8 @@ SST_API sst_value sst_batch_norm(sst_graph *g, sst_value x, sst_value gamma, sst
 typedef struct sst_pool_options {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w; // padding at most half the kernel
 } sst_pool_options;
+// x [T,N,H,W,C], H' as in sst_conv2d without dilation. The average divides by the whole window, padding counted; the
+// maximum ignores padding.
 SST_API sst_value sst_average_pool(sst_graph *g, sst_value x, const sst_pool_options *options);
 SST_API sst_value sst_max_pool(sst_graph *g, sst_value x, const sst_pool_options *options);
 SST_API sst_value sst_global_average_pool(sst_graph *g, sst_value x); // mean over H and W

@@ -20,6 +20,7 @@ typedef enum sst_optimizer_kind {
 #undef SST_OPTIMIZER_ENUM
   SST_OPTIMIZER_COUNT
 } sst_optimizer_kind;
+// The word used in recipes, and back; false for an unknown word.
 SST_API const char *sst_optimizer_word(sst_optimizer_kind kind);
 SST_API bool sst_optimizer_parse(const char *word, sst_optimizer_kind *out);
 
@@ -62,6 +63,7 @@ typedef enum sst_schedule_kind {
 #undef SST_SCHEDULE_ENUM
   SST_SCHEDULE_COUNT
 } sst_schedule_kind;
+// The word used in recipes, and back; false for an unknown word.
 SST_API const char *sst_schedule_word(sst_schedule_kind kind);
 SST_API bool sst_schedule_parse(const char *word, sst_schedule_kind *out);
 

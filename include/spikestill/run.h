@@ -44,6 +44,8 @@ typedef struct sst_report {
   char data[64]; // "mnist test"
 } sst_report;
 typedef enum sst_part { SST_PART_TRAIN, SST_PART_VALIDATION, SST_PART_TEST } sst_part;
+// Measures accuracy, loss and spikes on a part of the recipe's data. Errors: INVALID_ARGUMENT (the part is empty), those
+// of opening the data, INTERRUPTED, NOT_FINITE.
 SST_MUST_CHECK SST_API sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out);
 SST_API void sst_report_free(sst_context *context, sst_report *report);
 
@@ -89,6 +91,7 @@ typedef struct sst_step_bench {
   size_t train_bytes, inference_bytes;     // planned memory
   int64_t batch;
 } sst_step_bench;
+// Times that many steps of training and of inference, after two that are not counted.
 SST_MUST_CHECK SST_API sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions,
                                                 sst_step_bench *out);
 

@@ -50,8 +50,8 @@ static inline bool sst_shape_equal(sst_shape a, sst_shape b) {
   return true;
 }
 
-// Writes "[4,64,32,32,3]" into `text` (at most `size` bytes, always terminated) and returns `text`.
 enum { SST_SHAPE_TEXT_SIZE = 112 };
+// Writes "[4,64,32,32,3]" into `text` (at most `size` bytes, always terminated) and returns `text`.
 SST_API const char *sst_shape_text(sst_shape shape, char *text, size_t size);
 
 #ifdef __cplusplus
