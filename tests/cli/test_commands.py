@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command as a user types it: what it prints, its exit code, its JSON."""
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import unittest
+
+from program import COMMANDS, PROGRAM, SOURCE, ProgramTest, environment
+
+
+class Usage(ProgramTest):
+    def test_without_a_command(self):
+        result = self.run_program()
+        self.assertEqual(result.code, 2)
+        for command in COMMANDS:
+            self.assertIn(f"  {command} ", result.out)
+
+    def test_help(self):
+        for words in (["help"], ["--help"], ["-h"]):
+            result = self.good(*words)
+            for command in COMMANDS:
+                self.assertIn(f"  {command} ", result.out)
+        for command in COMMANDS:
+            text = self.good("help", command).out
+            self.assertTrue(text.startswith(f"usage: spikestill {command}"), text)
+            self.assertIn("example:", text)
+            self.assertEqual(self.good(command, "--help").out, text)
+
+    def test_every_example_is_a_right_command_line(self):
+        for command in COMMANDS:
+            example = self.good("help", command).out.split("example:\n  spikestill ")[1].split()
+            if command in ("bench", "quickstart") or "get" in example:
+                continue  # takes long or needs a network
+            self.assertNotEqual(self.run_program(*example).code, 2, example)
+
+    def test_version(self):
+        numbers = re.findall(r"#define SST_VERSION_\w+ (\d+)", (SOURCE / "include/spikestill/version.h").read_text())
+        for words in (["version"], ["--version"]):
+            self.assertIn("spikestill " + ".".join(numbers), self.good(*words).out)
+        answer = self.good("version", "--json").json
+        self.assertEqual(answer["version"], ".".join(numbers))
+        self.assertEqual(answer["devices"], ["cpu", "cpu-ref"])
+        self.assertGreaterEqual(answer["threads"], 1)
+
+    def test_wrong_command_lines(self):
+        cases = {
+            ("trian",): "did you mean 'train'",
+            ("frobnicate",): "'spikestill help' lists them",
+            ("help", "evla"): "did you mean 'eval'",
+            ("train",): "needs a RECIPE",
+            ("train", "--resume"): "--resume with --out",
+            ("train", "tiny.yaml", "--resume", "--overwrite"): "exclude each other",
+            ("train", "tiny.yaml", "more"): "'more' is one word too many",
+            ("train", "tiny.yaml", "--sett", "a=1"): "did you mean '--set'",
+            ("train", "tiny.yaml", "--o", "x"): "may be several",
+            ("train", "tiny.yaml", "--part", "test"): "train has no option '--part'",
+            ("train", "tiny.yaml", "-o", "x"): "option '-o'",
+            ("train", "tiny.yaml", "--json=1"): "takes no value",
+            ("train", "tiny.yaml", "--out"): "'--out' needs a value",
+            ("train", "tiny.yaml", "--out", ""): "--out is ''",
+            ("train", "tiny.yaml", "--set", "epochs"): "expected KEY=VALUE",
+            ("train", "tiny.yaml", "--set", "=3"): "expected KEY=VALUE",
+            ("train", "tiny.yaml", "--threads", "0"): "from 1 to 1024",
+            ("train", "tiny.yaml", "--threads", "two"): "--threads is 'two'",
+            ("train", "tiny.yaml", "--device", "gpu"): "cpu|cpu-ref",
+            ("train", "tiny.yaml", "--at-least", "1.5"): "from 0 to 1",
+            ("eval",): "needs MODEL",
+            ("eval", "tiny.yaml", "--part", "tset"): "train|validation|test",
+            ("eval", "tiny.yaml", "--at-least", "nan"): "from 0 to 1",
+            ("inspect", "tiny.yaml", "--batch", "0"): "from 1 to 65536",
+            ("bench", "--repetitions", "0"): "from 1 to 10000",
+            ("data", "info"): "needs info|get NAME",
+            ("data", "show", "digits"): "info|get",
+            ("data", "info", "digitz"): "did you mean 'digits'",
+            ("data", "info", "imagenet"): "there are digits, mnist",
+            ("completion", "tcsh"): "bash|zsh|fish",
+        }
+        for words, part in cases.items():
+            with self.subTest(words):
+                self.bad(2, words, part)
+
+    def test_output_that_cannot_be_written(self):
+        for words in (["help"], ["recipe", "tiny.yaml"], ["version", "--json"], ["inspect", "tiny.yaml", "--json"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([PROGRAM, *words], cwd=self.folder, stdout=full, stderr=subprocess.PIPE,
+                                      env=environment(), check=False)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertEqual(done.stderr, b"spikestill: standard output could not be written\n")
+
+
+class TrainAndEval(ProgramTest):
+    def check_result(self, result, recipe_text):
+        for key in ("test_accuracy", "validation_accuracy", "best_validation_accuracy",
+                    "test_accuracy_best_by_validation"):
+            self.assertGreaterEqual(result[key], 0)
+            self.assertLessEqual(result[key], 1)
+        self.assertTrue(result["firing_rate"])
+        for rate in result["firing_rate"].values():
+            self.assertGreaterEqual(rate, 0)
+            self.assertLessEqual(rate, 1)
+        self.assertEqual(result["parameters"], 784 * 16 + 16 + 16 * 10 + 10)
+        self.assertGreaterEqual(result["spikes_per_inference"], 0)
+        self.assertGreater(result["seconds"], 0)
+        self.assertGreater(result["samples_per_second"], 0)
+        self.assertEqual(result["recipe"], recipe_text)
+
+    def test_train_prints_and_keeps_the_result(self):
+        result = self.good("train", "tiny.yaml", "--seed", 3)
+        self.assertRegex(result.out, r"(?m)^test accuracy +\d+\.\d\d % \(last epoch\)$")
+        self.assertRegex(result.out, r"(?m)^spikes per inference +\d+\.\d$")
+        self.assertRegex(result.out, r"(?m)^run directory +runs/tiny$")
+        # No terminal: a line for each epoch and nothing that only a terminal understands.
+        self.assertRegex(result.err, r"\Aepoch 1/2  loss [^\r\n\033]*\nepoch 2/2  loss [^\r\n\033]*\n\Z")
+        files = self.files("runs/tiny")
+        self.assertEqual(set(files), {"recipe.yaml", "environment.json", "history.jsonl", "timing.jsonl",
+                                      "checkpoint.safetensors", "best.safetensors", "result.json"})
+        record = json.loads(files["result.json"])
+        self.check_result(record, files["recipe.yaml"].decode())
+        self.assertEqual(record["seed"], 3)
+        history = [json.loads(line) for line in files["history.jsonl"].splitlines()]
+        self.assertEqual([line["epoch"] for line in history], [1, 2])
+        for line in history:
+            self.assertEqual(line["parts"]["cross_entropy"], line["train_loss"])
+        self.assertEqual(history[-1]["validation_accuracy"], record["validation_accuracy"])
+        self.assertIn("version", json.loads(files["environment.json"]))
+
+    def test_json_is_the_record_and_quiet_is_quiet(self):
+        result = self.good("train", "tiny.yaml", "--out", "run", "--json", "--quiet")
+        self.assertEqual(result.err, "")
+        self.assertEqual(result.out, self.path("run/result.json").read_text())
+        again = self.good("train", "--resume", "--out", "run", "--json")  # complete: only reported
+        self.assertEqual(again.out, result.out)
+        self.assertEqual(again.err, "")
+
+    def test_eval_equals_the_result(self):
+        record = self.good("train", "small.yaml", "--out", "run", "--json").json
+        for device in ("cpu", "cpu-ref"):  # whole numbers: pictures and spikes
+            answer = self.good("eval", "run", "--json", "--device", device).json
+            self.assertEqual(answer["test_accuracy"], record["test_accuracy"])
+            self.assertEqual(answer["count"], 60)
+        answer = self.good("eval", "run", "--json").json
+        for key in ("spikes_per_inference", "firing_rate", "parameters"):
+            self.assertEqual(answer[key], record[key])
+        self.assertEqual(answer["loss"], record["test_loss"])
+        self.assertEqual(set(answer["layer_spikes"]), set(answer["firing_rate"]))
+        validation = self.good("eval", "run", "--part", "validation", "--json").json
+        self.assertEqual(validation["validation_accuracy"], record["validation_accuracy"])
+        self.assertEqual(validation["count"], 40)
+        self.assertEqual(self.good("eval", "run", "--part", "train", "--json").json["count"], 360)
+        best = self.good("eval", "run/best.safetensors", "--json").json
+        self.assertEqual(best["test_accuracy"], record["test_accuracy_best_by_validation"])
+        text = self.good("eval", "run").out
+        self.assertIn(f"{100 * record['test_accuracy']:.2f} %", text)
+        for layer in record["firing_rate"]:
+            self.assertIn(layer, text)
+
+    def test_at_least(self):
+        accuracy = self.good("train", "tiny.yaml", "--out", "run", "--json", "--at-least", "0").json["test_accuracy"]
+        self.good("eval", "run", "--at-least", accuracy)
+        for words in (["eval", "run"], ["train", "--resume", "--out", "run"]):
+            result = self.run_program(*words, "--at-least", accuracy + 0.001)
+            self.assertEqual(result.code, 3)
+            self.assertIn("below", result.err)
+            self.assertNotEqual(result.out, "")
+
+    def test_set_and_short_forms(self):
+        text = self.good("recipe", "tiny.yaml", "--set", "seed=4", "--set", "train.epochs=1",
+                         "--set", "distill.0={method: kd, weight: 0.25}", "--set", "distill.0.weight=0.5",
+                         "--set", "teacher=somewhere").out
+        for line in ("seed: 4", "  epochs: 1", "teacher: somewhere"):
+            self.assertIn(line + "\n", text)
+        self.assertIn("weight: 0.5", text)
+        self.assertNotIn("weight: 0.25", text)
+        self.good("train", "tiny.yaml", "--out", "run", "--seed", "4", "--device", "cpu-ref", "--threads", "1",
+                  "--set", "train.epochs=1")
+        recipe = self.path("run/recipe.yaml").read_text()
+        self.assertIn("seed: 4\n", recipe)
+        self.assertIn("device: cpu-ref\n", recipe)
+        self.assertEqual(json.loads(self.path("run/environment.json").read_text())["threads"], 1)
+
+    def test_teacher_and_term(self):
+        self.good("train", "tiny.yaml", "--out", "teacher", "--set", "student={kind: ann, model: mlp, hidden: 16}")
+        words = ["train", "tiny.yaml", "--set", "teacher=teacher", "--set", "distill.0={method: kd}"]
+        self.good(*words, "--out", "kd")
+        line = json.loads(self.path("kd/history.jsonl").read_text().splitlines()[0])
+        self.assertGreater(line["parts"]["kd"], 0)
+        # Weight 0 is plain training, bit for bit; the recipe in the checkpoint differs.
+        self.good(*words, "--out", "zero", "--set", "distill.0.weight=0")
+        self.good("train", "tiny.yaml", "--out", "plain")
+        self.assertEqual(self.path("zero/history.jsonl").read_bytes(), self.path("plain/history.jsonl").read_bytes())
+        # A checkpoint file may be the teacher as well as its run directory.
+        self.good("train", "tiny.yaml", "--out", "file", "--set", "teacher=teacher/checkpoint.safetensors",
+                  "--set", "distill.0={method: kd}")
+        self.assertEqual(self.path("file/history.jsonl").read_bytes(), self.path("kd/history.jsonl").read_bytes())
+
+    def test_start_from_a_checkpoint(self):
+        self.good("train", "tiny.yaml", "--out", "first")
+        accuracy = json.loads(self.path("first/result.json").read_text())["test_accuracy"]
+        result = self.good("train", "tiny.yaml", "--out", "second", "--json", "--set", "student.start=first",
+                           "--set", "optimizer={kind: sgd, learning_rate: 1e-12, momentum: 0, weight_decay: 0}").json
+        self.assertEqual(result["test_accuracy"], accuracy)
+
+    def test_overwrite(self):
+        self.good("train", "tiny.yaml", "--out", "run")
+        self.good("train", "tiny.yaml", "--out", "run", "--overwrite", "--seed", "2")
+        self.assertIn("seed: 2\n", self.path("run/recipe.yaml").read_text())
+
+    def test_recipe_round_trip(self):
+        for path in (self.path("tiny.yaml"), self.path("small.yaml"), *sorted((SOURCE / "recipes").glob("*.yaml"))):
+            with self.subTest(path.name):
+                text = self.good("recipe", path).out
+                self.write("again.yaml", text)
+                self.assertEqual(self.good("recipe", "again.yaml").out, text)
+
+    def test_table_of_keys(self):
+        # Paths of the checkout are not in it; the document is this output.
+        self.assertEqual(self.good("recipe").out, (SOURCE / "docs/recipes.md").read_text())
+
+
+class Looking(ProgramTest):
+    def test_inspect(self):
+        answer = self.good("inspect", "small.yaml", "--json", "--batch", "4").json
+        self.assertEqual(answer["parameters"], 4 * 9 + 8 + 4 * 49 * 10 + 10)
+        self.assertEqual(answer["batch"], 4)
+        convolution = next(layer for layer in answer["layers"] if layer["op"] == "conv2d")
+        self.assertEqual(convolution["shape"], [1, 4, 14, 14, 4])
+        self.assertEqual(convolution["macs"], 14 * 14 * 4 * 9)
+        neuron = next(layer for layer in answer["layers"] if layer["op"] == "neuron")
+        self.assertEqual(neuron["neuron_updates"], 2 * 14 * 14 * 4)
+        self.assertLessEqual(answer["planned_bytes"], answer["unplanned_bytes"])
+        self.assertIn("logits", answer["taps"])
+        text = self.good("inspect", "small.yaml").out
+        for tap in answer["taps"]:
+            self.assertIn(f" {tap}", text)
+        self.good("train", "small.yaml", "--out", "run", "--set", "train.epochs=1", "--quiet")
+        self.assertEqual(self.good("inspect", "run", "--json", "--batch", "4").json["layers"], answer["layers"])
+
+    def test_data_info(self):
+        answer = self.good("data", "info", "digits", "--json").json
+        self.assertEqual(answer["train"]["shape"], [28, 28, 1])
+        self.assertEqual(sum(answer["train"]["per_class"]), answer["train"]["count"])
+        self.assertEqual(len(answer["test"]["per_class"]), 10)
+        self.assertIn("28x28x1, 10 classes", self.good("data", "info", "digits").out)
+
+    def test_data_get_has_nothing_to_get_for_drawn_digits(self):
+        self.bad(1, ["data", "get", "digits"], "nothing to download")
+
+    def test_quickstart(self):
+        words = ["quickstart", "--out", "quick", "--set", "train.epochs=1", "--set", "data.digits_train=300",
+                 "--set", "data.digits_test=50", "--threads", "2"]
+        rows = self.good(*words, "--json", "--quiet").json
+        self.assertEqual([row["network"] for row in rows], ["ANN teacher", "plain spiking", "distilled spiking"])
+        for row in rows:
+            self.assertTrue((self.path(row["run"]) / "result.json").exists())
+        self.assertLess(rows[1]["parameters"], rows[0]["parameters"])
+        again = self.good(*words, "--resume")  # complete: reported without training
+        self.assertEqual(again.err, "")
+        self.assertIn("distilled spiking", again.out)
+        self.assertIn("quick/distilled", again.out)
+
+    @unittest.skipIf(os.environ.get("SPIKESTILL_SANITIZE"), "takes minutes under a sanitizer")
+    def test_bench(self):
+        answer = self.good("bench", "--repetitions", "1", "--threads", "1", "--json").json
+        self.assertGreater(answer["ceiling_f32_gflops"], 0)
+        self.assertEqual([task["task"] for task in answer["tasks"]], ["mlp 784-800-10", "mnist cnn", "vgg9"])
+        for task in answer["tasks"]:
+            self.assertGreater(task["train_samples_per_second"], 0)
+
+
+class Terminal(ProgramTest):
+    def test_progress_bar(self):
+        """On a terminal one line is drawn anew, no wider than the terminal; then the epochs' lines."""
+        main, side = pty.openpty()
+        process = subprocess.Popen([PROGRAM, "train", "small.yaml", "--out", "run"], cwd=self.folder, stdin=side,
+                                   stdout=subprocess.DEVNULL, stderr=side, env=environment())
+        os.close(side)
+        output = b""
+        while True:
+            ready, _, _ = select.select([main], [], [], 120)
+            try:
+                block = os.read(main, 65536) if ready else b""
+            except OSError:  # the other side is closed
+                block = b""
+            if not block:
+                break
+            output += block
+        os.close(main)
+        self.assertEqual(process.wait(), 0)
+        drawn = output.decode().split("\r\033[K")
+        self.assertGreater(len(drawn), 3)
+        self.assertTrue(any("samples/s" in line and "left" in line for line in drawn))
+        for line in drawn:
+            self.assertLess(len(line.split("\r\n")[0]), 80, line)
+        self.assertEqual(len(re.findall(r"\033\[Kepoch \d/3  loss .*validation .* s\r\n", output.decode())), 3)
+
+
+class Documents(ProgramTest):
+    def test_completions(self):
+        folder = SOURCE / "programs/spikestill/completions"
+        for shell, file in (("bash", "spikestill.bash"), ("zsh", "_spikestill"), ("fish", "spikestill.fish")):
+            text = self.good("completion", shell).out
+            self.assertEqual((folder / file).read_text(), text,
+                             f"make it anew: spikestill completion {shell} > programs/spikestill/completions/{file}")
+            for command in COMMANDS:
+                self.assertIn(command, text)
+            if shutil.which(shell):
+                check = ["--no-execute"] if shell == "fish" else ["-n"]
+                subprocess.run([shell, *check, folder / file], check=True)
+
+    def complete(self, *words):
+        script = """source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _spikestill
+                    printf '%s\\n' "${COMPREPLY[@]}" """
+        done = subprocess.run(["bash", "-c", script, "bash", SOURCE / "programs/spikestill/completions/spikestill.bash",
+                               "spikestill", *words], cwd=self.folder, stdout=subprocess.PIPE, check=True, text=True)
+        return done.stdout.split()
+
+    def test_bash_completes(self):
+        self.assertEqual(self.complete("tr"), ["train"])
+        self.assertEqual(set(self.complete("eval", "tiny.yaml", "--p")), {"--part"})
+        self.assertEqual(self.complete("eval", "tiny.yaml", "--part", "v"), ["validation"])
+        self.assertEqual(self.complete("train", "ti"), ["tiny.yaml"])
+        self.assertEqual(self.complete("data", "g"), ["get"])
+        self.assertEqual(self.complete("data", "get", "m"), ["mnist"])
+        self.assertEqual(self.complete("help", "insp"), ["inspect"])
+
+    def test_manual_names_everything(self):
+        manual = (SOURCE / "docs/man/spikestill.1").read_text().replace("\\-", "-")
+        for command in COMMANDS:
+            self.assertRegex(manual, rf"(?m)^\.BR? spikestill.*\b{command}\b|^\.SS {command}\b")
+            for option in re.findall(r"(?m)^  (--[a-z-]+)", self.good("help", command).out):
+                section = manual.split(f"\n.SS {command}\n")[1].split("\n.S")[0]
+                self.assertIn(option, section, f"spikestill {command} {option}")
+        for code in ("0", "1", "2", "3"):
+            self.assertRegex(manual, rf"(?m)^\.B {code}$")
+        if shutil.which("man"):
+            done = subprocess.run(["man", "--warnings", "-l", SOURCE / "docs/man/spikestill.1"], check=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(MANWIDTH="100"))
+            self.assertEqual(done.stderr, b"")
+
+
+if __name__ == "__main__":
+    unittest.main()
