@@ -586,6 +586,27 @@ static void test_optimizer_steps(void **state) {
   pair_end(&p);
 }
 
+// The same random numbers, so the same elements: bit for bit, wherever a thread or a piece begins.
+static void test_dropout(void **state) {
+  pair p = pair_make(*state);
+  const int64_t counts[] = {1, 255, 257, 30011};
+  const uint64_t seed = UINT64_C(0x123456789abcdef0), stream = UINT64_C(0xfedcba9876543210);
+  for (int i = 0; i < 8; i++) {
+    const int64_t n = counts[i / 2];
+    const bool accumulate = i % 2;
+    float *x = filled(n, false, 1), *expected = target(n, accumulate, false);
+    p.reference->kernels.dropout(p.reference, n, 0.3f, seed, stream, x, expected, accumulate);
+    EACH_LEVEL(&p, level) {
+      float *found = target(n, accumulate, false);
+      p.fast->kernels.dropout(p.fast, n, 0.3f, seed, stream, x, found, accumulate);
+      assert_same_bits(found, expected, n);
+      free(found);
+    }
+    free(x), free(expected);
+  }
+  pair_end(&p);
+}
+
 static void test_sum_of_squares(void **state) {
   pair p = pair_make(*state);
   const int64_t counts[] = {0, 1, 17, 4096, 100003};
@@ -702,6 +723,7 @@ int main(void) {
       TEST(test_neuron_of_reference),
       TEST(test_neuron_without_some),
       TEST(test_optimizer_steps),
+      TEST(test_dropout),
       TEST(test_sum_of_squares),
       TEST(test_levels),
       TEST(test_heap_does_not_grow),

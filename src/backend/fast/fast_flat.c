@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Optimiser steps, sums of squares and adding over flat blocks.
+// Optimiser steps, dropout, sums of squares and adding over flat blocks.
 #include <math.h>
 
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
 
-enum { GRAIN = 16384, SUM_CHUNKS = 64 };
+enum { GRAIN = 16384, DROPOUT_GRAIN = 4096, SUM_CHUNKS = 64 };
 
 typedef struct flat_work {
   const ssti_simd *simd;
@@ -26,6 +26,33 @@ static void add_range(void *arg, int64_t begin, int64_t end) {
 void ssti_fast_add(ssti_backend *backend, int64_t count, const float *x, float *y) {
   flat_work work = {.simd = &ssti_fast_state_of(backend)->simd, .gradient = x, .value = y};
   ssti_parallel_for(backend->context, count, GRAIN, add_range, &work);
+}
+
+typedef struct dropout_work {
+  const ssti_simd *simd;
+  float rate;
+  uint64_t seed, stream;
+  const float *x;
+  float *y;
+  bool accumulate;
+} dropout_work;
+
+static void dropout_range(void *arg, int64_t begin, int64_t end) {
+  const dropout_work *w = arg;
+  w->simd->dropout(begin, end, w->rate, w->seed, w->stream, w->x, w->y, w->accumulate);
+}
+
+static void dropout(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream, const float *x,
+                    float *y, bool accumulate) {
+  assert(rate >= 0.0f && rate < 1.0f);
+  dropout_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                       .rate = rate,
+                       .seed = seed,
+                       .stream = stream,
+                       .x = x,
+                       .y = y,
+                       .accumulate = accumulate};
+  ssti_parallel_for(backend->context, count, DROPOUT_GRAIN, dropout_range, &work);
 }
 
 static void sgd_range(void *arg, int64_t begin, int64_t end) {
@@ -98,6 +125,7 @@ static double sum_of_squares(ssti_backend *backend, int64_t count, const float *
 }
 
 void ssti_fast_fill_flat(ssti_kernels *kernels) {
+  kernels->dropout = dropout;
   kernels->sgd_step = sgd_step;
   kernels->adamw_step = adamw_step;
   kernels->sum_of_squares = sum_of_squares;

@@ -79,6 +79,9 @@ typedef struct ssti_simd {
 
   // y += x
   void (*add)(int64_t count, const float *x, float *y);
+  // Elements [begin, end) of a tensor: their numbers decide what stays.
+  void (*dropout)(int64_t begin, int64_t end, float rate, uint64_t seed, uint64_t stream, const float *x, float *y,
+                  bool accumulate);
   double (*sum_of_squares)(int64_t count, const float *x);
 
   void (*sgd_step)(int64_t count, float *value, const float *gradient, float *velocity, float learning_rate,
