@@ -23,7 +23,7 @@ void stop_on_signals(sst_context *context) {
 
 static void print_log(void *user, sst_log_level level, const char *line) {
   (void)user;
-  if (level >= SST_LOG_WARNING) { fprintf(stderr, "spikestill: %s\n", line); }
+  if (level >= SST_LOG_WARNING) { fprintf(stderr, "spikestill: warning: %s\n", line); }
 }
 
 int report_failure(const sst_context *context, sst_status status) {
