@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "spikestill/ops.h"
 #include "spikestill/train.h"
-#include "train/classify.h"
+#include "train/accuracy.h"
 
 struct sst_evaluator {
   sst_context *context;

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "spikestill/train.h"
-#include "train/classify.h"
+#include "train/accuracy.h"
 
 void sst_training_next_epoch(sst_training_position *position) {
   *position = (sst_training_position){.epoch = position->epoch + 1, .step = position->step};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef SPIKESTILL_TRAIN_CLASSIFY_H
-#define SPIKESTILL_TRAIN_CLASSIFY_H
+#ifndef SPIKESTILL_TRAIN_ACCURACY_H
+#define SPIKESTILL_TRAIN_ACCURACY_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "train/classify.h"
+#include "train/accuracy.h"
 
 int64_t ssti_count_correct(const float *logits, const int32_t *labels, int64_t count, int64_t classes) {
   int64_t correct = 0;
