@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // lasnn: layer-wise distillation of the student's activity towards the teacher's, as attention maps or as features.
 //
-// Source: LaSNN, Hong et al. 2023 (arXiv 2304.09101). Its abstract says: a well-trained ANN distils knowledge other than
-// converted parameters into a small SNN, an attention scheme bridges the two feature spaces, and the distillation is
-// layer-wise. The formulas below are not from its body, which we have not read:
+// Source: LaSNN, Hong et al. 2023 (arXiv 2304.09101). Its abstract says: a well-trained ANN distils knowledge other
+// than converted parameters into a small SNN, an attention scheme bridges the two feature spaces, and the distillation
+// is layer-wise. The formulas below are not from its body, which we have not read:
 //
 //     A_S = mean over T of the student's tap [1,N,H,W,C_S]      A_T = the teacher's (its mean over T, if it spikes)
 //

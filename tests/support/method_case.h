@@ -78,8 +78,7 @@ static inline void method_target(method_case *c, sst_shape shape) {
 
 // The term, as it is built; what went wrong is the graph's status.
 static inline sst_value method_build(method_case *c) {
-  sst_distill_scene scene = {
-      .student = "student", .teacher = c->has_teacher ? "teacher" : NULL, .target = c->target};
+  sst_distill_scene scene = {.student = "student", .teacher = c->has_teacher ? "teacher" : NULL, .target = c->target};
   return c->loss = sst_distill_term_build(c->term, c->graph, &scene);
 }
 

@@ -46,7 +46,8 @@ static double by_hand(const double *student, const void *rest) {
 
 static sst_shape student_shape(void) { return sst_shape_make(STEPS, BATCH, SIDE, SIDE, STUDENT_C); }
 
-static void begin_one(method_case *c, sst_context *context, const char *const *options, int64_t side, int64_t channels) {
+static void begin_one(method_case *c, sst_context *context, const char *const *options, int64_t side,
+                      int64_t channels) {
   method_begin(c, context, "lasnn", options);
   method_student(c, "stage1", student_shape());
   method_teacher(c, "stage1", sst_shape_make(1, BATCH, side, side, channels));
@@ -178,8 +179,8 @@ static void test_what_does_not_fit_is_said(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_attention_by_hand),        TEST(test_feature_by_hand),
-                                     TEST(test_larger_teacher_is_pooled), TEST(test_same_maps_give_zero),
-                                     TEST(test_pairs),                    TEST(test_what_does_not_fit_is_said)};
+  const struct CMUnitTest tests[] = {
+      TEST(test_attention_by_hand),   TEST(test_feature_by_hand), TEST(test_larger_teacher_is_pooled),
+      TEST(test_same_maps_give_zero), TEST(test_pairs),           TEST(test_what_does_not_fit_is_said)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
