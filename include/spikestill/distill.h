@@ -16,7 +16,8 @@ extern "C" {
   X(kd, "soft labels with separate temperatures for teacher and student")                                              \
   X(lasnn, "attention or feature maps of time-averaged activity, layer by layer")                                      \
   X(step_kd, "the teacher and the student's own correct steps teach every time step")                                  \
-  X(tet, "the labels at every step, and a pull of step logits to a constant")
+  X(tet, "the labels at every step, and a pull of step logits to a constant")                                          \
+  X(tser, "entropy of every step's prediction, to be large")
 
 // Number of methods; name and one-line text of the i-th.
 SST_API int sst_distill_method_count(void);
