@@ -17,7 +17,8 @@ extern "C" {
   X(lasnn, "attention or feature maps of time-averaged activity, layer by layer")                                      \
   X(step_kd, "the teacher and the student's own correct steps teach every time step")                                  \
   X(tet, "the labels at every step, and a pull of step logits to a constant")                                          \
-  X(tser, "entropy of every step's prediction, to be large")
+  X(tser, "entropy of every step's prediction, to be large")                                                           \
+  X(logit_regularization, "mean square of the logits")
 
 // Number of methods; name and one-line text of the i-th.
 SST_API int sst_distill_method_count(void);
