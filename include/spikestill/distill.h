@@ -18,7 +18,8 @@ extern "C" {
   X(step_kd, "the teacher and the student's own correct steps teach every time step")                                  \
   X(tet, "the labels at every step, and a pull of step logits to a constant")                                          \
   X(tser, "entropy of every step's prediction, to be large")                                                           \
-  X(logit_regularization, "mean square of the logits")
+  X(logit_regularization, "mean square of the logits")                                                                 \
+  X(spike_rate, "firing rate, to be small or near a target")
 
 // Number of methods; name and one-line text of the i-th.
 SST_API int sst_distill_method_count(void);
