@@ -21,7 +21,8 @@ extern "C" {
   X(logit_regularization, "mean square of the logits")                                                                 \
   X(spike_rate, "firing rate, to be small or near a target")                                                           \
   X(strong_weak, "the most and the least confident step teach each other")                                             \
-  X(feature_kd, "squared error of time-averaged spikes and the teacher's features")
+  X(feature_kd, "squared error of time-averaged spikes and the teacher's features")                                    \
+  X(sliding_window, "a spiking teacher's output over windows of steps")
 
 // Number of methods; name and one-line text of the i-th.
 SST_API int sst_distill_method_count(void);
