@@ -42,19 +42,9 @@ static sst_value build_network(sst_graph *g, const char *scope, bool frozen, sst
   return logits;
 }
 
-// A recipe says all about a network but the size of its pictures and the number of classes.
-static sst_model_options model_options(const sst_recipe *recipe, sst_dataset_info info) {
-  sst_model_options options = recipe->student.options;
-  options.classes = info.classes;
-  options.height = info.height;
-  options.width = info.width;
-  options.channels = info.channels;
-  return options;
-}
-
 // The teacher's layers, with spiking neurons in the place of relu.
-static sst_model_options student_options(const sst_recipe *recipe, sst_dataset_info info) {
-  sst_model_options options = model_options(recipe, info);
+static sst_model_options student_options(const sst_recipe *recipe) {
+  sst_model_options options = recipe->student.options;
   options.spiking = true;
   options.timesteps = 4;
   options.neuron = sst_neuron_default();
@@ -71,10 +61,10 @@ static sst_status build_loss(sst_network *teacher, sst_dataset_info info, sst_pa
   sst_graph *g = out->graph;
   out->input = sst_graph_input(g, "input", sst_shape_make(1, BATCH, info.height, info.width, info.channels));
   out->target = sst_graph_input(g, "target", sst_shape_make(1, BATCH, 1, 1, info.classes));
-  sst_model_options options = student_options(sst_network_recipe(teacher), info);
-  sst_model_options teacher_options = model_options(sst_network_recipe(teacher), info);
+  const sst_model_options *teacher_options = &sst_network_recipe(teacher)->student.options;
+  sst_model_options options = student_options(sst_network_recipe(teacher));
   out->logits = build_network(g, "student", false, parameters, &options, out->input);
-  build_network(g, "teacher", true, sst_network_parameters(teacher), &teacher_options, out->input);
+  build_network(g, "teacher", true, sst_network_parameters(teacher), teacher_options, out->input);
 
   sst_value cross_entropy = sst_mean(g, sst_cross_entropy(g, out->logits, out->target, 0.0f), SST_AXES_ALL);
   sst_value term = cosine_term(g);
