@@ -128,7 +128,8 @@ class Data(ProgramTest):
         for length in (0, 3, 10, 16, 1000, len(whole) - 1):
             with self.subTest(length):
                 path.write_bytes(whole[:length])
-                self.data_fails(self.words, "train-images-idx3-ubyte", "byte", f"at most {length - 16} follow" if length > 16 else "")
+                self.data_fails(self.words, "train-images-idx3-ubyte", "byte",
+                                f"at most {length - 16} follow" if length > 16 else "")
         path.unlink()
         packed = gzip.compress(whole)
         self.write("data/mnist/train-images-idx3-ubyte.gz", packed[:len(packed) // 2])
