@@ -66,10 +66,13 @@ class Listings(unittest.TestCase):
             self.run_here(place, "spikestill", "recipe", path.name)
             self.run_here(place, "spikestill", "inspect", path.name)
 
-    def run_document(self, document):
+    def run_document(self, document, languages=None):
+        """Listings of `languages` only; by default all, and then nothing that is not tried may be there."""
         output = ""
         for line, language, name, text in listings(document):
             place = f"{document}:{line}"
+            if languages and language not in languages:
+                continue
             if language == "yaml":
                 self.check_recipe(place, name, text)
             elif language == "c":
@@ -88,6 +91,9 @@ class Listings(unittest.TestCase):
 
     def test_guide(self):
         self.run_document("docs/guide.md")
+
+    def test_readme(self):
+        self.run_document("README.md", languages={"c", "yaml"})
 
 
 class Words(unittest.TestCase):
@@ -130,6 +136,19 @@ class Links(unittest.TestCase):
                     if anchor not in {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}:
                         broken.append(f"{document.relative_to(SOURCE)}: {target}")
         self.assertFalse(broken, "\n" + "\n".join(broken))
+
+
+class Decisions(unittest.TestCase):
+    def test_records_are_listed_and_have_their_three_parts(self):
+        folder = SOURCE / "docs/decisions"
+        records = sorted(folder.glob("[0-9]*.md"))
+        index = re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text())
+        self.assertEqual(index, [record.name for record in records])
+        for number, record in enumerate(records, 1):
+            text = record.read_text()
+            self.assertTrue(record.name.startswith(f"{number:04d}-"), record.name)
+            self.assertTrue(text.startswith(f"# {number}. "), record.name)
+            self.assertEqual(re.findall(r"^## (.*)$", text, re.MULTILINE), ["Context", "Decision", "Consequences"])
 
 
 if __name__ == "__main__":
