@@ -270,8 +270,9 @@ static void test_stopped_after_every_batch(void **state) {
     }
     test_context_end(context);
     assert_no_scraps(s->run);
+    assert_in_range(stops, 0, STEP_COUNT); // each sitting gets further; the last one only evaluates
   }
-  assert_int_equal(stops, STEP_COUNT + 1); // the last sitting only evaluates
+  assert_int_equal(stops, STEP_COUNT + 1);
   assert_same_as_whole(s);
   temp_folder_remove(s->run);
 }
