@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole training run in which memory runs out, a file operation is refused, the disk fills up or the process is killed,
-// at every place where that can happen: it fails with the right status and a sentence, leaks nothing, leaves nothing
-// half-written, and the resumed run ends with the bits of one that was left alone.
+// A whole training run in which memory runs out, a file operation is refused, the disk fills up or the process is
+// killed, at every place where that can happen: it fails with the right status and a sentence, leaks nothing, leaves
+// nothing half-written, and the resumed run ends with the bits of one that was left alone.
 #include "support.h"
 
 #include <dirent.h>
