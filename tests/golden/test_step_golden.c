@@ -5,12 +5,10 @@
 //
 // The error is |difference| / |expected|, Euclidean norms of a whole tensor. The golden values were computed in double;
 // no membrane there is nearer to its threshold than 2e-4, so that rounding in f32 flips no spike.
-#include "graphs.h"
+#include "networks.h"
 
 #include "backend/backend.h"
 #include "spikestill/distill.h"
-#include "spikestill/model.h"
-#include "spikestill/optim.h"
 
 static const double tolerance = 1e-5;
 
@@ -34,21 +32,6 @@ typedef struct golden {
 
 // ---- the two networks, as make_step_golden.py has them ----
 
-static sst_layer layer_of(sst_layer_kind kind, int64_t out) {
-  sst_layer layer = sst_layer_default(kind);
-  layer.out = out;
-  return layer;
-}
-
-static sst_model_options model_of(int64_t size) {
-  sst_model_options options = sst_model_default();
-  options.timesteps = TIME;
-  options.classes = CLASSES;
-  options.height = options.width = size;
-  options.channels = 2;
-  return options;
-}
-
 static sst_value build_student(golden *g, const sst_model_options *options, int64_t input_steps) {
   sst_shape shape = sst_shape_make(input_steps, BATCH, options->height, options->width, options->channels);
   g->input = sst_graph_input(g->graph, "input", shape);
@@ -66,9 +49,7 @@ static void build_cnn(golden *g, sst_optimizer_options *optimizer) {
       layer_of(SST_LAYER_AVERAGE_POOL, 0), layer_of(SST_LAYER_CONV, 6),    layer_of(SST_LAYER_NORM, 0),
       layer_of(SST_LAYER_ACTIVATION, 0),   layer_of(SST_LAYER_FLATTEN, 0), layer_of(SST_LAYER_LINEAR, 10),
       layer_of(SST_LAYER_ACTIVATION, 0),   layer_of(SST_LAYER_LINEAR, 0)};
-  sst_model_options options = model_of(8);
-  options.layers = layers;
-  options.layer_count = sizeof layers / sizeof *layers;
+  sst_model_options options = network_options(layers, sizeof layers / sizeof *layers, TIME, 8, CLASSES);
   options.neuron.v_reset = -0.1f;
   build_student(g, &options, 1);
   sst_graph_push(g->graph, "teacher", true);
@@ -94,9 +75,7 @@ static void build_block(golden *g, sst_optimizer_options *optimizer) {
                         layer_of(SST_LAYER_ACTIVATION, 0),  layer_of(SST_LAYER_BLOCK, 6),
                         layer_of(SST_LAYER_GLOBAL_POOL, 0), layer_of(SST_LAYER_LINEAR, 0)};
   layers[3].stride = 2;
-  sst_model_options options = model_of(6);
-  options.layers = layers;
-  options.layer_count = sizeof layers / sizeof *layers;
+  sst_model_options options = network_options(layers, sizeof layers / sizeof *layers, TIME, 6, CLASSES);
   options.neuron.kind = SST_NEURON_PLIF;
   options.neuron.threshold = 0.8f;
   options.neuron.hard_reset = false;

@@ -6,10 +6,8 @@
 // Each parameter is moved by itself, along its gradient plus a random direction of the same length: the first makes a
 // wrong size show, the second a wrong direction. Differences at two widths are extrapolated (Richardson), which leaves
 // an error of width^4; the tolerance is made of f32 rounding of the loss over the width.
-#include "graphs.h"
-
+#include "networks.h"
 #include "spikestill/distill.h"
-#include "spikestill/model.h"
 
 enum { BATCH = 6, CLASSES = 3, TIME = 3 };
 // Of the gradient's norm. Maxima and relu have corners, where differences and derivatives disagree by what a
@@ -119,20 +117,8 @@ static void check_network(network *n, const char *what) {
 
 // ---- networks ----
 
-static sst_layer layer_of(sst_layer_kind kind, int64_t out) {
-  sst_layer layer = sst_layer_default(kind);
-  layer.out = out;
-  return layer;
-}
-
 static sst_model_options options_of(const sst_layer *layers, int count, int64_t size) {
-  sst_model_options options = sst_model_default();
-  options.timesteps = TIME;
-  options.classes = CLASSES;
-  options.height = options.width = size;
-  options.channels = 2;
-  options.layers = layers;
-  options.layer_count = count;
+  sst_model_options options = network_options(layers, count, TIME, size, CLASSES);
   options.neuron.detach_reset = false;
   return options;
 }
