@@ -4,19 +4,24 @@
 
 #include "command.h"
 
+enum { LEFT_SIZE = 64 };
+
+// The command with its words, in brackets if they may be left out: "train [RECIPE]".
+static const char *with_words(const command_entry *command, char text[LEFT_SIZE]) {
+  bool optional = command->words[0] && command->fewest == 0;
+  snprintf(text, LEFT_SIZE, "%s%s%s%s%s", command->name, command->words[0] ? " " : "", optional ? "[" : "",
+           command->words, optional ? "]" : "");
+  return text;
+}
+
 static void print_command_help(const command_entry *command) {
-  const char *before = command->words[0] ? " " : "", *open = "", *close = "";
-  if (command->words[0] && command->fewest == 0) {
-    open = "[";
-    close = "]";
-  }
-  printf("usage: spikestill %s%s%s%s%s%s\n\n%s\n", command->name, before, open, command->words, close,
-         command->options[0] ? " [OPTION...]" : "", command->text);
+  char left[LEFT_SIZE];
+  printf("usage: spikestill %s%s\n\n%s\n", with_words(command, left), command->options[0] ? " [OPTION...]" : "",
+         command->text);
   if (command->options[0]) { printf("\noptions:\n"); }
   for (int i = 0; i < option_count; i++) {
     const option_entry *option = &option_table[i];
     if (!takes_option(command, option)) { continue; }
-    char left[64];
     snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "",
              option->argument ? option->argument : "");
     printf("  %-30s %s\n", left, option->text);
@@ -32,9 +37,8 @@ void print_help(const command_entry *command) {
   printf("Spikestill turns trained networks into small, accurate, low-power spiking ones.\n\n"
          "usage: spikestill COMMAND [WORD...] [OPTION...]\n\ncommands:\n");
   for (int i = 0; i < command_count; i++) {
-    char left[64];
-    snprintf(left, sizeof left, "%s %s", command_table[i].name, command_table[i].words);
-    printf("  %-26s %s\n", left, command_table[i].text);
+    char left[LEFT_SIZE];
+    printf("  %-26s %s\n", with_words(&command_table[i], left), command_table[i].text);
   }
   printf(
       "\nA RECIPE is a YAML file that says everything about a run; 'spikestill recipe' prints its keys. A MODEL is a\n"

@@ -21,6 +21,7 @@ static sst_context *volatile interrupted_context;
 
 static void on_signal(int number) {
   (void)number;
+  // The call is made for signal handlers. NOLINTNEXTLINE(bugprone-signal-handler)
   if (interrupted_context) { sst_context_request_stop(interrupted_context); }
   signal(SIGINT, SIG_DFL); // a second one ends the program at once
   signal(SIGTERM, SIG_DFL);

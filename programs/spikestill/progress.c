@@ -37,6 +37,7 @@ SST_PRINTF(2, 3) static void add(char line[LINE_SIZE], const char *format, ...) 
   size_t length = strlen(line);
   va_list list;
   va_start(list, format);
+  // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, one line above
   vsnprintf(line + length, LINE_SIZE - length, format, list);
   va_end(list);
 }

@@ -182,6 +182,8 @@ sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report 
 }
 
 void sst_report_free(sst_context *context, sst_report *report) {
-  ssti_free(context, (void *)(uintptr_t)report->evaluation.layers);
+  void *layers = NULL; // const to its readers, but ours
+  memcpy(&layers, &report->evaluation.layers, sizeof layers);
+  ssti_free(context, layers);
   *report = (sst_report){0};
 }

@@ -297,7 +297,9 @@ static sst_status write_result(session *s, const sst_evaluation *test, const sst
 
 static sst_status conclude(session *s, sst_run_result *out) {
   sst_evaluation test = {0};
-  *out = (sst_run_result){.test_accuracy_best = NAN, .validation_accuracy = NAN, .best_validation_accuracy = NAN};
+  *out = (sst_run_result){.test_accuracy_best = (double)NAN,
+                           .validation_accuracy = (double)NAN,
+                           .best_validation_accuracy = (double)NAN};
   if (s->memory.best_epoch > 0) {
     // The last validation again where this sitting did not make it (a run resumed after its last epoch).
     if (s->validation.count == 0) { SST_TRY(sst_evaluate(s->evaluator, s->validation_loader, &s->validation)); }
