@@ -7,13 +7,13 @@
 
 #include "command.h"
 
-// Waiting threads sleep instead of spinning: with anything else running on the same cores, spinning at every barrier made
-// training four times slower (measured: two runs at once on two cores), and on idle cores it gains next to nothing.
-// The OpenMP runtime reads its settings while it is loaded, so the program starts itself again with the setting made.
+// Waiting threads spin for some ten microseconds and then sleep. The runtime's own choice spins for milliseconds: with
+// anything else running on the same cores that made training four times slower (two runs at once on two cores), and on
+// idle cores it gains nothing (docs/SPEED.md). The OpenMP runtime reads its settings while it is loaded, so the program
+// starts itself again with the setting made; where that cannot be done it goes on as it is.
 static void wait_gently(char **argv) {
   if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) { return; }
-  if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0) { (void)execv("/proc/self/exe", argv); }
-  // Where that cannot be done the program goes on as it is.
+  if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0) { (void)execv("/proc/self/exe", argv); }
 }
 
 // A signal handler reaches its context through the one variable that C allows it: the program's, not the library's.
