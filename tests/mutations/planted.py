@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bugs that test_mutations.py plants: small changes of the sources that the tests must notice.
+
+planted(what, file, (old, new)..., suites=names): every `old` occurs exactly once in the file. The suites named are
+those whose business the bug is; the suites over whole networks are always run as well.
+"""
+from collections import namedtuple
+
+Bug = namedtuple("Bug", "what file changes suites")
+BUGS = []
+
+
+def planted(what, file, *changes, suites=()):
+    BUGS.append(Bug(what, file, changes, tuple(suites)))
+
+
+REFERENCE = "src/backend/reference/"
+FAST = "src/backend/fast/"
+neuron_suites = ("golden/test_neuron_goldens", "grad/test_neuron_gradients", "unit/test_neuron", "unit/test_fast_backend")
+fast_suites = ("unit/test_fast_backend",)
+
+# ---- neurons: one bug of each kind in both backends ----
+
+planted("the leak is missing from backward, reference", REFERENCE + "neuron_reference.c",
+        ("back->du[i] = d->decay * dh[i];", "back->du[i] = dh[i];"), suites=neuron_suites)
+planted("the leak is missing from backward, fast", FAST + "simd_neuron.c",
+        ("du[i] = d.decay * dh[i];", "du[i] = dh[i];"), suites=neuron_suites)
+
+planted("the reset is missing from backward, reference", REFERENCE + "neuron_reference.c",
+        ("ds[i] * g[i] + back->du[i] * (1.0f - spike[i]);", "ds[i] * g[i] + back->du[i];"), suites=neuron_suites)
+planted("the reset is missing from backward, fast", FAST + "simd_neuron.c",
+        ("(hard ? du[i] * (1.0f - s) : du[i])", "du[i]"), suites=neuron_suites)
+
+planted("detached and followed resets are mixed up, reference", REFERENCE + "neuron_reference.c",
+        ("  if (!d->detach_reset) {", "  if (d->detach_reset) {"), suites=neuron_suites)
+planted("detached and followed resets are mixed up, fast", FAST + "simd_neuron.c",
+        ("if (!detach) {", "if (detach) {"), suites=neuron_suites)
+
+planted("neurons fire above the threshold, not at it", "src/neuron/dynamics.h",
+        ("return h >= threshold ? 1.0f : 0.0f;", "return h > threshold ? 1.0f : 0.0f;"), suites=neuron_suites)
+
+planted("neurons fire above the threshold, not at it, fast", FAST + "simd_neuron.c",
+        ("s = ssti_fire(h, d.threshold);\n        spikes[i] = s;", "s = h > d.threshold;\n        spikes[i] = s;"),
+        ("s = ssti_fire(h, d.threshold);\n        membrane[i] = h;", "s = h > d.threshold;\n        membrane[i] = h;"),
+        suites=neuron_suites)
+
+planted("the last step is left out of forward, reference", REFERENCE + "neuron_reference.c",
+        ("t++) {\n    const int64_t at = t * shape->count + chunk * CHUNK;",
+         "t++) {\n    if (t > 0 && t == shape->steps - 1) { break; }\n"
+         "    const int64_t at = t * shape->count + chunk * CHUNK;"), suites=neuron_suites)
+planted("the last step is left out of forward, fast", FAST + "simd_neuron.c",
+        ("    float *restrict spikes = b->spikes + t * b->count + b->begin;",
+         "    if (t > 0 && t == b->steps - 1) { break; }\n"
+         "    float *restrict spikes = b->spikes + t * b->count + b->begin;"), suites=neuron_suites)
+planted("the first step is left out of backward, reference", REFERENCE + "neuron_reference.c",
+        ("t >= 0; t--", "t >= (shape->steps > 1); t--"), suites=neuron_suites)
+planted("the first step is left out of backward, fast", FAST + "simd_neuron.c",
+        ("t >= 0; t--", "t >= (b->steps > 1); t--"), suites=neuron_suites)
+
+planted("the gradient of the membrane is dropped, reference", REFERENCE + "neuron_reference.c",
+        ("dh[i] = dmembrane[i] + ds[i] * g[i] + back->du[i] * (1.0f", "dh[i] = ds[i] * g[i] + back->du[i] * (1.0f"),
+        suites=neuron_suites)
+planted("the gradient of the membrane is dropped, fast", FAST + "simd_neuron.c",
+        ("dh[i] = dmembrane[i] + ds * g", "dh[i] = ds * g"), suites=neuron_suites)
+
+planted("PLIF learns its leak instead of its w, reference", REFERENCE + "neuron_reference.c",
+        ("(float)(sum * (double)call.dynamics.leak * (double)call.dynamics.decay)", "(float)sum"), suites=neuron_suites)
+planted("PLIF learns its leak instead of its w, fast", FAST + "fast_neuron.c",
+        ("(float)(sum * (double)dynamics.leak * (double)dynamics.decay)", "(float)sum"), suites=neuron_suites)
+
+planted("the arctan's derivative has lost its half", "src/neuron/surrogate.h",
+        ("return 0.5f * a / (1.0f + z * z);", "return a / (1.0f + z * z);"),
+        suites=neuron_suites + ("unit/test_surrogate",))
+
+# ---- batch norm ----
+
+norm_suites = ("unit/test_batch_norm", "golden/test_op_goldens", "unit/test_fast_backend")
+planted("the running variance is the biased one, reference", REFERENCE + "batch_norm_reference.c",
+        ("momentum * variance[c] * unbiased);", "momentum * variance[c]);\n      (void)unbiased;"), suites=norm_suites)
+planted("the running variance is the biased one, fast", FAST + "fast_batch_norm.c",
+        ("result->rows > 1.0 ? result->b / (result->rows - 1.0) : variance", "variance"), suites=norm_suites)
+planted("batches are normalised by the unbiased variance, reference", REFERENCE + "batch_norm_reference.c",
+        ("variance[c] = squares[c] / (double)s->rows;", "variance[c] = squares[c] / (double)(s->rows - 1);"),
+        suites=norm_suites)
+planted("batches are normalised by the unbiased variance, fast", FAST + "fast_batch_norm.c",
+        ("variance = result->b / result->rows;", "variance = result->b / (result->rows - 1.0);"), suites=norm_suites)
+planted("backward forgets that the variance is the batch's, reference", REFERENCE + "batch_norm_reference.c",
+        ("(dy[c] - mean_dy[c] - xhat * mean_dy_xhat[c])", "(dy[c] - mean_dy[c] - 0.0f * xhat * mean_dy_xhat[c])"),
+        suites=norm_suites)
+planted("backward forgets that the variance is the batch's, fast", FAST + "fast_batch_norm.c",
+        ("(float)(inverse * (result->b / result->rows))", "(float)(0.0 * inverse)"), suites=norm_suites)
+planted("a frozen network updates its statistics", "src/op/batch_norm.c",
+        ("return call->run->training && !call->frozen;", "return call->run->training;"),
+        suites=("unit/test_batch_norm", "unit/test_graph"))
+planted("threshold-dependent norm forgets that two branches meet", "src/model/layer.c",
+        ("norm.scale = share * options->neuron.threshold;", "(void)share, norm.scale = options->neuron.threshold;"),
+        suites=("unit/test_model",))
+
+# ---- gradients that meet: missed accumulation ----
+
+planted("every writer of a gradient overwrites", "src/graph/compile.c",
+        ("node->accumulate[i] = written[node->inputs[i]];", "node->accumulate[i] = false;"), suites=("unit/test_graph",))
+planted("the first writer of a gradient adds to what was there", "src/graph/compile.c",
+        ("node->accumulate[i] = written[node->inputs[i]];", "node->accumulate[i] = true;"), suites=("unit/test_graph",))
+planted("convolution overwrites its input's gradient, reference", REFERENCE + "conv2d_reference.c",
+        ("(float)((w->accumulate ? (double)dx[j] : 0.0) + total[j])", "(float)total[j]"),
+        suites=("unit/test_conv2d",))
+planted("convolution overwrites its input's gradient, fast", FAST + "fast_conv2d.c",
+        ("  const bool adds = accumulate && ", "  accumulate = false;\n  const bool adds = accumulate && "),
+        suites=fast_suites)
+planted("convolution overwrites its weights' gradient, fast", FAST + "fast_conv2d.c",
+        ("  if (accumulate_weight) {\n    ours", "  if (accumulate_weight && dbias == dweight) {\n    ours"),
+        suites=fast_suites)
+planted("weights' gradients are overwritten, reference", REFERENCE + "products_reference.h",
+        ("(float)((accumulate ? (double)*out : 0.0) + tile->total[r][c])",
+         "(float)((accumulate ? 0.0 : 0.0) + tile->total[r][c])"), suites=("unit/test_conv2d", "unit/test_linear"))
+planted("linear overwrites its input's gradient, fast", FAST + "fast_linear.c",
+        ("part[accumulate ? SSTI_FAST_DATA_ADD : SSTI_FAST_DATA]", "part[SSTI_FAST_DATA + 0 * accumulate]"),
+        suites=fast_suites)
+planted("linear overwrites its weights' gradient, fast", FAST + "fast_linear.c",
+        ("part[accumulate_weight ? SSTI_FAST_WEIGHTS_ADD : SSTI_FAST_WEIGHTS]",
+         "part[SSTI_FAST_WEIGHTS + 0 * accumulate_weight]"), suites=fast_suites)
+planted("neurons overwrite their input's gradient, reference", REFERENCE + "neuron_reference.c",
+        ("back.dx_sum, call->dx + first, call->accumulate_dx);", "back.dx_sum, call->dx + first, false);"),
+        suites=("unit/test_neuron",))
+planted("neurons overwrite their input's gradient, fast", FAST + "simd_neuron.c",
+        ("if (stride == 0 || b->accumulate_dx) {", "if (stride == 0) {"), suites=fast_suites)
+planted("batch norm overwrites its input's gradient, reference", REFERENCE + "batch_norm_reference.c",
+        ("dx[c] = w->accumulate_dx ? dx[c] + gradient : gradient;", "dx[c] = gradient;"), suites=norm_suites)
+planted("batch norm overwrites its input's gradient, fast", FAST + "fast_batch_norm.c",
+        ("s->accumulate = accumulate_dx;", "s->accumulate = false && accumulate_dx;"), suites=norm_suites)
+planted("average pooling overwrites its input's gradient, fast", FAST + "simd_pool.c",
+        ("const bool add = accumulate || !is_tiling(s);", "const bool add = !is_tiling(s);"),
+        suites=("unit/test_pool", "unit/test_fast_backend"))
+planted("pooling overwrites its input's gradient, reference", REFERENCE + "pool_reference.c",
+        ("c < s->channels && !w->accumulate; c++", "c < s->channels; c++"), suites=("unit/test_pool",))
+
+# ---- losses and methods ----
+
+planted("softmax's temperature is missing from backward", REFERENCE + "softmax_reference.c",
+        ("(float)(slope / (double)job->temperature)", "(float)slope"), suites=("unit/test_softmax",))
+planted("label smoothing is missing", REFERENCE + "loss_reference.c",
+        ("return (1.0 - job->smoothing) * (double)target + job->smoothing / (double)job->channels;",
+         "return (double)target + 0.0 * job->smoothing;"), suites=("unit/test_losses",))
+planted("label smoothing is missing from backward", REFERENCE + "loss_reference.c",
+        ("(share * sum - smooth_target(job, target[i]))", "(share * sum - (double)target[i])"),
+        suites=("unit/test_losses",))
+planted("kd: the temperatures are swapped", "src/distill/kd.c",
+        ("sst_softmax(g, teacher, o->teacher_temperature)", "sst_softmax(g, teacher, o->student_temperature)"),
+        ("sst_log_softmax(g, student, o->student_temperature)", "sst_log_softmax(g, student, o->teacher_temperature)"),
+        suites=("unit/test_method_kd",))
+planted("kd: without its factor of both temperatures", "src/distill/kd.c",
+        ("return o->teacher_temperature * o->student_temperature;", "return 1.0f;"), suites=("unit/test_method_kd",))
+planted("the logits are the sum over time", "src/model/readout.c",
+        ("sst_mean(model->graph, steps, SST_AXES_T)", "sst_sum(model->graph, steps, SST_AXES_T)"),
+        suites=("unit/test_model",))
+planted("dropout does not make up for what it drops, reference", REFERENCE + "dropout_reference.c",
+        (".factor = 1.0f / (1.0f - rate),", ".factor = 1.0f,"),
+        suites=("unit/test_structural_ops", "unit/test_fast_backend"))
+planted("dropout does not make up for what it drops, fast", FAST + "simd_flat.c",
+        ("const float factor = 1.0f / (1.0f - rate);", "const float factor = 1.0f;"), suites=fast_suites)
+planted("dropout counts from the start of its thread's share, reference", REFERENCE + "dropout_reference.c",
+        ("ssti_random_uniform(w->seed, w->stream, (uint64_t)i)",
+         "ssti_random_uniform(w->seed, w->stream, (uint64_t)(i - begin))"), suites=("unit/test_structural_ops",))
+planted("dropout counts from the start of its thread's share, fast", FAST + "simd_flat.c",
+        ("random_word(seed, stream, (uint64_t)(at + i))", "random_word(seed, stream, (uint64_t)(at - begin + i))"),
+        suites=fast_suites)
+planted("dropout draws another mask for backward", "src/op/dropout.c",
+        ("ssti_random_stream_with(call->stream, call->run->step), from",
+         "ssti_random_stream_with(call->stream, call->run->step + accumulate + (to != call->y[0]->data)), from"),
+        suites=("unit/test_structural_ops",))
+
+# ---- optimisers ----
+
+optimizer_suites = ("unit/test_optimizer", "unit/test_optimizer_kernels", "unit/test_fast_backend")
+planted("weight decay also shrinks norms", "src/graph/parameters.c",
+        ("parameter->kind == SST_PARAMETER_WEIGHT ? 0 : 1",
+         "parameter->kind == SST_PARAMETER_WEIGHT || parameter->kind == SST_PARAMETER_NORM ? 0 : 1"),
+        suites=optimizer_suites)
+planted("Nesterov does not look ahead, reference", REFERENCE + "optimizer_reference.c",
+        ("w->nesterov ? step + w->momentum * velocity : velocity", "velocity"), suites=optimizer_suites)
+planted("Nesterov does not look ahead, fast", FAST + "simd_flat.c",
+        ("value[i] -= learning_rate * (step + momentum * velocity[i]);", "value[i] -= learning_rate * velocity[i];"),
+        suites=optimizer_suites)
+planted("AdamW: no bias correction of the first moment, reference", REFERENCE + "optimizer_reference.c",
+        ("(float)((double)learning_rate / correction1)", "learning_rate + 0.0f * (float)correction1"),
+        suites=optimizer_suites)
+planted("AdamW: no bias correction of the first moment, fast", FAST + "fast_flat.c",
+        ("(float)((double)learning_rate / correction1)", "learning_rate + 0.0f * (float)correction1"),
+        suites=optimizer_suites)
+planted("the gradient is not clipped", "src/optim/optimizer.c",
+        ("if (factor < 1.0) {", "if (factor < 0.0) {"), suites=optimizer_suites)
+planted("the schedule's factor is ignored", "src/optim/optimizer.c",
+        ("(float)((double)o->learning_rate * rate_factor)", "o->learning_rate + 0.0f * (float)rate_factor"),
+        suites=optimizer_suites)
+
+# ---- the graph ----
+
+planted("memory that backward reads is used again before", "src/graph/compile.c",
+        ("        extend(state, buffer, backward_moment(state, n));\n", "        (void)buffer;\n"),
+        suites=("unit/test_graph",))
+planted("gradients of an earlier graph stay", "src/graph/execute.c",
+        ("    memset(graph->stale_gradients[i], 0, (size_t)graph->stale_counts[i] * sizeof(float));\n", ""),
+        suites=("unit/test_graph",))
+planted("a sum's order depends on the threads", REFERENCE + "optimizer_reference.c",
+        (".chunk = ssti_tiles(count, SUM_CHUNKS)",
+         ".chunk = ssti_tiles(count, sst_context_threads(backend->context))"), suites=optimizer_suites)
