@@ -279,6 +279,8 @@ class Disk(ProgramTest):
             kept = self.path("run/checkpoint.safetensors").read_bytes()
             result = self.run_program("train", "--resume", "--out", "run", "--quiet", preexec_fn=lambda: (
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))  # pylint: disable=cell-var-from-loop
+            if "OMP: Error" in result.err:
+                self.skipTest("LLVM's OpenMP runtime cannot start under this limit")
             self.assertEqual(result.code, 1, result.err)
             self.assertRegex(result.err, r"\Aspikestill: run/\S+: cannot write: File too large\n\Z")
             self.assertTrue(self.path("run/checkpoint.safetensors").read_bytes() == kept)
