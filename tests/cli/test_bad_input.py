@@ -56,6 +56,13 @@ class Recipes(ProgramTest):
                 self.bad(1, ["train", "tiny.yaml", "--out", "run", "--set", override],
                          "--set " + override.split("=", 1)[0], part)
 
+    def test_unknown_tap(self):
+        self.good("train", "tiny.yaml", "--out", "teacher", "--quiet")
+        self.bad(1, ["train", "tiny.yaml", "--out", "run", "--set", "teacher=teacher", "--set",
+                     "distill.0={method: lasnn, taps: featurs}"],
+                 "there is no tap 'student.featurs'", "the nearest is 'student.features'")
+        self.assertFalse(self.path("run").exists())
+
     def test_shapes_that_do_not_fit(self):
         cases = {
             "act, linear: {out: 7}": ("1.linear", "[4,50,1,1,7]", "[T,N,1,1,10]"),
