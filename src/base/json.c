@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 sst_status ssti_json_parse(sst_context *context, const char *name, const char *data, size_t size, json_t **out) {
-  json_error_t error;
+  json_error_t error = {0}; // jansson does not fill it in for every failure of memory
   *out = json_loadb(data, size, JSON_REJECT_DUPLICATES, &error);
   if (*out != NULL) { return SST_OK; }
   if (json_error_code(&error) == json_error_out_of_memory) {

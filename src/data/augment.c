@@ -15,7 +15,7 @@ void ssti_augment_shift(ssti_byte_picture *picture, int dx, int dy) {
   for (int y = 0; y < height; y++) {
     if (y + dy < 0 || y + dy >= height) { continue; }
     memcpy(picture->bytes + (y * width + left) * channels, picture->room + ((y + dy) * width + left + dx) * channels,
-           (size_t)((right - left) * channels));
+           (size_t)(right - left) * (size_t)channels);
   }
 }
 

@@ -182,7 +182,8 @@ static void develop(const canvas *c, ssti_random *random, uint8_t *pixels) {
     if (i % 4 == 0) { ssti_random_words(random->seed, random->stream, random->next++, words); }
     uint32_t word = words[i % 4];
     float grain = (float)((word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24)) - 510.f;
-    float paper = base + gx * (float)(i % SIDE) + gy * (float)(i / SIDE);
+    int row = i / SIDE, column = i % SIDE;
+    float paper = base + gx * (float)column + gy * (float)row;
     paper = paper < 0.f ? 0.f : paper;
     float value = paper + (1.f - paper) * c->ink[i] + noise * grain;
     pixels[i] = (uint8_t)(clamp(value, 0.f, 1.f) * 255.f + 0.5f);

@@ -71,7 +71,8 @@ static bool check_conv(ssti_model *model, const sst_layer *layer, int64_t groups
                     (long long)in.dim[SST_AXIS_W], (long long)layer->padding);
     return false;
   }
-  double size = (double)layer->out * (double)layer->kernel * (double)layer->kernel * (double)(channels / groups);
+  int64_t group_channels = channels / groups; // without a remainder, see above
+  double size = (double)layer->out * (double)layer->kernel * (double)layer->kernel * (double)group_channels;
   if (size > largest_parameter) {
     ssti_model_fail(model, SST_SHAPE, "its weight would have %.3g elements; at most %.3g are possible", size,
                     largest_parameter);

@@ -17,6 +17,7 @@ sst_status ssti_yaml_hold(ssti_yaml_tree *tree, size_t size, void *out) {
   void *data = b ? (void *)b->data : NULL;
   memcpy(out, &data, sizeof data);
   if (status != SST_OK) { return status; }
+  assert(b);
   b->next = tree->blocks;
   tree->blocks = b;
   return SST_OK;

@@ -81,7 +81,9 @@ static void derive(const ssti_dynamics *d, int n, const float *h, const float *t
     break;
     SST_SURROGATE_LIST(DERIVE_CASE)
 #undef DERIVE_CASE
-  case SST_SURROGATE_COUNT: assert(false);
+  case SST_SURROGATE_COUNT:
+    assert(false);
+    for (int i = 0; i < n; i++) { g[i] = 0.0f; }
   }
 }
 
