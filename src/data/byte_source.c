@@ -58,7 +58,6 @@ static sst_status unpack(ssti_byte_source *source, uint8_t *out, size_t count, s
   while (*got < count && !source->ended) {
     size_t room = count - *got, left = source->size - source->consumed;
     uInt offered = (uInt)(left < UINT_MAX ? left : UINT_MAX), wanted = (uInt)(room < UINT_MAX ? room : UINT_MAX);
-    // zlib's field is not const but inflate does not write through it.
     // NOLINTNEXTLINE(performance-no-int-to-ptr): zlib only reads, and its type has no const
     stream->next_in = (z_const Bytef *)(uintptr_t)(source->data + source->consumed);
     stream->avail_in = offered;

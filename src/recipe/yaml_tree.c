@@ -16,8 +16,7 @@ sst_status ssti_yaml_hold(ssti_yaml_tree *tree, size_t size, void *out) {
   const sst_status status = ssti_allocate(tree->context, 1, sizeof(block) + size, &b);
   void *data = b ? (void *)b->data : NULL;
   memcpy(out, &data, sizeof data);
-  if (status != SST_OK) { return status; }
-  assert(b);
+  if (!b) { return status; }
   b->next = tree->blocks;
   tree->blocks = b;
   return SST_OK;
