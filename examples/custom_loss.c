@@ -113,7 +113,7 @@ static sst_status train(sst_context *context, const char *teacher_run, int64_t p
   adamw.kind = SST_OPTIMIZER_ADAMW;
   adamw.learning_rate = 2e-3f;
   TRY(sst_optimizer_create(parameters, SST_DEVICE_CPU, &adamw, &optimizer));
-  training.optimizer = optimizer;
+  training.optimizers[training.optimizer_count++] = optimizer;
   training.loader = loader;
 
   while (position.epoch < epochs) {

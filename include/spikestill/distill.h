@@ -22,7 +22,8 @@ extern "C" {
   X(spike_rate, "firing rate, to be small or near a target")                                                           \
   X(strong_weak, "the most and the least confident step teach each other")                                             \
   X(feature_kd, "squared error of time-averaged spikes and the teacher's features")                                    \
-  X(sliding_window, "a spiking teacher's output over windows of steps")
+  X(sliding_window, "a spiking teacher's output over windows of steps")                                                \
+  X(twin, "squared distance to the logits of a twin network trained beside the student")
 
 // Number of methods; name and one-line text of the i-th.
 SST_API int sst_distill_method_count(void);
@@ -33,6 +34,7 @@ SST_API const char *sst_distill_method_text(int index);
 typedef struct sst_distill_scene {
   const char *student; // scope of the student's network
   const char *teacher; // scope of the teacher's; NULL if there is none
+  const char *twin;    // scope of a twin trained beside the student; NULL if there is none
   sst_value target;    // [1,N,1,1,classes]
 } sst_distill_scene;
 
@@ -47,7 +49,7 @@ SST_MUST_CHECK SST_API sst_status sst_distill_term_set(sst_distill_term *term, c
 SST_API const char *sst_distill_term_method(const sst_distill_term *term);
 // Factor in the loss, >= 0; option "weight" of every method, default 1.
 SST_API float sst_distill_term_weight(const sst_distill_term *term);
-// Adds the term to the graph, without its weight; returns a scalar. A missing teacher or tap is the graph's failure.
+// Adds the term to the graph, without its weight; returns a scalar. A missing teacher, twin or tap is the graph's failure.
 SST_API sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph,
                                          const sst_distill_scene *scene);
 

@@ -55,6 +55,16 @@ typedef struct sst_recipe_network { // section student
   char start[SST_RECIPE_TEXT_SIZE]; // checkpoint or run directory whose parameters it starts from; empty: none
 } sst_recipe_network;
 
+// What the twin is: another network of the student's kind, or the ANN of the same layers.
+typedef enum sst_twin_kind { SST_TWIN_SAME, SST_TWIN_ANN } sst_twin_kind;
+
+typedef struct sst_recipe_twin { // section twin: a network of the student's layers, trained beside it and discarded
+  bool enabled;                  // default false
+  sst_twin_kind kind;            // same | ann
+  uint64_t seed_offset;          // its initial values are those of the recipe's seed plus this, default 1
+  float cross_entropy_weight;    // of its own cross-entropy in the loss, default 1; loss.weight is the student's alone
+} sst_recipe_twin;
+
 typedef struct sst_recipe_train { // section train
   int64_t epochs;                // 1..100000, default 10
   int64_t batch;                 // 1..65536, default 64
@@ -72,6 +82,7 @@ typedef struct sst_recipe {
   char teacher[SST_RECIPE_TEXT_SIZE]; // run directory or checkpoint; empty: none
   float loss_weight;             // loss: {weight}, of the cross-entropy, default 1
   float label_smoothing;         // loss: {label_smoothing}, 0..1
+  sst_recipe_twin twin;
   bool loss_per_step;            // loss: {per_step}: mean over T of the cross-entropy of each step's logits
   sst_distill_term *terms[SST_RECIPE_MAX_TERMS]; // distill: a list, owned by the recipe
   int term_count;

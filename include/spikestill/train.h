@@ -42,7 +42,7 @@ SST_API sst_graph *sst_evaluator_graph(sst_evaluator *evaluator);
 // Errors: INTERRUPTED if a stop was requested, NOT_FINITE with the layer's name.
 SST_MUST_CHECK SST_API sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evaluation *out);
 
-enum { SST_MAX_LOSS_PARTS = 24 };
+enum { SST_MAX_LOSS_PARTS = 24, SST_MAX_OPTIMIZERS = 4 };
 
 // Where a training run stands, all that a checkpoint needs besides parameters and optimiser state.
 typedef struct sst_training_position {
@@ -61,7 +61,9 @@ typedef struct sst_training {
   sst_value input, target, loss, logits;
   int part_count;   // parts of the loss that are recorded: cross-entropy and terms, without their weights
   sst_value parts[SST_MAX_LOSS_PARTS];
-  sst_optimizer *optimizer;
+  // One for each parameter store that learns, the student's first. All step after each batch, by one schedule.
+  sst_optimizer *optimizers[SST_MAX_OPTIMIZERS];
+  int optimizer_count;
   sst_schedule schedule;
   sst_loader *loader;
   int64_t epochs;

@@ -118,6 +118,11 @@ sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph,
                    term->method->name);
     return SST_NO_VALUE;
   }
+  if (term->method->needs_twin && !scene->twin) {
+    sst_graph_fail(graph, SST_INVALID_ARGUMENT, "distillation method '%s' needs a twin network, and there is none",
+                   term->method->name);
+    return SST_NO_VALUE;
+  }
   return term->method->build(graph, scene, term->options);
 }
 
@@ -133,6 +138,10 @@ sst_value ssti_student_tap(sst_graph *graph, const sst_distill_scene *scene, con
 
 sst_value ssti_teacher_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name) {
   return scoped_tap(graph, scene->teacher, name);
+}
+
+sst_value ssti_twin_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name) {
+  return scoped_tap(graph, scene->twin, name);
 }
 
 const ssti_distill_method *ssti_distill_term_definition(const sst_distill_term *term) { return term->method; }

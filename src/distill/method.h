@@ -12,13 +12,14 @@ typedef struct ssti_distill_method {
   size_t options_size;
   const ssti_option *options; // the method's own keys; "method" and "weight" are common to all
   int option_count;
-  bool needs_teacher;
+  bool needs_teacher, needs_twin;
   sst_value (*build)(sst_graph *graph, const sst_distill_scene *scene, const void *options); // returns a scalar
 } ssti_distill_method;
 
-// A tap of the student or the teacher: "<scope>.<name>".
+// A tap of the student, the teacher or the twin: "<scope>.<name>".
 sst_value ssti_student_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name);
 sst_value ssti_teacher_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name);
+sst_value ssti_twin_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name);
 
 // The method of a term and its option struct, for the recipe's parser and printer.
 const ssti_distill_method *ssti_distill_term_definition(const sst_distill_term *term);

@@ -119,6 +119,15 @@ static sst_status complete_optimizer(const ssti_recipe_reader *reader) {
   return SST_OK;
 }
 
+static sst_status complete_twin(const ssti_recipe_reader *reader) {
+  const sst_recipe *recipe = &reader->draft->recipe;
+  if (recipe->twin.enabled && recipe->twin.kind == SST_TWIN_ANN && recipe->data.encoding != SST_ENCODING_DIRECT) {
+    SSTI_RECIPE_FAIL(reader, blame(reader, "twin", "kind"),
+                     "twin.kind is ann, but data.encoding makes spikes over time, expected direct for an ann");
+  }
+  return SST_OK;
+}
+
 static sst_status complete_schedule(const ssti_recipe_reader *reader) {
   const sst_schedule *schedule = &reader->draft->recipe.schedule;
   const ssti_yaml_node *node = blame(reader, "schedule", "milestones");
@@ -153,6 +162,7 @@ sst_status ssti_recipe_complete(const ssti_recipe_reader *reader) {
   complete_name(reader);
   SST_TRY(complete_data(reader));
   SST_TRY(complete_student(reader));
+  SST_TRY(complete_twin(reader));
   SST_TRY(ssti_recipe_read_terms(reader));
   SST_TRY(complete_optimizer(reader));
   return complete_schedule(reader);

@@ -86,8 +86,9 @@ static sst_status print_methods(sst_context *context, ssti_text *out) {
     const ssti_distill_method *method = ssti_distill_term_definition(term);
     int count = 0;
     const ssti_option *common = ssti_distill_common_options(&count);
-    ssti_text_append(out, "\n### method: %s\n\n%s%s\n\n", method->name, sst_distill_method_text(i),
-                     method->needs_teacher ? "; needs a teacher" : "");
+    ssti_text_append(out, "\n### method: %s\n\n%s%s%s\n\n", method->name, sst_distill_method_text(i),
+                     method->needs_teacher ? "; needs a teacher" : "",
+                     method->needs_twin ? "; needs `twin.enabled`" : "");
     print_head(out);
     print_options(common, count, out);
     print_options(method->options, method->option_count, out);

@@ -19,6 +19,7 @@ static const char *const schedule_words[] = {SST_SCHEDULE_LIST(WORDS_2)};
 static const char *const kind_words[] = {"snn", "ann"};
 static const char *const pool_words[] = {"average", "max"};
 static const char *const reset_words[] = {"hard", "soft"};
+static const char *const twin_words[] = {"same", "ann"}; // sst_twin_kind
 
 // Words are stored into enums as ints.
 _Static_assert(sizeof(sst_dataset_kind) == sizeof(int) && sizeof(sst_neuron_kind) == sizeof(int) &&
@@ -128,6 +129,15 @@ static const ssti_option loss_options[] = {
     TRUTH("per_step", recipe.loss_per_step, "false", "mean over T of the cross-entropy of each step's logits"),
 };
 
+static const ssti_option twin_options[] = {
+    TRUTH("enabled", recipe.twin.enabled, "false", "whether there is one"),
+    WORD("kind", recipe.twin.kind, twin_words, "same", "same: of the student's kind; ann: the ann of the same layers"),
+    NUMBER("seed_offset", UINT64, recipe.twin.seed_offset, 1, 1.8446744073709551615e19, "1",
+           "its initial values are those of `seed` plus this"),
+    NUMBER("cross_entropy_weight", FLOAT, recipe.twin.cross_entropy_weight, 0, 1e6, "1",
+           "factor of its own cross-entropy with the labels in the loss; `loss.weight` is the student's alone"),
+};
+
 static const ssti_option optimizer_options[] = {
     WORD("kind", recipe.optimizer.kind, optimizer_words, "sgd", "the optimiser"),
     NUMBER("learning_rate", FLOAT, recipe.optimizer.learning_rate, 1e-12, 1e3, "0.1",
@@ -176,6 +186,8 @@ const ssti_recipe_section ssti_recipe_sections[] = {
      TABLE(student_others)},
     {"student.neuron", "its spiking neurons", TABLE(neuron_options), NO_TABLE, NO_TABLE, NO_TABLE},
     {"loss", "the loss of the labels", TABLE(loss_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"twin", "a network of the student's layers and other initial values, trained beside it and discarded",
+     TABLE(twin_options), NO_TABLE, NO_TABLE, NO_TABLE},
     {"optimizer", "how parameters move", TABLE(optimizer_options), NO_TABLE, NO_TABLE, NO_TABLE},
     {"schedule", "the learning rate over time", TABLE(schedule_options), TABLE(schedule_lists), NO_TABLE, NO_TABLE},
     {"train", "how long and how much at once", TABLE(train_options), NO_TABLE, NO_TABLE, NO_TABLE},

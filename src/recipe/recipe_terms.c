@@ -54,6 +54,10 @@ static sst_status read_term(const ssti_recipe_reader *reader, const ssti_yaml_no
                      " of one as 'teacher: DIR' or --set teacher=DIR",
                      inside);
   }
+  if (ssti_distill_term_definition(*out)->needs_twin && !reader->draft->recipe.twin.enabled) {
+    SSTI_RECIPE_FAIL(reader, node, "%s needs a twin network, and the recipe has none: give 'twin: {enabled: true}'",
+                     inside);
+  }
   return SST_OK;
 }
 

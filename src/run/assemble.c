@@ -20,14 +20,19 @@ sst_shape ssti_recipe_input_shape(const sst_recipe *recipe, int64_t batch) {
   return sst_shape_make(steps, batch, size[1], size[2], size[3]);
 }
 
-sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits) {
+sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst_model_options *model, sst_value input,
+                           sst_value *logits) {
   const int64_t *size = dataset_sizes[recipe->data.kind];
-  sst_model_options options = recipe->student.options;
+  sst_model_options options = *model;
   options.classes = size[0];
   options.height = size[1];
   options.width = size[2];
   options.channels = size[3];
   return sst_model_build(graph, &options, input, logits);
+}
+
+sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits) {
+  return ssti_build_model(graph, recipe, &recipe->student.options, input, logits);
 }
 
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
@@ -109,28 +114,61 @@ static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_l
   sst_graph_use_parameters(graph, before);
 }
 
-// loss.weight * cross-entropy + sum of weight * term.
-static void build_terms(const sst_recipe *recipe, bool has_teacher, sst_value step_logits, ssti_loss_graph *loss) {
+static sst_value weighted(sst_graph *graph, sst_value value, float weight) {
+  return weight == 1.0f ? value : sst_affine(graph, value, weight, 0.0f);
+}
+
+// Adds weight * the mean cross-entropy of a network's logits, of each step or after the readout.
+static void add_cross_entropy(const sst_recipe *recipe, const char *name, float weight, sst_value step_logits,
+                              sst_value logits, ssti_loss_graph *loss) {
   sst_graph *g = loss->graph;
-  sst_value classified = recipe->loss_per_step ? step_logits : loss->logits;
+  sst_value classified = recipe->loss_per_step ? step_logits : logits;
   sst_value cross_entropy =
       sst_mean(g, sst_cross_entropy(g, classified, loss->target, recipe->label_smoothing), SST_AXES_ALL);
-  add_part(loss, "cross_entropy", cross_entropy);
-  loss->loss = recipe->loss_weight == 1.0f ? cross_entropy : sst_affine(g, cross_entropy, recipe->loss_weight, 0.0f);
-  sst_distill_scene scene = {.student = "student", .teacher = has_teacher ? "teacher" : NULL, .target = loss->target};
+  add_part(loss, name, cross_entropy);
+  cross_entropy = weighted(g, cross_entropy, weight);
+  loss->loss = loss->loss == SST_NO_VALUE ? cross_entropy : sst_add(g, loss->loss, cross_entropy);
+}
+
+// Behind student and teacher, whose draws of dropout depend on their places in the graph: so a companion changes none.
+static void build_companions(const sst_recipe *recipe, const ssti_companions *companions, ssti_loss_graph *loss) {
+  sst_graph *g = loss->graph;
+  for (int i = 0; i < companions->count; i++) {
+    const ssti_companion *companion = &companions->items[i];
+    char part[64];
+    snprintf(part, sizeof part, "cross_entropy_%s", companion->name);
+    sst_graph_push(g, companion->name, false);
+    sst_parameters *before = sst_graph_use_parameters(g, companion->parameters);
+    sst_value logits = SST_NO_VALUE;
+    sst_value step_logits = ssti_build_model(g, recipe, &companion->model, loss->input, &logits);
+    sst_graph_pop(g);
+    sst_graph_use_parameters(g, before);
+    if (companion->cross_entropy_weight == 0.0f) { continue; }
+    add_cross_entropy(recipe, part, companion->cross_entropy_weight, step_logits, logits, loss);
+  }
+}
+
+// Adds the sum of weight * term.
+static void build_terms(const sst_recipe *recipe, bool has_teacher, const ssti_companions *companions,
+                        ssti_loss_graph *loss) {
+  sst_graph *g = loss->graph;
+  sst_distill_scene scene = {.student = "student",
+                             .teacher = has_teacher ? "teacher" : NULL,
+                             .twin = ssti_companions_twin(companions),
+                             .target = loss->target};
   for (int i = 0; i < recipe->term_count; i++) {
     const sst_distill_term *term = recipe->terms[i];
     float weight = sst_distill_term_weight(term);
     if (weight == 0.0f) { continue; } // so that weight 0 is plain training, bit for bit
     sst_value value = sst_distill_term_build(term, g, &scene);
     add_part(loss, sst_distill_term_method(term), value);
-    loss->loss = sst_add(g, loss->loss, weight == 1.0f ? value : sst_affine(g, value, weight, 0.0f));
+    loss->loss = sst_add(g, loss->loss, weighted(g, value, weight));
   }
 }
 
 sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters, sst_network *teacher,
-                           ssti_loss_graph *out) {
-  *out = (ssti_loss_graph){.to_teacher = {SST_NONE, SST_NONE}};
+                           const ssti_companions *companions, ssti_loss_graph *out) {
+  *out = (ssti_loss_graph){.loss = SST_NO_VALUE, .to_teacher = {SST_NONE, SST_NONE}};
   SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
   sst_graph *graph = out->graph;
   int64_t batch = recipe->train.batch;
@@ -141,7 +179,9 @@ sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters,
   sst_value step_logits = ssti_build_network(graph, recipe, out->input, &out->logits);
   sst_graph_pop(graph);
   if (teacher) { build_teacher(recipe, teacher, out); }
-  build_terms(recipe, teacher != NULL, step_logits, out);
+  add_cross_entropy(recipe, "cross_entropy", recipe->loss_weight, step_logits, out->logits, out);
+  build_companions(recipe, companions, out);
+  build_terms(recipe, teacher != NULL, companions, out);
   sst_graph_keep(graph, out->logits);
   sst_status status = sst_graph_compile(graph, out->loss);
   if (status != SST_OK) {

@@ -3,6 +3,7 @@
 #ifndef SPIKESTILL_RUN_ASSEMBLE_H
 #define SPIKESTILL_RUN_ASSEMBLE_H
 
+#include "run/companion.h"
 #include "spikestill/run.h"
 
 struct sst_network {
@@ -17,14 +18,18 @@ struct sst_network {
 // The input of one batch as the loader makes it for this recipe.
 sst_shape ssti_recipe_input_shape(const sst_recipe *recipe, int64_t batch);
 
-// Builds the recipe's network in the current scope and store.
+// Builds a network for the recipe's data (the options without sizes and classes), or the recipe's own, in the current
+// scope and store.
+sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst_model_options *model, sst_value input,
+                           sst_value *logits);
 sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
 
 // An evaluator of the recipe's network over its parameters.
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
                                 sst_evaluator **out);
 
-// The training graph: student, teacher if there is one, loss. Compiled; names of the loss' parts in `part_names`.
+// The training graph: student, teacher if there is one, companions, loss. Compiled; names of the loss' parts in
+// `part_names`.
 typedef struct ssti_loss_graph {
   sst_graph *graph;
   sst_value input, target, loss, logits;
@@ -34,7 +39,7 @@ typedef struct ssti_loss_graph {
   sst_value to_teacher[2];                 // factor and offset per channel from the student's input to the teacher's
 } ssti_loss_graph;
 sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters, sst_network *teacher,
-                           ssti_loss_graph *out);
+                           const ssti_companions *companions, ssti_loss_graph *out);
 
 // Opens what `path` names without its last state being trained further: see sst_network_open.
 sst_status ssti_loader_for(sst_context *context, const sst_recipe *recipe, const sst_dataset *dataset,

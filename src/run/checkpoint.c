@@ -11,7 +11,10 @@
 
 #define FORMAT_VERSION "spikestill-checkpoint-1"
 
-enum { MOST_PAIRS = 48, PAIR_TEXT = 64, MOST_STATES = 4 };
+#define OPTIMIZER_PREFIX "optimizer."
+#define COMPANION_PREFIX "companion."
+
+enum { MOST_PAIRS = 48, PAIR_TEXT = 64, NAME_TEXT = 512 };
 
 // Metadata under construction: texts of numbers live here until the file is written.
 typedef struct metadata {
@@ -66,38 +69,102 @@ static sst_safetensors_entry parameter_entry(const sst_parameter *parameter) {
   return entry;
 }
 
+// One of the networks in a file: what stands before its tensors' names, and what is saved of it.
+typedef struct file_part {
+  char prefix[PAIR_TEXT]; // "" for the network itself, "companion.twin."
+  const sst_parameters *parameters;
+  sst_optimizer *optimizer; // NULL: parameters alone
+} file_part;
+
+enum { MOST_PARTS = 1 + SSTI_MOST_COMPANIONS };
+
+static file_part companion_part(const ssti_companion *companion) {
+  file_part part = {.parameters = companion->parameters, .optimizer = companion->optimizer};
+  snprintf(part.prefix, sizeof part.prefix, COMPANION_PREFIX "%s.", companion->name);
+  return part;
+}
+
+static int list_parts(const sst_parameters *parameters, sst_optimizer *optimizer, const ssti_companions *companions,
+                      file_part parts[MOST_PARTS]) {
+  int count = 0;
+  parts[count++] = (file_part){.parameters = parameters, .optimizer = optimizer};
+  for (int i = 0; companions && i < companions->count; i++) { parts[count++] = companion_part(&companions->items[i]); }
+  return count;
+}
+
+static int part_states(const file_part *part) {
+  return part->optimizer ? sst_optimizer_state_count(part->optimizer) : 0;
+}
+
+// Full names of a part's tensors.
+static const char *parameter_name(const file_part *part, const char *name, char text[NAME_TEXT]) {
+  int length = snprintf(text, NAME_TEXT, "%s%s", part->prefix, name);
+  assert(length < NAME_TEXT);
+  (void)length;
+  return text;
+}
+static const char *state_name(const file_part *part, int index, char text[NAME_TEXT]) {
+  snprintf(text, NAME_TEXT, "%s" OPTIMIZER_PREFIX "%s", part->prefix, sst_optimizer_state_name(part->optimizer, index));
+  return text;
+}
+
+// Tensors to be written, with their names.
+typedef struct entry_list {
+  sst_safetensors_entry *entries;
+  char (*names)[NAME_TEXT];
+  int count;
+} entry_list;
+
+static void put_entry(entry_list *list, sst_safetensors_entry entry) {
+  entry.name = list->names[list->count];
+  list->entries[list->count++] = entry;
+}
+
+static void put_part(entry_list *list, const file_part *part) {
+  for (int i = 0; i < sst_parameters_count(part->parameters); i++) {
+    const sst_parameter *parameter = sst_parameters_at(part->parameters, i);
+    parameter_name(part, parameter->name, list->names[list->count]);
+    put_entry(list, parameter_entry(parameter));
+  }
+  for (int i = 0; i < part_states(part); i++) {
+    int64_t length;
+    const float *state = sst_optimizer_state(part->optimizer, i, &length);
+    state_name(part, i, list->names[list->count]);
+    put_entry(list, (sst_safetensors_entry){.type = SST_SAFETENSORS_F32,
+                                            .rank = 1,
+                                            .shape = {length},
+                                            .data = state,
+                                            .bytes = (size_t)length * sizeof(float)});
+  }
+}
+
 sst_status ssti_checkpoint_save(sst_context *context, const char *path, const char *recipe_text,
                                 const sst_parameters *parameters, sst_optimizer *optimizer,
-                                const sst_training_position *position, const ssti_run_memory *memory) {
-  int count = sst_parameters_count(parameters), states = optimizer ? sst_optimizer_state_count(optimizer) : 0;
-  char state_names[MOST_STATES][PAIR_TEXT];
-  sst_safetensors_entry *entries = NULL;
+                                const ssti_companions *companions, const sst_training_position *position,
+                                const ssti_run_memory *memory) {
+  file_part parts[MOST_PARTS];
+  int part_count = list_parts(parameters, optimizer, companions, parts);
+  size_t most = 0;
+  for (int i = 0; i < part_count; i++) {
+    most += (size_t)(sst_parameters_count(parts[i].parameters) + part_states(&parts[i]));
+  }
+  entry_list list = {.count = 0};
   metadata *m = NULL;
   sst_status status = SST_OK;
-  assert(states <= MOST_STATES);
-  SST_TRY_GOTO(ssti_allocate(context, (size_t)(count + states), sizeof *entries, &entries));
+  SST_TRY_GOTO(ssti_allocate(context, most, sizeof *list.entries, &list.entries));
+  SST_TRY_GOTO(ssti_allocate(context, most, sizeof *list.names, &list.names));
   SST_TRY_GOTO(ssti_allocate(context, 1, sizeof *m, &m));
-  for (int i = 0; i < count; i++) { entries[i] = parameter_entry(sst_parameters_at(parameters, i)); }
-  for (int i = 0; i < states; i++) {
-    int64_t length;
-    const float *state = sst_optimizer_state(optimizer, i, &length);
-    snprintf(state_names[i], PAIR_TEXT, "optimizer.%s", sst_optimizer_state_name(optimizer, i));
-    entries[count + i] = (sst_safetensors_entry){.name = state_names[i],
-                                                 .type = SST_SAFETENSORS_F32,
-                                                 .rank = 1,
-                                                 .shape = {length},
-                                                 .data = state,
-                                                 .bytes = (size_t)length * sizeof(float)};
-  }
+  for (int i = 0; i < part_count; i++) { put_part(&list, &parts[i]); }
   put_text(m, "format", FORMAT_VERSION);
   put_text(m, "version", sst_version());
   put_text(m, "recipe", recipe_text);
   if (optimizer) { put_int(m, "optimizer_steps", sst_optimizer_steps(optimizer)); }
   if (position) { put_position(m, position, memory); }
-  SST_TRY_GOTO(sst_safetensors_write(context, path, entries, count + states, m->pairs, m->count));
+  SST_TRY_GOTO(sst_safetensors_write(context, path, list.entries, list.count, m->pairs, m->count));
 done:
   ssti_free(context, m);
-  ssti_free(context, entries);
+  ssti_free(context, list.names);
+  ssti_free(context, list.entries);
   return status;
 }
 
@@ -119,11 +186,22 @@ static const char *entry_shape_text(const sst_safetensors_entry *entry, char *te
   return text;
 }
 
+// Whether a tensor of the file is a parameter of that part, as far as its name tells; `name` is then the part's own.
+static bool is_parameter_of(const file_part *part, const char *full, const char **name) {
+  size_t length = strlen(part->prefix);
+  if (strncmp(full, part->prefix, length) != 0) { return false; }
+  *name = full + length;
+  return strncmp(*name, OPTIMIZER_PREFIX, strlen(OPTIMIZER_PREFIX)) != 0 &&
+         strncmp(*name, COMPANION_PREFIX, strlen(COMPANION_PREFIX)) != 0;
+}
+
 // Every parameter of the network must be in the file, with its shape, before the first value is copied.
 static sst_status check_parameters(sst_context *context, const sst_safetensors *file, const char *path,
-                                   const sst_parameters *parameters) {
-  for (int i = 0; i < sst_parameters_count(parameters); i++) {
-    sst_safetensors_entry want = parameter_entry(sst_parameters_at(parameters, i)), found;
+                                   const file_part *part) {
+  for (int i = 0; i < sst_parameters_count(part->parameters); i++) {
+    char name[NAME_TEXT];
+    sst_safetensors_entry want = parameter_entry(sst_parameters_at(part->parameters, i)), found;
+    want.name = parameter_name(part, want.name, name);
     if (!sst_safetensors_find(file, want.name, &found)) {
       SST_FAIL(context, SST_MISMATCH, "%s: is the checkpoint of another network: parameter '%s' is not in it", path,
                want.name);
@@ -139,23 +217,31 @@ static sst_status check_parameters(sst_context *context, const sst_safetensors *
   }
   for (int i = 0; i < sst_safetensors_count(file); i++) {
     sst_safetensors_entry entry = sst_safetensors_at(file, i);
-    if (strncmp(entry.name, "optimizer.", 10) != 0 && !sst_parameters_find(parameters, entry.name)) {
-      SST_FAIL(context, SST_MISMATCH,
-               "%s: is the checkpoint of another network: the network has no parameter '%s'", path, entry.name);
+    const char *name;
+    if (is_parameter_of(part, entry.name, &name) && !sst_parameters_find(part->parameters, name)) {
+      SST_FAIL(context, SST_MISMATCH, "%s: is the checkpoint of another network: the network has no parameter '%s'",
+               path, entry.name);
     }
+  }
+  return SST_OK;
+}
+
+static sst_status load_parameters(sst_context *context, const sst_safetensors *file, const char *path,
+                                  const file_part *part) {
+  SST_TRY(check_parameters(context, file, path, part));
+  for (int i = 0; i < sst_parameters_count(part->parameters); i++) {
+    const sst_parameter *parameter = sst_parameters_at(part->parameters, i);
+    char name[NAME_TEXT];
+    sst_safetensors_entry entry;
+    if (!sst_safetensors_find(file, parameter_name(part, parameter->name, name), &entry)) { continue; }
+    memcpy(parameter->value, entry.data, entry.bytes);
   }
   return SST_OK;
 }
 
 sst_status ssti_checkpoint_load_parameters(sst_context *context, const sst_safetensors *file, const char *path,
                                            sst_parameters *parameters) {
-  SST_TRY(check_parameters(context, file, path, parameters));
-  for (int i = 0; i < sst_parameters_count(parameters); i++) {
-    const sst_parameter *parameter = sst_parameters_at(parameters, i);
-    sst_safetensors_entry entry;
-    if (sst_safetensors_find(file, parameter->name, &entry)) { memcpy(parameter->value, entry.data, entry.bytes); }
-  }
-  return SST_OK;
+  return load_parameters(context, file, path, &(file_part){.parameters = parameters});
 }
 
 static sst_status get_int(sst_context *context, const sst_safetensors *file, const char *path, const char *key,
@@ -200,20 +286,15 @@ static sst_status load_position(sst_context *context, const sst_safetensors *fil
   return get_int(context, file, path, "best_epoch", &memory->best_epoch);
 }
 
-sst_status ssti_checkpoint_load_state(sst_context *context, const sst_safetensors *file, const char *path,
-                                      sst_optimizer *optimizer, sst_training_position *position,
-                                      ssti_run_memory *memory) {
-  int64_t steps = 0;
-  SST_TRY(get_int(context, file, path, "optimizer_steps", &steps));
-  SST_TRY(load_position(context, file, path, position, memory));
+static sst_status load_optimizer(sst_context *context, const sst_safetensors *file, const char *path,
+                                 const file_part *part, int64_t steps) {
   for (int pass = 0; pass < 2; pass++) { // look first, then copy
-    for (int i = 0; i < sst_optimizer_state_count(optimizer); i++) {
+    for (int i = 0; i < part_states(part); i++) {
       int64_t length;
-      float *state = sst_optimizer_state(optimizer, i, &length);
-      char name[PAIR_TEXT];
-      snprintf(name, sizeof name, "optimizer.%s", sst_optimizer_state_name(optimizer, i));
+      float *state = sst_optimizer_state(part->optimizer, i, &length);
+      char name[NAME_TEXT];
       sst_safetensors_entry entry;
-      if (!sst_safetensors_find(file, name, &entry) || entry.type != SST_SAFETENSORS_F32 ||
+      if (!sst_safetensors_find(file, state_name(part, i, name), &entry) || entry.type != SST_SAFETENSORS_F32 ||
           entry.bytes != (size_t)length * sizeof(float)) {
         SST_FAIL(context, SST_MISMATCH, "%s: optimiser state '%s' is missing or not of %" PRId64 " numbers", path, name,
                  length);
@@ -221,6 +302,21 @@ sst_status ssti_checkpoint_load_state(sst_context *context, const sst_safetensor
       if (pass == 1) { memcpy(state, entry.data, entry.bytes); }
     }
   }
-  sst_optimizer_set_steps(optimizer, steps);
+  sst_optimizer_set_steps(part->optimizer, steps);
+  return SST_OK;
+}
+
+sst_status ssti_checkpoint_load_state(sst_context *context, const sst_safetensors *file, const char *path,
+                                      sst_optimizer *optimizer, ssti_companions *companions,
+                                      sst_training_position *position, ssti_run_memory *memory) {
+  int64_t steps = 0; // one count for all: they step together
+  SST_TRY(get_int(context, file, path, "optimizer_steps", &steps));
+  SST_TRY(load_position(context, file, path, position, memory));
+  SST_TRY(load_optimizer(context, file, path, &(file_part){.optimizer = optimizer}, steps));
+  for (int i = 0; i < companions->count; i++) {
+    const file_part part = companion_part(&companions->items[i]);
+    SST_TRY(load_parameters(context, file, path, &part));
+    SST_TRY(load_optimizer(context, file, path, &part, steps));
+  }
   return SST_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef SPIKESTILL_RUN_CHECKPOINT_H
 #define SPIKESTILL_RUN_CHECKPOINT_H
 
+#include "run/companion.h"
 #include "spikestill/run.h"
 #include "spikestill/safetensors.h"
 
@@ -12,18 +13,21 @@ typedef struct ssti_run_memory {
   int64_t best_epoch;
 } ssti_run_memory;
 
-// Writes a checkpoint. `optimizer` and `position` may be NULL for parameters alone.
+// Writes a checkpoint. `optimizer`, `companions` and `position` are NULL for the network's parameters alone.
 sst_status ssti_checkpoint_save(sst_context *context, const char *path, const char *recipe_text,
                                 const sst_parameters *parameters, sst_optimizer *optimizer,
-                                const sst_training_position *position, const ssti_run_memory *memory);
+                                const ssti_companions *companions, const sst_training_position *position,
+                                const ssti_run_memory *memory);
 
-// Copies a checkpoint's parameters into the sealed store: all of them, by name and shape. Errors: MISMATCH.
+// Copies a checkpoint's parameters into the sealed store: all of them, by name and shape. Optimisers'
+// states and companions in the file are passed over. Errors: MISMATCH.
 sst_status ssti_checkpoint_load_parameters(sst_context *context, const sst_safetensors *file, const char *path,
                                            sst_parameters *parameters);
 
-// Copies the optimiser's state and the position. Errors: MISMATCH, FORMAT (the file has none).
+// Copies what else resuming needs: the optimiser's state, the companions with theirs, the position. Errors: MISMATCH,
+// FORMAT (the file has none).
 sst_status ssti_checkpoint_load_state(sst_context *context, const sst_safetensors *file, const char *path,
-                                      sst_optimizer *optimizer, sst_training_position *position,
-                                      ssti_run_memory *memory);
+                                      sst_optimizer *optimizer, ssti_companions *companions,
+                                      sst_training_position *position, ssti_run_memory *memory);
 
 #endif

@@ -28,6 +28,7 @@ typedef struct session {
   ssti_loss_graph loss;
   sst_evaluator *evaluator;
   sst_optimizer *optimizer;
+  ssti_companions companions;
   sst_training_position position;
   ssti_run_memory memory;
   sst_evaluation validation; // of the epoch just finished; count 0 if it had none
@@ -37,6 +38,7 @@ static void close_session(session *s) {
   sst_optimizer_destroy(s->optimizer);
   sst_evaluator_destroy(s->evaluator);
   sst_graph_destroy(s->loss.graph);
+  ssti_companions_close(&s->companions);
   sst_parameters_destroy(s->parameters);
   sst_network_close(s->teacher);
   sst_loader_close(s->train_loader);
@@ -101,9 +103,11 @@ static sst_status build(session *s) {
     }
   }
   SST_TRY(sst_parameters_create(s->context, recipe->seed, &s->parameters));
-  SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->loss));
+  SST_TRY(ssti_companions_open(s->context, recipe, &s->companions));
+  SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->companions, &s->loss));
   SST_TRY(load_start(s));
   SST_TRY(ssti_build_evaluator(s->context, recipe, s->parameters, &s->evaluator));
+  SST_TRY(ssti_companions_make_optimizers(recipe, &s->companions));
   return sst_optimizer_create(s->parameters, recipe->device, &recipe->optimizer, &s->optimizer);
 }
 
@@ -144,7 +148,8 @@ static sst_status resume(session *s) {
   sst_status status = SST_OK;
   SST_TRY_GOTO(check_recipe(s, file));
   SST_TRY_GOTO(ssti_checkpoint_load_parameters(context, file, s->folder.checkpoint, s->parameters));
-  SST_TRY_GOTO(ssti_checkpoint_load_state(context, file, s->folder.checkpoint, s->optimizer, &s->position, &s->memory));
+  SST_TRY_GOTO(ssti_checkpoint_load_state(context, file, s->folder.checkpoint, s->optimizer, &s->companions,
+                                          &s->position, &s->memory));
   SST_TRY_GOTO(ssti_run_cut_lines(context, s->folder.history, s->position.epoch));
   SST_TRY_GOTO(ssti_run_cut_lines(context, s->folder.timing, SSTI_ALL_LINES));
 done:
@@ -154,7 +159,7 @@ done:
 
 static sst_status save(session *s) {
   return ssti_checkpoint_save(s->context, s->folder.checkpoint, s->recipe_text, s->parameters, s->optimizer,
-                              &s->position, &s->memory);
+                              &s->companions, &s->position, &s->memory);
 }
 
 static sst_status begin(session *s) {
@@ -209,7 +214,7 @@ static sst_status validate(session *s) {
   if (s->validation.accuracy <= s->memory.best_validation_accuracy) { return SST_OK; }
   s->memory.best_validation_accuracy = s->validation.accuracy;
   s->memory.best_epoch = epoch;
-  return ssti_checkpoint_save(s->context, s->folder.best, s->recipe_text, s->parameters, NULL, NULL, NULL);
+  return ssti_checkpoint_save(s->context, s->folder.best, s->recipe_text, s->parameters, NULL, NULL, NULL, NULL);
 }
 
 // A sitting's share of an epoch: what a resumed run took in all is the sum.
@@ -258,12 +263,16 @@ static sst_status run_epochs(session *s) {
                            .loss = s->loss.loss,
                            .logits = s->loss.logits,
                            .part_count = s->loss.part_count,
-                           .optimizer = s->optimizer,
+                           .optimizers = {s->optimizer},
+                           .optimizer_count = 1,
                            .schedule = s->recipe->schedule,
                            .loader = s->train_loader,
                            .epochs = s->recipe->train.epochs,
                            .seed = s->recipe->seed};
   memcpy(training.parts, s->loss.parts, sizeof training.parts);
+  for (int i = 0; i < s->companions.count; i++) {
+    training.optimizers[training.optimizer_count++] = s->companions.items[i].optimizer;
+  }
   while (s->position.epoch < s->recipe->train.epochs) { SST_TRY(run_epoch(s, &training)); }
   return SST_OK;
 }

@@ -31,9 +31,9 @@ static sst_status train_batch(sst_context *context, const sst_training *training
   sst_graph_backward(graph);
   // The schedule at the middle of the step: neither the first step of a warm-up nor the last of a cosine is lost.
   double progress = (double)position->epoch + ((double)position->batch + 0.5) / (double)batches;
-  double norm = sst_optimizer_step(training->optimizer,
-                                   sst_schedule_factor(&training->schedule, progress, (double)training->epochs));
-  if (!isfinite(norm)) {
+  double factor = sst_schedule_factor(&training->schedule, progress, (double)training->epochs);
+  for (int i = 0; i < training->optimizer_count; i++) {
+    if (isfinite(sst_optimizer_step(training->optimizers[i], factor))) { continue; }
     SST_FAIL(context, SST_NOT_FINITE, "the gradient's norm is not finite in epoch %lld, batch %lld",
              (long long)position->epoch + 1, (long long)position->batch + 1);
   }

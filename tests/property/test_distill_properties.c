@@ -45,6 +45,7 @@ typedef struct training {
   sst_network *teacher;
   sst_parameters *store;
   sst_optimizer *optimizer;
+  ssti_companions companions;
   ssti_loss_graph loss;
   uint64_t step;
 } training;
@@ -60,11 +61,14 @@ static void begin(training *t, sst_context *context, sst_device device, const ch
   t->recipe = read_recipe(context, text);
   if (teacher != NULL) { t->teacher = make_teacher(context, teacher); }
   assert_ok(context, sst_parameters_create(context, t->recipe->seed, &t->store));
-  assert_ok(context, ssti_build_loss(t->recipe, t->store, t->teacher, &t->loss));
+  assert_ok(context, ssti_companions_open(context, t->recipe, &t->companions));
+  assert_ok(context, ssti_build_loss(t->recipe, t->store, t->teacher, &t->companions, &t->loss));
+  assert_ok(context, ssti_companions_make_optimizers(t->recipe, &t->companions));
   assert_ok(context, sst_optimizer_create(t->store, device, &t->recipe->optimizer, &t->optimizer));
 }
 
 static void end(training *t) {
+  ssti_companions_close(&t->companions);
   sst_optimizer_destroy(t->optimizer);
   sst_graph_destroy(t->loss.graph);
   sst_parameters_destroy(t->store);
@@ -87,6 +91,7 @@ static void run(training *t) {
 static void step(training *t) {
   run(t);
   sst_optimizer_step(t->optimizer, 1.0);
+  for (int i = 0; i < t->companions.count; i++) { sst_optimizer_step(t->companions.items[i].optimizer, 1.0); }
   t->step++;
 }
 
@@ -96,8 +101,10 @@ static double loss_of(const training *t) { return (double)*sst_graph_data(t->los
 static const char student_text[] = NETWORK("snn", "batch");
 static const char teacher_text[] = DATA "seed: 8\n" NETWORK("snn", "batch");
 
+// A method that needs a twin gets one that learns from its term alone.
 static const char *section(char text[RECIPE_SIZE], const char *method, const char *weight) {
-  snprintf(text, RECIPE_SIZE, "distill: [{method: %s, weight: %s}]\n", method, weight);
+  snprintf(text, RECIPE_SIZE, "distill: [{method: %s, weight: %s}]\n%s", method, weight,
+           strcmp(method, "twin") == 0 ? "twin: {enabled: true, cross_entropy_weight: 0}\n" : "");
   return text;
 }
 
@@ -219,9 +226,71 @@ static void test_a_student_equal_to_its_teacher_learns_nothing(void **state) {
   }
 }
 
+// The largest difference of two networks' parameters, which have the same names.
+static double distance(const sst_parameters *a, const sst_parameters *b) {
+  double largest = 0;
+  assert_int_equal(sst_parameters_count(a), sst_parameters_count(b));
+  for (int i = 0; i < sst_parameters_count(a); i++) {
+    const sst_parameter *p = sst_parameters_at(a, i), *q = sst_parameters_find(b, p->name);
+    assert_non_null(q);
+    for (int64_t k = 0; k < p->count; k++) {
+      largest = fmax(largest, fabs((double)p->value[k] - (double)q->value[k]));
+    }
+  }
+  return largest;
+}
+
+// A twin that learns from the labels changes nothing in the student as long as no term joins the two, whatever its
+// kind; and it learns.
+static void test_an_unmatched_twin_leaves_the_student_alone(void **state) {
+  static const char *const kinds[] = {"same", "ann"};
+  for (int d = 0; d < 2; d++) {
+    training plain;
+    begin(&plain, *state, both[d], student_text, "", NULL);
+    for (int i = 0; i < 3; i++) { step(&plain); }
+    for (int k = 0; k < 2; k++) {
+      char text[RECIPE_SIZE];
+      snprintf(text, sizeof text, "twin: {enabled: true, kind: %s}\ndistill: [{method: twin, weight: 0}]\n", kinds[k]);
+      training t;
+      begin(&t, *state, both[d], student_text, text, NULL);
+      const sst_parameters *twin = t.companions.items[0].parameters;
+      assert_int_equal(t.loss.part_count, 2);
+      assert_string_equal(t.loss.part_names[1], "cross_entropy_twin");
+      assert_true(distance(twin, t.store) > 0.01); // other initial values
+      step(&t);
+      const double first = (double)*sst_graph_data(t.loss.graph, t.loss.parts[1]);
+      assert_near(loss_of(&t), (double)*sst_graph_data(t.loss.graph, t.loss.parts[0]) + first, 1e-6, 0);
+      for (int i = 0; i < 2; i++) { step(&t); }
+      assert_same_parameters(t.store, plain.store);
+      sst_network *fresh = make_teacher(*state, DATA "seed: 4\n" NETWORK("snn", "batch"));
+      assert_true(distance(twin, sst_network_parameters(fresh)) > 1e-3); // and it has learned from there
+      sst_network_close(fresh);
+      end(&t);
+    }
+    end(&plain);
+  }
+}
+
+// The term moves both: compared with a run in which each learns alone.
+static void test_a_matched_twin_changes_both(void **state) {
+  training t[2];
+  static const char *const weights[] = {"0", "0.5"};
+  for (int i = 0; i < 2; i++) {
+    char text[RECIPE_SIZE];
+    snprintf(text, sizeof text, "twin: {enabled: true}\ndistill: [{method: twin, weight: %s}]\n", weights[i]);
+    begin(&t[i], *state, SST_DEVICE_CPU_REFERENCE, student_text, text, NULL);
+    step(&t[i]);
+  }
+  assert_true(distance(t[0].store, t[1].store) > 1e-5);
+  assert_true(distance(t[0].companions.items[0].parameters, t[1].companions.items[0].parameters) > 1e-5);
+  for (int i = 0; i < 2; i++) { end(&t[i]); }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_weight_zero_is_plain_training), TEST(test_terms_enter_with_their_weight),
                                      TEST(test_the_teacher_stays_as_it_is),
-                                     TEST(test_a_student_equal_to_its_teacher_learns_nothing)};
+                                     TEST(test_a_student_equal_to_its_teacher_learns_nothing),
+                                     TEST(test_an_unmatched_twin_leaves_the_student_alone),
+                                     TEST(test_a_matched_twin_changes_both)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

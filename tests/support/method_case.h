@@ -30,7 +30,7 @@ typedef struct method_case {
   sst_parameters *store;
   sst_graph *graph;
   sst_value target, loss;
-  bool has_teacher;
+  bool has_teacher, has_twin;
   method_tap student[METHOD_TAPS], teacher[METHOD_TAPS];
   int student_count, teacher_count;
 } method_case;
@@ -61,6 +61,18 @@ static inline void method_student(method_case *c, const char *name, sst_shape sh
   tap->count = sst_shape_count(shape);
 }
 
+// A tap of the twin: it receives gradients, and goes by the name "twin.<name>" where a student's goes by its own.
+static inline void method_twin(method_case *c, const char *name, sst_shape shape) {
+  assert_true(c->student_count < METHOD_TAPS);
+  method_tap *tap = &c->student[c->student_count++];
+  char parameter[96];
+  snprintf(tap->name, sizeof tap->name, "twin.%s", name);
+  snprintf(parameter, sizeof parameter, "parameter.%s", tap->name);
+  tap->value = sst_graph_tap(c->graph, tap->name, graph_weight(c->graph, parameter, shape));
+  tap->count = sst_shape_count(shape);
+  c->has_twin = true;
+}
+
 static inline void method_teacher(method_case *c, const char *name, sst_shape shape) {
   assert_true(c->teacher_count < METHOD_TAPS);
   method_tap *tap = &c->teacher[c->teacher_count++];
@@ -78,7 +90,10 @@ static inline void method_target(method_case *c, sst_shape shape) {
 
 // The term, as it is built; what went wrong is the graph's status.
 static inline sst_value method_build(method_case *c) {
-  sst_distill_scene scene = {.student = "student", .teacher = c->has_teacher ? "teacher" : NULL, .target = c->target};
+  sst_distill_scene scene = {.student = "student",
+                             .teacher = c->has_teacher ? "teacher" : NULL,
+                             .twin = c->has_twin ? "twin" : NULL,
+                             .target = c->target};
   return c->loss = sst_distill_term_build(c->term, c->graph, &scene);
 }
 

@@ -478,6 +478,7 @@ static void test_bad_lists(void **state) {
       {"distill=[{method: kd, weight: -1}]", "distill.0 (kd).weight: found \"-1\""},
       {"distill=[{method: kd, weight: [1]}]", "distill.0 (kd).weight is a list, expected a single value"},
       {"distill=[{method: kd}]", "distill.0 (kd) needs a teacher, and the recipe names none"},
+      {"distill=[{method: twin}]", "distill.0 (twin) needs a twin network, and the recipe has none"},
       {"distill=[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]", "distill has 17 terms, expected at most 16"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

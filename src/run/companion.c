@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/companion.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+
+static const char twin_name[] = "twin";
+
+static sst_status add_twin(sst_context *context, const sst_recipe *recipe, ssti_companions *out) {
+  ssti_companion *twin = &out->items[out->count++];
+  twin->name = twin_name;
+  twin->cross_entropy_weight = recipe->twin.cross_entropy_weight;
+  twin->model = recipe->student.options;
+  if (recipe->twin.kind == SST_TWIN_ANN) {
+    twin->model.spiking = false;
+    twin->model.timesteps = 1;
+  }
+  return sst_parameters_create(context, recipe->seed + recipe->twin.seed_offset, &twin->parameters);
+}
+
+sst_status ssti_companions_open(sst_context *context, const sst_recipe *recipe, ssti_companions *out) {
+  *out = (ssti_companions){.count = 0};
+  return recipe->twin.enabled ? add_twin(context, recipe, out) : SST_OK;
+}
+
+void ssti_companions_close(ssti_companions *companions) {
+  for (int i = 0; i < companions->count; i++) {
+    sst_optimizer_destroy(companions->items[i].optimizer);
+    sst_parameters_destroy(companions->items[i].parameters);
+  }
+  *companions = (ssti_companions){.count = 0};
+}
+
+sst_status ssti_companions_make_optimizers(const sst_recipe *recipe, ssti_companions *companions) {
+  for (int i = 0; i < companions->count; i++) {
+    ssti_companion *companion = &companions->items[i];
+    SST_TRY(sst_optimizer_create(companion->parameters, recipe->device, &recipe->optimizer, &companion->optimizer));
+  }
+  return SST_OK;
+}
+
+const char *ssti_companions_twin(const ssti_companions *companions) {
+  for (int i = 0; i < companions->count; i++) {
+    if (strcmp(companions->items[i].name, twin_name) == 0) { return twin_name; }
+  }
+  return NULL;
+}
