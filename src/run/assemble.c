@@ -66,7 +66,10 @@ static void add_part(ssti_loss_graph *loss, const char *name, sst_value value) {
 
 // Whether the teacher saw its pictures normalised in another way than the student does.
 static bool same_normalisation(const sst_recipe_data *a, const sst_recipe_data *b) {
-  return memcmp(a->mean, b->mean, sizeof a->mean) == 0 && memcmp(a->deviation, b->deviation, sizeof a->deviation) == 0;
+  for (int c = 0; c < SST_MAX_CHANNELS; c++) {
+    if (a->mean[c] != b->mean[c] || a->deviation[c] != b->deviation[c]) { return false; }
+  }
+  return true;
 }
 
 // The student's input as the teacher wants it: x_t = (x_s * dev_s + mean_s - mean_t) / dev_t, per channel.
