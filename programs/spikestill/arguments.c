@@ -127,6 +127,12 @@ static bool add_override(arguments *out, const char *override) {
   return true;
 }
 
+static bool add_varied(arguments *out, const char *vary) {
+  if (out->vary_count == MOST_VARIED) { return false; }
+  out->vary[out->vary_count++] = vary;
+  return true;
+}
+
 // An option that stands for a --set of its own key.
 static bool add_short_form(arguments *out, char *text, size_t size, const char *key, const char *value) {
   int length = snprintf(text, size, "%s=%s", key, value);
@@ -138,6 +144,10 @@ static bool take_option(int letter, const char *value, arguments *out) {
   switch (letter) {
   case 'o': out->out = value; return value[0] != '\0';
   case 's': return strchr(value, '=') && value[0] != '=' && add_override(out, value);
+  case 'V': return strchr(value, '=') && value[0] != '=' && add_varied(out, value);
+  case 'L': out->list = value; return value[0] != '\0';
+  case 'N': return parse_int(value, 1, 1000, &out->seeds);
+  case 'J': return parse_int(value, 1, 256, &out->jobs);
   case 'r': out->resume = true; return true;
   case 'w': out->overwrite = true; return true;
   case 'S': return add_short_form(out, out->seed, sizeof out->seed, "seed", value);
@@ -219,7 +229,7 @@ static int take_words(int argc, char **argv, const command_entry *command, argum
 }
 
 int arguments_parse(int argc, char **argv, arguments *out) {
-  *out = (arguments){.batch = 1, .repetitions = 5, .at_least = -1};
+  *out = (arguments){.batch = 1, .repetitions = 5, .seeds = 1, .jobs = 1, .at_least = -1};
   if (argc < 2) {
     print_help(NULL);
     return EXIT_USAGE;

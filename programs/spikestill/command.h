@@ -14,6 +14,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 #define COMMAND_LIST(X)                                                                                                \
   X(train, "RECIPE", 0, 1, "osrwSdtajq", "train what a recipe describes, into a run directory",                        \
     "train recipe.yaml --out runs/first --seed 2 --set train.epochs=3")                                                \
+  X(sweep, "RECIPE", 1, 1, "oVLNJsSdtjq", "train a recipe with combinations of values and several seeds, and compare", \
+    "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
   X(eval, "MODEL", 1, 1, "sSdDpatj", "accuracy and spikes of a run directory or checkpoint",                           \
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsdtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
@@ -31,9 +33,16 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 // X(letter, "long name", "argument" or NULL, "what a value may be" or NULL, "one line"); letters are internal, only
 // long names are spoken. An argument in lower case with '|' is a list of the words that may stand there.
 #define OPTION_LIST(X)                                                                                                 \
-  X('o', "out", "DIR", NULL, "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart)")      \
+  X('o', "out", "DIR", NULL,                                                                                           \
+    "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart; sweep: none)")                  \
   X('s', "set", "KEY=VALUE", "KEY=VALUE, such as train.epochs=3",                                                      \
     "give a recipe's key another value: a.b=1, a list's item by its place: a.0.b=1; may be repeated")                  \
+  X('V', "vary", "KEY=V1,V2", "KEY=V1,V2, such as student.timesteps=2,4",                                              \
+    "values that a key takes in turn; repeated: the grid of all combinations")                                         \
+  X('L', "list", "FILE", NULL, "combinations from a file instead, KEY=VALUE KEY=VALUE on each line")                   \
+  X('N', "seeds", "N", "a whole number from 1 to 1000",                                                                \
+    "runs of each combination: with the recipe's seed and those after it (default: 1)")                                \
+  X('J', "jobs", "N", "a whole number from 1 to 256", "runs at a time, which share the threads (default: 1)")          \
   X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
   X('w', "overwrite", NULL, NULL, "begin anew where a run is already")                                                 \
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
@@ -51,7 +60,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('j', "json", NULL, NULL, "the result as JSON on standard output")                                                  \
   X('q', "quiet", NULL, NULL, "no progress on standard error")
 
-enum { MOST_OVERRIDES = 256, MOST_WORDS = 4 };
+enum { MOST_OVERRIDES = 256, MOST_VARIED = 32, MOST_WORDS = 4 };
 
 typedef struct arguments {
   const char *command;
@@ -59,10 +68,12 @@ typedef struct arguments {
   int word_count;
   const char *overrides[MOST_OVERRIDES];
   int override_count;
+  const char *vary[MOST_VARIED];
+  int vary_count;
   char seed[64], device[64], data[128]; // overrides made of short forms
-  const char *out, *part, *root, *url;
+  const char *out, *part, *root, *url, *list;
   bool resume, overwrite, json, quiet;
-  int threads, batch, repetitions;
+  int threads, batch, repetitions, seeds, jobs;
   double at_least; // negative: not asked
 } arguments;
 

@@ -14,6 +14,7 @@ typedef enum place { PLACE_ANYTHING, PLACE_FOLDER, PLACE_FILE, PLACE_WORDS } pla
 static place place_of(const char *argument) {
   if (islower((unsigned char)argument[0]) && strchr(argument, '|')) { return PLACE_WORDS; }
   if (strcmp(argument, "DIR") == 0) { return PLACE_FOLDER; }
+  if (strcmp(argument, "FILE") == 0) { return PLACE_FILE; }
   if (strncmp(argument, "RECIPE", 6) == 0 || strncmp(argument, "MODEL", 5) == 0) { return PLACE_FILE; }
   return PLACE_ANYTHING;
 }
@@ -46,7 +47,7 @@ static void print_bash_values(void) {
       printf("\" -- \"$word\"));");
       break;
     case PLACE_FOLDER: printf("COMPREPLY=($(compgen -d -- \"$word\"));"); break;
-    case PLACE_FILE:
+    case PLACE_FILE: printf("COMPREPLY=($(compgen -f -- \"$word\"));"); break;
     case PLACE_ANYTHING: printf("COMPREPLY=();"); break;
     }
     printf(" return ;;\n");
@@ -149,7 +150,7 @@ static void print_zsh(void) {
     for (int j = 0; j < option_count; j++) {
       const option_entry *option = &option_table[j];
       if (!takes_option(command, option)) { continue; }
-      printf(" \\\n        '%s--%s[", option->letter == 's' ? "*" : "", option->name);
+      printf(" \\\n        '%s--%s[", strchr("sV", option->letter) ? "*" : "", option->name);
       print_zsh_text(option->text);
       printf("]");
       if (option->argument) {
@@ -179,7 +180,7 @@ static void print_fish_option(const command_entry *command, const option_entry *
   printf("complete -c spikestill -n '__fish_seen_subcommand_from %s' -l %s", command->name, option->name);
   if (option->argument) {
     place where = place_of(option->argument);
-    printf(where == PLACE_FOLDER ? " -r" : " -x");
+    printf(where == PLACE_FOLDER || where == PLACE_FILE ? " -r" : " -x");
     if (where == PLACE_WORDS || where == PLACE_FOLDER) {
       printf(" -a '");
       if (where == PLACE_WORDS) { print_words(option->argument); }
