@@ -76,17 +76,23 @@ static sst_status open_loaders(session *s) {
                          &s->test_loader);
 }
 
+// The student's parameters from a checkpoint.
+static sst_status load_parameters(session *s, const char *path) {
+  sst_safetensors *file = NULL;
+  SST_TRY(sst_safetensors_open(s->context, path, &file));
+  sst_status status = ssti_checkpoint_load_parameters(s->context, file, path, s->parameters);
+  sst_safetensors_close(file);
+  return status;
+}
+
 // Parameters that a recipe starts from (student.start) instead of random ones.
 static sst_status load_start(session *s) {
   const char *start = s->recipe->student.start;
   if (!start[0]) { return SST_OK; }
   char *path = NULL;
-  sst_safetensors *file = NULL;
   sst_status status = ssti_folder_exists(start) ? ssti_path_join(s->context, start, "checkpoint.safetensors", &path)
                                                 : ssti_copy_text(s->context, start, &path);
-  if (status == SST_OK) { status = sst_safetensors_open(s->context, path, &file); }
-  if (status == SST_OK) { status = ssti_checkpoint_load_parameters(s->context, file, path, s->parameters); }
-  sst_safetensors_close(file);
+  if (status == SST_OK) { status = load_parameters(s, path); }
   ssti_free(s->context, path);
   return status == SST_OK ? status : ssti_fail_within(s->context, status, "student.start");
 }
@@ -279,14 +285,11 @@ static sst_status run_epochs(session *s) {
 
 // Test accuracy of the best-by-validation parameters; the last ones are put back from the checkpoint.
 static sst_status test_best(session *s, double *accuracy) {
-  sst_safetensors *file = NULL;
-  SST_TRY(sst_safetensors_open(s->context, s->folder.best, &file));
-  sst_status status = ssti_checkpoint_load_parameters(s->context, file, s->folder.best, s->parameters);
-  sst_safetensors_close(file);
   sst_evaluation evaluation;
-  if (status == SST_OK) { status = sst_evaluate(s->evaluator, s->test_loader, &evaluation); }
-  if (status == SST_OK) { *accuracy = evaluation.accuracy; }
-  return status;
+  SST_TRY(load_parameters(s, s->folder.best));
+  SST_TRY(sst_evaluate(s->evaluator, s->test_loader, &evaluation));
+  *accuracy = evaluation.accuracy;
+  return load_parameters(s, s->folder.checkpoint);
 }
 
 static json_t *number_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -323,14 +326,7 @@ static sst_status conclude(session *s, sst_run_result *out) {
   out->seed = s->recipe->seed;
   out->parameters = sst_parameters_elements(s->parameters);
   // The best first: the evaluator's layers then hold the last epoch's activity, which the result is about.
-  if (out->best_epoch > 0) {
-    SST_TRY(test_best(s, &out->test_accuracy_best));
-    sst_safetensors *file = NULL;
-    SST_TRY(sst_safetensors_open(s->context, s->folder.checkpoint, &file));
-    sst_status status = ssti_checkpoint_load_parameters(s->context, file, s->folder.checkpoint, s->parameters);
-    sst_safetensors_close(file);
-    SST_TRY(status);
-  }
+  if (out->best_epoch > 0) { SST_TRY(test_best(s, &out->test_accuracy_best)); }
   SST_TRY(sst_evaluate(s->evaluator, s->test_loader, &test));
   out->test_accuracy = test.accuracy;
   out->spikes_per_inference = test.spikes_per_inference;
