@@ -4,7 +4,7 @@
 #define SPIKESTILL_RECIPE_RECIPE_PARTS_H
 
 #include "recipe/recipe_tables.h"
-#include "recipe/yaml_tree.h"
+#include "base/yaml_tree.h"
 
 typedef struct ssti_recipe_reader {
   sst_context *context;

@@ -2,7 +2,7 @@
 // YAML trees: what is read, where it stood, overrides, printing, and every refusal.
 #include "../support/support.h"
 
-#include "recipe/yaml_tree.h"
+#include "base/yaml_tree.h"
 
 static ssti_yaml_tree *parse(sst_context *context, const char *text) {
   ssti_yaml_tree *tree = NULL;

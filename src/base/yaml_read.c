@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <yaml.h>
 
-#include "recipe/yaml_tree.h"
+#include "base/yaml_tree.h"
 
 typedef struct reading {
   ssti_yaml_tree *tree;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tree: its nodes, its memory, and asking it.
-#include "recipe/yaml_tree.h"
+#include "base/yaml_tree.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the tree back to YAML.
-#include "recipe/yaml_tree.h"
+#include "base/yaml_tree.h"
 
 // Whether the text, without quotes, reads back as the same scalar in block and in flow style. Careful rather than
 // clever: quotes too many do no harm.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // "train.epochs=3" on top of a tree.
-#include "recipe/yaml_tree.h"
+#include "base/yaml_tree.h"
 
 // One walk from the root to the place that is meant.
 typedef struct walk {

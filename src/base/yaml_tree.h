@@ -2,8 +2,8 @@
 // A YAML document as a tree that remembers where everything stood, so that messages can say so. The part of YAML that
 // recipes need: maps, lists and scalars in block or flow style. Keys are scalars and stand once in a map; anchors,
 // aliases, tags and several documents in a file are refused by name rather than half understood.
-#ifndef SPIKESTILL_RECIPE_YAML_TREE_H
-#define SPIKESTILL_RECIPE_YAML_TREE_H
+#ifndef SPIKESTILL_BASE_YAML_TREE_H
+#define SPIKESTILL_BASE_YAML_TREE_H
 
 #include "base/text.h"
 
