@@ -23,6 +23,7 @@ extern "C" {
   X(strong_weak, "the most and the least confident step teach each other")                                             \
   X(feature_kd, "squared error of time-averaged spikes and the teacher's features")                                    \
   X(sliding_window, "a spiking teacher's output over windows of steps")                                                \
+  X(md_snn, "membrane potentials of a spiking teacher, stage by stage and step by step")                               \
   X(twin, "squared distance to the logits of a twin network trained beside the student")
 
 // Number of methods; name and one-line text of the i-th.
@@ -36,6 +37,7 @@ typedef struct sst_distill_scene {
   const char *teacher; // scope of the teacher's; NULL if there is none
   const char *twin;    // scope of a twin trained beside the student; NULL if there is none
   sst_value target;    // [1,N,1,1,classes]
+  float threshold;     // at which the student's neurons fire; 0 if it has none
 } sst_distill_scene;
 
 // A method with its options, at their defaults.

@@ -155,7 +155,8 @@ SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
 //     "readout.membrane", and "readout.act" for the spike count;
 //   "stage<k>" the last activation before each reduction of height and width by pooling or stride, k from 1, and
 //     "features" the last activation before the last linear layer, neither where no activation comes before (a SEW
-//     block's activation is its sum of spikes);
+//     block's activation is its sum of spikes); of neurons also "stage<k>.membrane" and "features.membrane", the
+//     membrane before firing behind it (a SEW block's: that of its residual branch);
 //   "step_logits" and "logits".
 //
 // Parameters: "<layer>.conv.weight", ".linear.bias", ".norm.gamma|beta|running_mean|running_variance", in blocks

@@ -4,30 +4,31 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool has_stage(const sst_graph *graph, const char *scope, int stage) {
+static bool has_stage(const sst_graph *graph, const char *scope, int stage, const char *ending) {
   char name[SSTI_OPTION_TEXT_SIZE];
-  snprintf(name, sizeof name, "%s%sstage%d", scope, scope[0] ? "." : "", stage);
+  snprintf(name, sizeof name, "%s%sstage%d%s", scope, scope[0] ? "." : "", stage, ending);
   return sst_graph_has_tap(graph, name);
 }
 
-static int count_stages(const sst_graph *graph, const char *scope) {
+static int count_stages(const sst_graph *graph, const char *scope, const char *ending) {
   int count = 0;
-  while (count < SSTI_TAP_PAIRS_MOST && has_stage(graph, scope, count + 1)) { count++; }
+  while (count < SSTI_TAP_PAIRS_MOST && has_stage(graph, scope, count + 1, ending)) { count++; }
   return count;
 }
 
-static void name_stages(sst_graph *graph, const sst_distill_scene *scene, ssti_tap_pairs *out) {
-  const int student = count_stages(graph, scene->student), teacher = count_stages(graph, scene->teacher);
+static void name_stages(sst_graph *graph, const sst_distill_scene *scene, const char *ending, ssti_tap_pairs *out) {
+  const int student = count_stages(graph, scene->student, ending);
+  const int teacher = count_stages(graph, scene->teacher, ending);
   if (student != teacher || student == 0) {
     sst_graph_fail(graph, SST_SHAPE,
-                   "taps: auto pairs the networks stage by stage, but the student has %d stages and the teacher %d;"
-                   " name the pairs, as in taps: \"stage1,stage2:stage3\"",
-                   student, teacher);
+                   "taps: auto pairs the networks stage by stage (taps stage<k>%s), but the student has %d stages and"
+                   " the teacher %d; name the pairs, as in taps: \"stage1%s,stage2%s:stage3%s\"",
+                   ending, student, teacher, ending, ending, ending);
     return;
   }
   for (int i = 0; i < student; i++) {
-    snprintf(out->pair[i].student_name, SSTI_TAP_NAME_SIZE, "stage%d", i + 1);
-    snprintf(out->pair[i].teacher_name, SSTI_TAP_NAME_SIZE, "stage%d", i + 1);
+    snprintf(out->pair[i].student_name, SSTI_TAP_NAME_SIZE, "stage%d%s", i + 1, ending);
+    snprintf(out->pair[i].teacher_name, SSTI_TAP_NAME_SIZE, "stage%d%s", i + 1, ending);
   }
   out->count = student;
 }
@@ -82,7 +83,7 @@ static sst_value pool_to(sst_graph *g, sst_value x, int64_t height, int64_t widt
   return sst_average_pool(g, x, &options);
 }
 
-static void fail_pair(sst_graph *g, const ssti_tap_pair *pair, const char *what, const char *remedy) {
+void ssti_tap_pair_fail(sst_graph *g, const ssti_tap_pair *pair, const char *what, const char *remedy) {
   char student[SST_SHAPE_TEXT_SIZE], teacher[SST_SHAPE_TEXT_SIZE];
   sst_graph_fail(g, SST_SHAPE, "the student's %s is %s and the teacher's %s is %s: %s; %s", pair->student_name,
                  sst_shape_text(sst_graph_shape(g, pair->student), student, sizeof student), pair->teacher_name,
@@ -97,7 +98,8 @@ static bool make_same_size(sst_graph *g, ssti_tap_pair *pair) {
     const int64_t a = s.dim[axes[i]], b = t.dim[axes[i]];
     size[i] = a < b ? a : b;
     if (size[i] < 1 || a % size[i] != 0 || b % size[i] != 0) {
-      fail_pair(g, pair, "one height and width must be a whole multiple of the other", "name another pair in taps");
+      ssti_tap_pair_fail(g, pair, "one height and width must be a whole multiple of the other",
+                         "name another pair in taps");
       return false;
     }
   }
@@ -106,19 +108,32 @@ static bool make_same_size(sst_graph *g, ssti_tap_pair *pair) {
   return true;
 }
 
-void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_tap_pairs *out) {
+void ssti_tap_pairs_find_raw(sst_graph *graph, const sst_distill_scene *scene, const char *taps, const char *ending,
+                             ssti_tap_pairs *out) {
   *out = (ssti_tap_pairs){0};
   if (strcmp(taps, "auto") == 0) {
-    name_stages(graph, scene, out);
+    name_stages(graph, scene, ending, out);
   } else {
     name_listed(graph, taps, out);
   }
   for (int i = 0; i < out->count; i++) {
     ssti_tap_pair *pair = &out->pair[i];
-    pair->student = mean_over_steps(graph, ssti_student_tap(graph, scene, pair->student_name));
-    sst_value teacher = sst_stop_gradient(graph, ssti_teacher_tap(graph, scene, pair->teacher_name));
-    pair->teacher = mean_over_steps(graph, teacher);
-    if (pair->student < 0 || pair->teacher < 0 || !make_same_size(graph, pair)) {
+    pair->student = ssti_student_tap(graph, scene, pair->student_name);
+    pair->teacher = sst_stop_gradient(graph, ssti_teacher_tap(graph, scene, pair->teacher_name));
+    if (pair->student < 0 || pair->teacher < 0) {
+      out->count = 0;
+      return;
+    }
+  }
+}
+
+void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_tap_pairs *out) {
+  ssti_tap_pairs_find_raw(graph, scene, taps, "", out);
+  for (int i = 0; i < out->count; i++) {
+    ssti_tap_pair *pair = &out->pair[i];
+    pair->student = mean_over_steps(graph, pair->student);
+    pair->teacher = mean_over_steps(graph, pair->teacher);
+    if (!make_same_size(graph, pair)) {
       out->count = 0;
       return;
     }
@@ -129,6 +144,6 @@ bool ssti_tap_pair_same_channels(sst_graph *graph, const ssti_tap_pair *pair, co
   if (sst_graph_shape(graph, pair->student).dim[SST_AXIS_C] == sst_graph_shape(graph, pair->teacher).dim[SST_AXIS_C]) {
     return true;
   }
-  fail_pair(graph, pair, "their channels must agree", remedy);
+  ssti_tap_pair_fail(graph, pair, "their channels must agree", remedy);
   return false;
 }

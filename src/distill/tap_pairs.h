@@ -23,6 +23,14 @@ typedef struct ssti_tap_pairs {
 // Failures: a tap that is not there, an empty or overlong list, sizes without an integer ratio.
 void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_tap_pairs *out);
 
+// The same pairs with every step and at their own sizes: [T,N,H,W,C]. "auto" pairs "stage1<ending>" with its like:
+// ending ".membrane" the stages' membranes.
+void ssti_tap_pairs_find_raw(sst_graph *graph, const sst_distill_scene *scene, const char *taps, const char *ending,
+                             ssti_tap_pairs *out);
+
+// Fails with both names and shapes, what is wrong with them and what to do.
+void ssti_tap_pair_fail(sst_graph *graph, const ssti_tap_pair *pair, const char *what, const char *remedy);
+
 // Whether both maps of a pair have the same number of channels; if not, fails with both shapes and `remedy`.
 bool ssti_tap_pair_same_channels(sst_graph *graph, const ssti_tap_pair *pair, const char *remedy);
 

@@ -60,14 +60,16 @@ static sst_value build_sew(ssti_model *model, const sst_layer *layer, sst_value 
   y = ssti_model_activation(model, first, y);
   y = conv_norm(model, layer, second, 1, 1.0f, y);
   y = ssti_model_activation(model, second, y);
+  const ssti_activation branch = model->last;
   y = sst_add(model->graph, y, build_shortcut(model, layer, 1.0f, x));
-  model->last_activation = y; // counts of spikes: what the next layer reads as its input's activation
+  // Counts of spikes are what the next layer reads as its input's activation; the branch's neurons stand for the block.
+  model->last = (ssti_activation){y, branch.membrane};
   return y;
 }
 
 static sst_value build_ms(ssti_model *model, const sst_layer *layer, sst_value x) {
   sst_value y = ssti_model_activation(model, first, x);
-  model->before_reduction = y;
+  model->before_reduction = model->last;
   y = conv_norm(model, layer, first, layer->stride, 1.0f, y);
   y = ssti_model_activation(model, second, y);
   y = conv_norm(model, layer, second, 1, 1.0f, y);

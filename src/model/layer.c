@@ -138,7 +138,8 @@ sst_value ssti_model_norm(ssti_model *model, ssti_part part, float share, sst_va
   return ssti_model_tap(model, part, "norm", sst_batch_norm(model->graph, x, gamma, beta, mean, variance, &norm));
 }
 
-sst_value ssti_model_neurons(ssti_model *model, ssti_part part, const sst_neuron *neuron, sst_value x) {
+sst_value ssti_model_neurons(ssti_model *model, ssti_part part, const sst_neuron *neuron, sst_value x,
+                             sst_value *membrane) {
   sst_value decay = SST_NONE;
   if (neuron->kind == SST_NEURON_PLIF) {
     char name[NAME_SIZE];
@@ -146,15 +147,17 @@ sst_value ssti_model_neurons(ssti_model *model, ssti_part part, const sst_neuron
     decay = sst_graph_parameter(model->graph, part_name(name, part, "decay", ""), sst_shape_make(1, 1, 1, 1, 1),
                                 SST_PARAMETER_NEURON, start);
   }
-  sst_value membrane = SST_NO_VALUE;
-  sst_value spikes = sst_neuron_layer(model->graph, x, model->options->timesteps, neuron, decay, &membrane);
-  ssti_model_tap(model, part, "membrane", membrane);
+  sst_value before_firing = SST_NO_VALUE;
+  sst_value spikes = sst_neuron_layer(model->graph, x, model->options->timesteps, neuron, decay, &before_firing);
+  ssti_model_tap(model, part, "membrane", before_firing);
+  if (membrane) { *membrane = before_firing; }
   return spikes;
 }
 
 sst_value ssti_model_activation(ssti_model *model, ssti_part part, sst_value x) {
-  sst_value y = model->options->spiking ? ssti_model_neurons(model, part, &model->options->neuron, x)
+  ssti_activation made = {.membrane = SST_NONE};
+  made.output = model->options->spiking ? ssti_model_neurons(model, part, &model->options->neuron, x, &made.membrane)
                                         : sst_relu(model->graph, x);
-  model->last_activation = ssti_model_tap(model, part, "act", y);
-  return y;
+  model->last = made;
+  return ssti_model_tap(model, part, "act", made.output);
 }

@@ -150,8 +150,8 @@ static sst_value build_pool(ssti_model *model, const sst_layer *layer, sst_value
 static sst_value build_layer(ssti_model *model, const sst_layer *layer, bool last_linear, sst_value x) {
   const sst_model_options *options = model->options;
   const ssti_part part = {"", ""};
-  bool normalised = options->norm != SST_NORM_NONE && model->index + 1 < options->layer_count &&
-                    layer[1].kind == SST_LAYER_NORM;
+  bool normalised =
+      options->norm != SST_NORM_NONE && model->index + 1 < options->layer_count && layer[1].kind == SST_LAYER_NORM;
   bool bias = layer->bias < 0 ? !normalised : layer->bias > 0;
   switch (layer->kind) {
   case SST_LAYER_CONV: return ssti_model_conv(model, layer, part, bias, normalised, x);
@@ -180,13 +180,23 @@ static bool reduces(const sst_layer *layer, sst_shape before, sst_shape after) {
          after.dim[SST_AXIS_H] * after.dim[SST_AXIS_W] < before.dim[SST_AXIS_H] * before.dim[SST_AXIS_W];
 }
 
+// The taps "<name>" and, of neurons, "<name>.membrane"; nothing where there was no activation yet.
+static void tap_activation(ssti_model *model, const char *name, ssti_activation activation) {
+  if (activation.output < 0) { return; }
+  sst_graph_tap(model->graph, name, activation.output);
+  if (activation.membrane < 0) { return; }
+  char membrane[40];
+  snprintf(membrane, sizeof membrane, "%s.membrane", name);
+  sst_graph_tap(model->graph, membrane, activation.membrane);
+}
+
 // Two reductions without an activation between them end one stage, not two.
 static void end_stage(ssti_model *model) {
-  if (model->before_reduction < 0 || model->before_reduction == model->last_stage) { return; }
+  if (model->before_reduction.output < 0 || model->before_reduction.output == model->last_stage) { return; }
   char name[24];
   snprintf(name, sizeof name, "stage%d", ++model->stage);
-  sst_graph_tap(model->graph, name, model->before_reduction);
-  model->last_stage = model->before_reduction;
+  tap_activation(model, name, model->before_reduction);
+  model->last_stage = model->before_reduction.output;
 }
 
 sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, sst_value x, sst_value *logits) {
@@ -194,14 +204,16 @@ sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, ss
   if (sst_graph_status(graph) != SST_OK || !check_options(graph, options) || !check_input(graph, options, x)) {
     return SST_NO_VALUE;
   }
-  ssti_model model = {graph, options, 0, SST_NONE, SST_NONE, SST_NONE, 0};
+  const ssti_activation none = {SST_NONE, SST_NONE};
+  ssti_model model = {
+      .graph = graph, .options = options, .last = none, .before_reduction = none, .last_stage = SST_NONE};
   int last_linear = find_last_linear(options);
   for (int i = 0; i < options->layer_count && sst_graph_status(graph) == SST_OK; i++) {
     const sst_layer *layer = &options->layers[i];
     model.index = i;
     if (!check_layer(&model, layer, i == last_linear)) { return SST_NO_VALUE; }
-    if (i == last_linear && model.last_activation >= 0) { sst_graph_tap(graph, "features", model.last_activation); }
-    model.before_reduction = model.last_activation;
+    if (i == last_linear) { tap_activation(&model, "features", model.last); }
+    model.before_reduction = model.last;
     sst_shape before = sst_graph_shape(graph, x);
     char name[16];
     snprintf(name, sizeof name, "%d", i);
@@ -210,6 +222,6 @@ sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, ss
     sst_graph_pop(graph);
     if (x >= 0 && reduces(layer, before, sst_graph_shape(graph, x))) { end_stage(&model); }
   }
-  if (last_linear < 0 && model.last_activation >= 0) { sst_graph_tap(graph, "features", model.last_activation); }
+  if (last_linear < 0) { tap_activation(&model, "features", model.last); }
   return ssti_model_readout(&model, x, logits);
 }

@@ -7,14 +7,19 @@
 #include "spikestill/model.h"
 #include "spikestill/ops.h"
 
+// What came out of an activation, and the membrane behind it (SST_NONE in an ANN).
+typedef struct ssti_activation {
+  sst_value output, membrane;
+} ssti_activation;
+
 typedef struct ssti_model {
   sst_graph *graph;
   const sst_model_options *options;
-  int index;                   // of the layer being built
-  sst_value last_activation;   // SST_NONE before the first
-  sst_value before_reduction;  // the last activation before the height and width shrink in this layer
-  sst_value last_stage;        // what the newest "stage<k>" tap names
-  int stage;                   // number of stages so far
+  int index;                        // of the layer being built
+  ssti_activation last;             // SST_NONE before the first
+  ssti_activation before_reduction; // the last before the height and width shrink in this layer
+  sst_value last_stage;             // what the newest "stage<k>" tap names
+  int stage;                        // number of stages so far
 } ssti_model;
 
 // Names of one part of a layer: a layer's own parts have neither prefix nor suffix, a block's "1", "2" or "shortcut_".
@@ -42,8 +47,9 @@ sst_value ssti_model_norm(ssti_model *model, ssti_part part, float share, sst_va
 sst_value ssti_model_activation(ssti_model *model, ssti_part part, sst_value x);
 
 // Neurons of `neuron`'s kind over the model's time steps; makes PLIF's parameter "<prefix>decay<suffix>" and the tap of
-// the membrane.
-sst_value ssti_model_neurons(ssti_model *model, ssti_part part, const sst_neuron *neuron, sst_value x);
+// the membrane, which `membrane` receives if it is not NULL.
+sst_value ssti_model_neurons(ssti_model *model, ssti_part part, const sst_neuron *neuron, sst_value x,
+                             sst_value *membrane);
 
 // A residual block.
 sst_value ssti_model_block(ssti_model *model, const sst_layer *layer, sst_value x);

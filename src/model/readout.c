@@ -14,8 +14,7 @@
 // The output must be one row of `classes` features a picture.
 static sst_value check_output(ssti_model *model, sst_value x) {
   sst_shape shape = sst_graph_shape(model->graph, x);
-  if (shape.dim[SST_AXIS_H] == 1 && shape.dim[SST_AXIS_W] == 1 &&
-      shape.dim[SST_AXIS_C] == model->options->classes) {
+  if (shape.dim[SST_AXIS_H] == 1 && shape.dim[SST_AXIS_W] == 1 && shape.dim[SST_AXIS_C] == model->options->classes) {
     return x;
   }
   char text[SST_SHAPE_TEXT_SIZE];
@@ -35,12 +34,12 @@ static sst_value spiking_steps(ssti_model *model, sst_value x) {
     neuron.hard_reset = false; // rest 0: classes start on a par
     neuron.v_reset = 0.0f;
     sst_graph_push(model->graph, "readout", false);
-    y = ssti_model_neurons(model, part, &neuron, x);
+    y = ssti_model_neurons(model, part, &neuron, x, NULL);
     sst_graph_pop(model->graph);
     break;
   case SST_READOUT_SPIKE_COUNT:
     sst_graph_push(model->graph, "readout", false);
-    y = ssti_model_tap(model, part, "act", ssti_model_neurons(model, part, &neuron, x));
+    y = ssti_model_tap(model, part, "act", ssti_model_neurons(model, part, &neuron, x, NULL));
     sst_graph_pop(model->graph);
     break;
   case SST_READOUT_CURRENT:
@@ -62,9 +61,8 @@ sst_value ssti_model_readout(ssti_model *model, sst_value x, sst_value *logits) 
   sst_graph_tap(model->graph, "step_logits", steps);
   sst_value y = steps;
   if (options->spiking && options->timesteps > 1) {
-    y = options->readout == SST_READOUT_LAST_STEP
-            ? sst_select_steps(model->graph, steps, options->timesteps - 1, 1)
-            : sst_mean(model->graph, steps, SST_AXES_T);
+    y = options->readout == SST_READOUT_LAST_STEP ? sst_select_steps(model->graph, steps, options->timesteps - 1, 1)
+                                                  : sst_mean(model->graph, steps, SST_AXES_T);
   }
   *logits = sst_graph_tap(model->graph, "logits", y);
   return sst_graph_status(model->graph) == SST_OK ? steps : SST_NO_VALUE;

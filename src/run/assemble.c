@@ -155,10 +155,12 @@ static void build_companions(const sst_recipe *recipe, const ssti_companions *co
 static void build_terms(const sst_recipe *recipe, bool has_teacher, const ssti_companions *companions,
                         ssti_loss_graph *loss) {
   sst_graph *g = loss->graph;
+  const sst_model_options *student = &recipe->student.options;
   sst_distill_scene scene = {.student = "student",
                              .teacher = has_teacher ? "teacher" : NULL,
                              .twin = ssti_companions_twin(companions),
-                             .target = loss->target};
+                             .target = loss->target,
+                             .threshold = student->spiking ? student->neuron.threshold : 0.0f};
   for (int i = 0; i < recipe->term_count; i++) {
     const sst_distill_term *term = recipe->terms[i];
     float weight = sst_distill_term_weight(term);

@@ -31,6 +31,7 @@ typedef struct method_case {
   sst_graph *graph;
   sst_value target, loss;
   bool has_teacher, has_twin;
+  float threshold; // of the student's neurons, for the scene
   method_tap student[METHOD_TAPS], teacher[METHOD_TAPS];
   int student_count, teacher_count;
 } method_case;
@@ -93,7 +94,8 @@ static inline sst_value method_build(method_case *c) {
   sst_distill_scene scene = {.student = "student",
                              .teacher = c->has_teacher ? "teacher" : NULL,
                              .twin = c->has_twin ? "twin" : NULL,
-                             .target = c->target};
+                             .target = c->target,
+                             .threshold = c->threshold};
   return c->loss = sst_distill_term_build(c->term, c->graph, &scene);
 }
 

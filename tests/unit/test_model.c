@@ -170,8 +170,12 @@ static void test_snn_taps_and_shapes(void **state) {
   sst_model_options options = small(true, layers, CHAIN_LAYERS);
   trial t;
   trial_begin(&t, *state, &options);
-  assert_taps(&t, "0.conv 1.norm 2.membrane 2.act 3.maxpool stage1 4.conv 5.norm 6.membrane 6.act 7.avgpool stage2 "
-                  "8.flatten 9.dropout features 10.linear step_logits logits");
+  assert_taps(&t, "0.conv 1.norm 2.membrane 2.act 3.maxpool stage1 stage1.membrane 4.conv 5.norm 6.membrane 6.act "
+                  "7.avgpool stage2 stage2.membrane 8.flatten 9.dropout features features.membrane 10.linear "
+                  "step_logits logits");
+  assert_int_equal(tap(&t, "stage1.membrane"), tap(&t, "2.membrane"));
+  assert_int_equal(tap(&t, "stage2.membrane"), tap(&t, "6.membrane"));
+  assert_int_equal(tap(&t, "features.membrane"), tap(&t, "6.membrane"));
   assert_tap_shape(&t, "1.norm", sst_shape_make(1, 2, 8, 8, 4)); // the stem is computed once, not once a step
   assert_tap_shape(&t, "2.act", sst_shape_make(3, 2, 8, 8, 4));
   assert_tap_shape(&t, "2.membrane", sst_shape_make(3, 2, 8, 8, 4));
@@ -465,13 +469,16 @@ static void test_block_taps(void **state) {
     trial t;
     trial_begin(&t, *state, &options);
     ssti_text text = ssti_text_begin(*state);
-    const char *stages[] = {" 1.globalpool stage1", " 1.globalpool stage1", " stage1 1.globalpool stage2"};
-    ssti_text_append(&text, "%s%s features 2.linear step_logits logits", expected[form], stages[form]);
+    const char *stages[] = {" 1.globalpool stage1 stage1.membrane", " 1.globalpool stage1 stage1.membrane",
+                            " stage1 stage1.membrane 1.globalpool stage2 stage2.membrane"};
+    ssti_text_append(&text, "%s%s features features.membrane 2.linear step_logits logits", expected[form],
+                     stages[form]);
     assert_taps(&t, text.data);
     ssti_text_free(&text);
     assert_tap_shape(&t, "0.out", sst_shape_make(3, 2, 4, 4, 6));
     const char *last[] = {"0.act2", "0.out", "0.act2"}; // sew: the sum of spikes is what the next layer reads
     assert_int_equal(tap(&t, "features"), tap(&t, last[form]));
+    assert_int_equal(tap(&t, "features.membrane"), tap(&t, "0.membrane2")); // not the shortcut's
     trial_end(&t);
   }
 }
@@ -503,7 +510,9 @@ static void test_ms_stage_is_inside_the_block(void **state) {
   trial t;
   trial_begin(&t, *state, &options);
   assert_int_equal(tap(&t, "stage1"), tap(&t, "3.act1"));
+  assert_int_equal(tap(&t, "stage1.membrane"), tap(&t, "3.membrane1"));
   assert_int_equal(tap(&t, "stage2"), tap(&t, "4.act"));
+  assert_int_equal(tap(&t, "stage2.membrane"), tap(&t, "4.membrane"));
   assert_int_equal(tap(&t, "features"), tap(&t, "4.act"));
   assert_tap_shape(&t, "2.out", sst_shape_make(3, 2, 8, 8, 4)); // its shortcut has T = 1 and is repeated
   assert_false(sst_graph_has_tap(t.graph, "2.shortcut_conv"));
