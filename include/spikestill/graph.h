@@ -70,6 +70,12 @@ SST_API sst_status sst_graph_status(const sst_graph *graph);
 // Keeps the value's memory to itself, so that it can be read after a run. Before compiling.
 SST_API void sst_graph_keep(sst_graph *graph, sst_value value);
 
+// Makes the graph stream: neurons go on from where the last forward pass left them, so that a long simulation runs as
+// many short ones, in memory that does not grow with its length. Before compiling, without a loss. sst_graph_restart
+// has the next forward pass start afresh, as the first one does.
+SST_API void sst_graph_stream(sst_graph *graph);
+SST_API void sst_graph_restart(sst_graph *graph);
+
 // Ends building: seals the parameter stores, chooses kernels, plans memory, allocates it. `loss` is a scalar to
 // differentiate, or SST_NO_VALUE for a graph that only runs forward. Errors: whatever building met first;
 // SHAPE (loss not scalar), OUT_OF_MEMORY.

@@ -3,7 +3,8 @@
 //
 // In discrete time, with decay d = `decay`, input x[t], stored state u, threshold theta > 0:
 //
-//     rest = v_reset with hard reset, 0 with soft reset; u before the first step is rest
+//     rest = v_reset with hard reset, 0 with soft reset
+//     u before the first step is rest + initial_membrane * (theta - rest)
 //     gain = 1 - d if `decay_input`, else 1
 //     H[t] = rest + d * (u[t-1] - rest) + gain * x[t]            membrane potential before firing
 //     s[t] = 1 if H[t] >= theta, else 0
@@ -73,6 +74,7 @@ typedef struct sst_neuron {
   float threshold;        // > 0
   bool hard_reset;        // otherwise soft reset (subtraction)
   float v_reset;          // hard reset only; below the threshold
+  float initial_membrane; // 0..1: before the first step, from rest to the threshold; LI starts at rest
   bool decay_input;       // input is multiplied by 1 - decay
   bool detach_reset;      // backward pass takes the reset's spike as a constant
   float current_decay;    // CubaLIF: 0..1
@@ -82,7 +84,8 @@ typedef struct sst_neuron {
   float alpha; // surrogate's sharpness, > 0
 } sst_neuron;
 
-// LIF, decay 0.5, threshold 1, hard reset to 0, no input decay, detached reset, arctan with its default alpha.
+// LIF, decay 0.5, threshold 1, hard reset to 0, starting at rest, no input decay, detached reset, arctan with its
+// default alpha.
 SST_API sst_neuron sst_neuron_default(void);
 
 // Words and back. *_parse returns false for an unknown word. The texts have static storage.

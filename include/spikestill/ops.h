@@ -72,6 +72,9 @@ SST_API sst_value sst_tanh(sst_graph *g, sst_value x);
 SST_API sst_value sst_power(sst_graph *g, sst_value x, float exponent); // |x|^exponent, exponent > 0
 SST_API sst_value sst_clip(sst_graph *g, sst_value x, float low, float high);
 
+// The next whole number below; straight-through: the gradient passes as if it were the identity.
+SST_API sst_value sst_floor(sst_graph *g, sst_value x);
+
 // Over the axes of a set (SST_AXES_T | ...); those axes have length 1 in the result.
 SST_API sst_value sst_sum(sst_graph *g, sst_value x, int axes);
 SST_API sst_value sst_mean(sst_graph *g, sst_value x, int axes);

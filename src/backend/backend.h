@@ -50,17 +50,18 @@ typedef struct ssti_batch_norm {
 
 // X(NAME, name): y = f(x), with parameters a and b where named.
 #define SSTI_UNARY_LIST(X)                                                                                             \
-  X(AFFINE, affine)   /* a*x + b */                                                                                    \
-  X(RELU, relu)       /* max(0, x); derivative 0 at 0 */                                                               \
+  X(AFFINE, affine) /* a*x + b */                                                                                      \
+  X(RELU, relu)     /* max(0, x); derivative 0 at 0 */                                                                 \
   X(SQUARE, square)                                                                                                    \
-  X(ABS, abs)         /* derivative 0 at 0 */                                                                          \
+  X(ABS, abs) /* derivative 0 at 0 */                                                                                  \
   X(SQRT, sqrt)                                                                                                        \
   X(EXP, exp)                                                                                                          \
   X(LOG, log)                                                                                                          \
   X(SIGMOID, sigmoid)                                                                                                  \
   X(TANH, tanh)                                                                                                        \
-  X(POWER, power)     /* |x|^a, a > 0 */                                                                               \
-  X(CLIP, clip)       /* to [a, b]; derivative 1 inside and on the border */
+  X(POWER, power) /* |x|^a, a > 0 */                                                                                   \
+  X(CLIP, clip)   /* to [a, b]; derivative 1 inside and on the border */                                               \
+  X(FLOOR, floor) /* straight-through: derivative 1 */
 typedef enum ssti_unary_kind {
 #define SSTI_UNARY_ENUM(name, word) SSTI_UNARY_##name,
   SSTI_UNARY_LIST(SSTI_UNARY_ENUM)
@@ -82,13 +83,17 @@ typedef enum ssti_reduce_kind {
 #undef SSTI_REDUCE_ENUM
 } ssti_reduce_kind;
 
-// A neuron layer over T steps. `x` is [T,n] or, with input_steps 1, [1,n] used at every step. State starts fresh.
+// A neuron layer over T steps. `x` is [T,n] or, with input_steps 1, [1,n] used at every step.
 typedef struct ssti_neuron_shape {
   sst_neuron neuron;
   int64_t steps;       // T of the output
   int64_t input_steps; // T of x: `steps` or 1
   int64_t count;       // neurons: N*H*W*C
   bool smooth;         // forward on the surrogate's primitive instead of the step, for gradient tests
+  // Forward only: [ssti_neuron_state_rows, n], what the neurons carry over the last step; NULL: nobody wants it. With
+  // `resumes` they go on from what is there, otherwise they start fresh.
+  float *state;
+  bool resumes;
 } ssti_neuron_shape;
 
 typedef struct ssti_kernels {

@@ -35,6 +35,7 @@ sst_value sst_power(sst_graph *g, sst_value x, float exponent) {
 sst_value sst_clip(sst_graph *g, sst_value x, float low, float high) {
   return add_unary(g, SSTI_UNARY_CLIP, x, low, high);
 }
+sst_value sst_floor(sst_graph *g, sst_value x) { return add_unary(g, SSTI_UNARY_FLOOR, x, 0, 0); }
 
 static sst_value add_reduce(sst_graph *g, ssti_reduce_kind kind, sst_value x, int axes) {
   ssti_reduce_attributes attributes = {kind, axes};

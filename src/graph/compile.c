@@ -21,7 +21,7 @@ typedef struct compile_state {
   int moments;          // forward moments; backward ones follow
   int *value_buffer;    // index into the list of a root value's memory, -1: none
   int *gradient_buffer; // the same for gradients
-  int *saved_buffer, *forward_buffer, *backward_buffer; // of each node
+  int *saved_buffer, *forward_buffer, *backward_buffer, *state_buffer; // of each node
 } compile_state;
 
 static int backward_moment(const compile_state *state, int node) {
@@ -70,6 +70,7 @@ static void resolve_calls(sst_graph *graph) {
     ssti_node *node = &graph->nodes[n];
     ssti_call *call = &node->call;
     call->training = node->live_backward;
+    call->streams = graph->streams;
     for (int i = 0; i < call->input_count; i++) {
       ssti_value *value = &graph->values[node->inputs[i]];
       call->x[i] = &value->tensor;
@@ -207,11 +208,12 @@ static sst_status ask_scratch(compile_state *state) {
   sst_graph *graph = state->graph;
   for (int n = 0; n < graph->node_count; n++) {
     const ssti_node *node = &graph->nodes[n];
-    state->saved_buffer[n] = state->forward_buffer[n] = state->backward_buffer[n] = -1;
+    state->saved_buffer[n] = state->forward_buffer[n] = state->backward_buffer[n] = state->state_buffer[n] = -1;
     if (!node->live) { continue; }
     int forward = state->moment[n], backward = backward_moment(state, n);
     SST_TRY(ask(state, node->needs.saved, forward, node->live_backward ? backward : forward, &state->saved_buffer[n]));
     SST_TRY(ask(state, node->needs.forward_workspace, forward, forward, &state->forward_buffer[n]));
+    SST_TRY(ask(state, node->needs.state, 0, last_moment(state), &state->state_buffer[n]));
     if (!node->live_backward) { continue; }
     SST_TRY(ask(state, node->needs.backward_workspace, backward, backward, &state->backward_buffer[n]));
   }
@@ -244,6 +246,7 @@ static void assign_scratch(compile_state *state) {
   for (int n = 0; n < graph->node_count; n++) {
     ssti_node *node = &graph->nodes[n];
     node->call.saved = buffer_address(state, state->saved_buffer[n]);
+    node->call.state = buffer_address(state, state->state_buffer[n]);
     node->forward_workspace = buffer_address(state, state->forward_buffer[n]);
     node->backward_workspace = buffer_address(state, state->backward_buffer[n]);
   }
@@ -280,6 +283,7 @@ static sst_status plan_memory(compile_state *state) {
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->saved_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->forward_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->backward_buffer));
+  SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->state_buffer));
   for (int n = 0; n < graph->node_count; n++) { state->moment[n] = graph->nodes[n].live ? state->moments++ : -1; }
   SST_TRY(ask_values(state));
   extend_values(state);
@@ -296,8 +300,8 @@ static sst_status plan_memory(compile_state *state) {
 
 static void free_state(compile_state *state) {
   sst_context *context = state->graph->context;
-  void *blocks[] = {state->list.buffers,  state->moment,         state->value_buffer,   state->gradient_buffer,
-                    state->saved_buffer, state->forward_buffer, state->backward_buffer};
+  void *blocks[] = {state->list.buffers, state->moment,         state->value_buffer,    state->gradient_buffer,
+                    state->saved_buffer, state->forward_buffer, state->backward_buffer, state->state_buffer};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
 }
 
@@ -317,6 +321,10 @@ static sst_status compile(compile_state *state) {
 sst_status sst_graph_compile(sst_graph *graph, sst_value loss) {
   SST_TRY(sst_graph_status(graph));
   if (graph->compiled) { SST_FAIL(graph->context, SST_INVALID_ARGUMENT, "the graph is already compiled"); }
+  if (loss != SST_NO_VALUE && graph->streams) {
+    SST_FAIL(graph->context, SST_INVALID_ARGUMENT,
+             "a streaming graph runs forward only, but it was given a loss to differentiate");
+  }
   if (loss != SST_NO_VALUE) {
     if (!ssti_graph_accepts(graph, loss)) { return sst_graph_status(graph); }
     char text[SST_SHAPE_TEXT_SIZE];

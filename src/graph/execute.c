@@ -9,7 +9,8 @@ static void set_run(sst_graph *graph, const sst_run_options *options) {
   graph->run = (ssti_run){.training = options && options->training,
                           .smooth = options && options->smooth,
                           .seed = options ? options->seed : 0,
-                          .step = options ? options->step : 0};
+                          .step = options ? options->step : 0,
+                          .resumes = graph->streams && graph->under_way};
 }
 
 static void run_forward(ssti_node *node) {
@@ -22,7 +23,10 @@ void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
   assert(graph->compiled && graph->status == SST_OK);
   set_run(graph, options);
   for (int n = 0; n < graph->node_count; n++) { run_forward(&graph->nodes[n]); }
+  graph->under_way = true;
 }
+
+void sst_graph_restart(sst_graph *graph) { graph->under_way = false; }
 
 void sst_graph_backward(sst_graph *graph) {
   assert(graph->compiled && graph->status == SST_OK && graph->loss != SST_NO_VALUE);

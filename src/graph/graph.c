@@ -281,6 +281,10 @@ void sst_graph_keep(sst_graph *graph, sst_value value) {
   graph->values[value].kept = true;
 }
 
+void sst_graph_stream(sst_graph *graph) {
+  if (!graph->compiled) { graph->streams = true; }
+}
+
 bool sst_graph_is_spikes(const sst_graph *graph, sst_value value) {
   if (value < 0 || value >= graph->value_count) { return false; }
   const ssti_value *v = &graph->values[value];

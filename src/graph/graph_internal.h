@@ -76,6 +76,8 @@ struct sst_graph {
   sst_status status; // the first failure of building
   char *message;
 
+  bool streams;   // neurons keep their state from one forward pass to the next
+  bool under_way; // a forward pass has been since the last restart
   bool compiled;
   sst_value loss;
   ssti_run run;

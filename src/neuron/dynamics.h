@@ -11,7 +11,8 @@
 // Without a leak the bias is 0 and no rounding of `rest` enters: LIF with decay 1 is IF bit for bit.
 typedef struct ssti_dynamics {
   float decay, bias, gain;
-  float rest;  // also u before the first step
+  float rest;
+  float start; // u before the first step
   float leak;  // 1 - decay; for PLIF sigmoid(w) itself
   float current_decay, current_gain; // CubaLIF: I = current_decay * I + current_gain * x; its H takes I with gain 1
   float adaptation, adaptation_decay; // ALIF
@@ -29,6 +30,9 @@ typedef struct ssti_dynamics {
 
 // `decay_parameter` is PLIF's w; NULL for other kinds. The neuron has passed ssti_neuron_check.
 ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_parameter);
+
+// How many numbers a neuron carries from one step to the next: u; CubaLIF: and I; ALIF: and a, s.
+int ssti_neuron_state_rows(sst_neuron_kind kind);
 
 // Whether every field is in its range. Errors: INVALID_ARGUMENT with the field, what was found and what is allowed.
 sst_status ssti_neuron_check(sst_context *context, const sst_neuron *neuron);

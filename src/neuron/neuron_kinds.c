@@ -30,6 +30,7 @@ sst_neuron sst_neuron_default(void) {
       .threshold = 1.0f,
       .hard_reset = true,
       .v_reset = 0.0f,
+      .initial_membrane = 0.0f,
       .decay_input = false,
       .detach_reset = true,
       .current_decay = 0.5f,
@@ -110,6 +111,7 @@ sst_status ssti_neuron_check(sst_context *context, const sst_neuron *neuron) {
              "the neuron's v_reset is %g, expected a finite number below the threshold %g", (double)neuron->v_reset,
              (double)neuron->threshold);
   }
+  SST_TRY(check_between(context, "initial_membrane", neuron->initial_membrane, 0.0f, 1.0f));
   if (neuron->kind == SST_NEURON_CUBALIF) {
     SST_TRY(check_between(context, "current_decay", neuron->current_decay, 0.0f, 1.0f));
   }
@@ -121,6 +123,10 @@ sst_status ssti_neuron_check(sst_context *context, const sst_neuron *neuron) {
     SST_TRY(check_between(context, "adaptation_decay", neuron->adaptation_decay, 0.0f, 1.0f));
   }
   return SST_OK;
+}
+
+int ssti_neuron_state_rows(sst_neuron_kind kind) {
+  return kind == SST_NEURON_CUBALIF ? 2 : kind == SST_NEURON_ALIF ? 3 : 1;
 }
 
 float ssti_neuron_decay_parameter(float decay) {
@@ -151,6 +157,7 @@ ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_pa
       .learns = neuron->kind == SST_NEURON_PLIF,
       .gain_is_leak = neuron->decay_input && leaks && neuron->kind != SST_NEURON_CUBALIF,
   };
+  d.start = d.fires ? d.rest + neuron->initial_membrane * (d.threshold - d.rest) : d.rest;
   d.decay = leaks ? neuron->decay : 1.0f;
   if (d.learns) {
     d.leak = 1.0f / (1.0f + expf(-*decay_parameter));

@@ -17,7 +17,9 @@ static ssti_neuron_shape kernel_shape(const ssti_call *call) {
                              .steps = attributes->steps,
                              .input_steps = input_steps,
                              .count = sst_shape_count(x),
-                             .smooth = call->run != NULL && call->run->smooth};
+                             .smooth = call->run != NULL && call->run->smooth,
+                             .state = call->state,
+                             .resumes = call->run != NULL && call->run->resumes};
 }
 
 static sst_status check_inputs(sst_context *context, const ssti_call *call) {
@@ -55,6 +57,9 @@ static sst_status infer(sst_context *context, ssti_call *call) {
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
   const ssti_neuron_shape shape = kernel_shape(call);
+  if (call->streams) {
+    needs->state = (size_t)ssti_neuron_state_rows(shape.neuron.kind) * (size_t)shape.count * sizeof(float);
+  }
   if (call->training) { needs->backward_workspace = call->backend->kernels.neuron_workspace(call->backend, &shape); }
   return SST_OK;
 }

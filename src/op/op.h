@@ -18,6 +18,7 @@ typedef struct ssti_run {
   bool smooth;   // neurons fire on the surrogate's primitive
   uint64_t seed;
   uint64_t step; // dropout draws differ by step
+  bool resumes;  // neurons go on from where the last run ended
 } ssti_run;
 
 // Work of one call, counted densely, for the whole batch and all steps. 64-bit counts; per inference divide by N.
@@ -43,6 +44,8 @@ typedef struct ssti_call {
   uint64_t stream;  // this node's random stream
   bool frozen;      // built in a frozen scope: runs as in inference, learns nothing
   bool training;    // this graph was compiled with a backward pass
+  bool streams;     // the graph carries states from one run to the next
+  void *state;      // lives as long as the graph; NULL unless it streams
 } ssti_call;
 
 // Bytes that a call wants besides its tensors; filled by `prepare`.
@@ -50,6 +53,7 @@ typedef struct ssti_needs {
   size_t saved;
   size_t forward_workspace;
   size_t backward_workspace;
+  size_t state; // only asked for where call->streams
 } ssti_needs;
 
 enum { SSTI_ALL_INPUTS = 0x7fffffff };

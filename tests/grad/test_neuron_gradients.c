@@ -92,6 +92,7 @@ static sst_neuron neuron_of(int kind, int surrogate, int options) {
   neuron.v_reset = -0.2f;
   neuron.decay_input = options & 2;
   neuron.detach_reset = options & 4;
+  neuron.initial_membrane = options & 2 ? 0.5f : 0.0f;
   neuron.current_decay = 0.4f;
   neuron.adaptation = 0.5f;
   neuron.adaptation_decay = 0.6f;

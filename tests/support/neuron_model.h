@@ -82,7 +82,9 @@ static inline void model_neuron(const ssti_neuron_shape *shape, const dual *x, d
     decay = (dual){1 - sigmoid, -sigmoid * (1 - sigmoid) * w.tangent};
   }
   const bool decay_input = p->decay_input && p->kind != SST_NEURON_IF;
-  dual u = rest, current = dual_constant(0), a = dual_constant(0), s_before = dual_constant(0);
+  const double share = p->kind == SST_NEURON_LI ? 0 : (double)p->initial_membrane;
+  dual u = dual_constant(rest.value + share * ((double)p->threshold - rest.value)), current = dual_constant(0),
+       a = dual_constant(0), s_before = dual_constant(0);
   for (int64_t t = 0; t < shape->steps; t++) {
     dual drive = x[t * stride + i];
     if (p->kind == SST_NEURON_CUBALIF) {

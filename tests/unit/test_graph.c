@@ -271,8 +271,48 @@ static void test_wrong_values_are_refused(void **state) {
   graph_end(g, store);
 }
 
+// Six steps in three passes are six steps in one; after a restart the first two come again.
+static void test_streaming(void **state) {
+  sst_context *context = *state;
+  sst_parameters *store;
+  sst_neuron neuron = sst_neuron_default();
+  neuron.initial_membrane = 0.5f;
+  float x[6 * 3], expected[6 * 3];
+  fill_uniform(x, 18, 0.0f, 1.2f, 4);
+  for (int streams = 0; streams < 2; streams++) {
+    const int steps = streams ? 2 : 6;
+    sst_graph *g = graph_begin(context, &store);
+    sst_value input = sst_graph_input(g, "x", sst_shape_make(steps, 1, 1, 1, 3));
+    sst_value spikes = sst_neuron_layer(g, input, steps, &neuron, SST_NONE, NULL);
+    spikes = sst_neuron_layer(g, spikes, steps, &neuron, SST_NONE, NULL);
+    sst_graph_keep(g, spikes);
+    if (streams) { sst_graph_stream(g); }
+    assert_ok(context, sst_graph_compile(g, SST_NO_VALUE));
+    for (int pass = 0; pass < 4; pass++) {
+      const int at = streams ? pass % 3 * 6 : 0;
+      memcpy(sst_graph_data(g, input), x + at, (size_t)steps * 3 * sizeof *x);
+      if (pass == 3) { sst_graph_restart(g); }
+      sst_graph_forward(g, NULL);
+      if (!streams) { memcpy(expected, sst_graph_data(g, spikes), sizeof expected); }
+      assert_same_bits(sst_graph_data(g, spikes), expected + at, steps * 3);
+    }
+    graph_end(g, store);
+  }
+}
+
+static void test_streams_run_forward_only(void **state) {
+  sst_parameters *store;
+  sst_graph *g = graph_begin(*state, &store);
+  sst_graph_stream(g);
+  sst_value loss = sst_sum(g, graph_weight(g, "w", vector_shape(2)), SST_AXES_ALL);
+  assert_fails(*state, SST_INVALID_ARGUMENT, sst_graph_compile(g, loss), "a streaming graph runs forward only");
+  graph_end(g, store);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      TEST(test_streaming),
+      TEST(test_streams_run_forward_only),
       TEST(test_arithmetic_and_gradient),
       TEST(test_gradients_accumulate),
       TEST(test_frozen_scope_and_stop_gradient),

@@ -84,6 +84,50 @@ static void test_trace_alif(void **state) {
                (float[]){1, 0, 1, 1}, 4);
 }
 
+static void run_both(ssti_backend *backend, neuron_arrays *c, const ssti_neuron_shape *shape);
+
+// The share of the way from rest to the threshold; LI has no threshold to be on the way to.
+static void test_initial_membrane(void **state) {
+  sst_neuron soft = neuron_of(SST_NEURON_IF, false, false);
+  soft.initial_membrane = 0.5f;
+  expect_trace(*state, &soft, (float[]){0.25f, 0.25f, 0.25f}, (float[]){0.75f, 1.0f, 0.25f}, (float[]){0, 1, 0}, 3);
+  sst_neuron hard = neuron_of(SST_NEURON_LIF, true, false); // rest -1: starts at 0, H = -1 + (u + 1) / 2 + x
+  hard.initial_membrane = 0.5f;
+  hard.v_reset = -1.0f;
+  expect_trace(*state, &hard, (float[]){0.0f, 0.0f}, (float[]){-0.5f, -0.75f}, (float[]){0, 0}, 2);
+  sst_neuron li = neuron_of(SST_NEURON_LI, false, false);
+  li.initial_membrane = 0.5f;
+  expect_trace(*state, &li, (float[]){1.0f}, (float[]){1.0f}, (float[]){1.0f}, 1);
+  soft.initial_membrane = 1.5f;
+  assert_fails(*state, SST_INVALID_ARGUMENT, ssti_neuron_check(*state, &soft), "initial_membrane is 1.5");
+}
+
+// Steps in two calls, with the state carried over, are the steps in one.
+static void test_state_is_carried(void **state) {
+  enum { STEPS = 9, FIRST = 4, COUNT = 300 };
+  ssti_backend backend = neuron_backend(*state);
+  for (int kind = 0; kind < SST_NEURON_COUNT; kind++) {
+    ssti_neuron_shape shape = {
+        .neuron = neuron_of((sst_neuron_kind)kind, false, true), .steps = STEPS, .input_steps = STEPS, .count = COUNT};
+    shape.neuron.initial_membrane = 0.25f;
+    neuron_arrays whole;
+    run_both(&backend, &whole, &shape);
+    float *carried = neuron_floats(ssti_neuron_state_rows(shape.neuron.kind) * COUNT);
+    float *spikes = neuron_floats(STEPS * COUNT);
+    shape.state = carried;
+    shape.steps = shape.input_steps = FIRST;
+    const float *w = neuron_w(&whole);
+    backend.kernels.neuron_forward(&backend, &shape, whole.x, w, spikes, NULL);
+    shape.resumes = true;
+    shape.steps = shape.input_steps = STEPS - FIRST;
+    backend.kernels.neuron_forward(&backend, &shape, whole.x + FIRST * COUNT, w, spikes + FIRST * COUNT, NULL);
+    assert_same_bits(spikes, whole.spikes, STEPS * COUNT);
+    neuron_arrays_end(&whole);
+    free(carried);
+    free(spikes);
+  }
+}
+
 // Fires exactly at the threshold and not one f32 below it.
 static void test_fires_at_the_threshold(void **state) {
   for (int kind = 0; kind < SST_NEURON_COUNT; kind++) {
@@ -368,6 +412,8 @@ int main(void) {
       TEST(test_trace_li),
       TEST(test_trace_cubalif),
       TEST(test_trace_alif),
+      TEST(test_initial_membrane),
+      TEST(test_state_is_carried),
       TEST(test_fires_at_the_threshold),
       TEST(test_last_step_counts),
       TEST(test_charge_is_conserved),

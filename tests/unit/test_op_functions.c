@@ -64,7 +64,7 @@ static void test_functions_of_one_value(void **state) {
   } cases[] = {{add_affine, affine, mixed}, {sst_relu, relu, mixed},       {sst_square, square, mixed},
                {sst_abs, fabs, mixed},      {sst_sqrt, sqrt, positive},    {sst_exp, exp, mixed},
                {sst_log, log, positive},    {sst_sigmoid, sigmoid, mixed}, {sst_tanh, tanh, mixed},
-               {add_power, power, mixed},   {add_clip, clip, mixed}};
+               {add_power, power, mixed},   {add_clip, clip, mixed},       {sst_floor, floor, mixed}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     bench b;
     double expected[4];

@@ -11,17 +11,35 @@ typedef struct known {
 
 // Values that are exact in f32, with the corners of each function.
 static const known exact[] = {
-  {SSTI_UNARY_AFFINE, 3, -2, 5, 13, 3},   {SSTI_UNARY_AFFINE, 0, 7, 5, 7, 0},     {SSTI_UNARY_RELU, 0, 0, -2, 0, 0},
-  {SSTI_UNARY_RELU, 0, 0, 0, 0, 0},       {SSTI_UNARY_RELU, 0, 0, 3, 3, 1},       {SSTI_UNARY_SQUARE, 0, 0, -3, 9, -6},
-  {SSTI_UNARY_ABS, 0, 0, -3, 3, -1},      {SSTI_UNARY_ABS, 0, 0, 0, 0, 0},        {SSTI_UNARY_ABS, 0, 0, 2, 2, 1},
-  {SSTI_UNARY_SQRT, 0, 0, 4, 2, 0.25f},   {SSTI_UNARY_EXP, 0, 0, 0, 1, 1},        {SSTI_UNARY_LOG, 0, 0, 1, 0, 1},
-  {SSTI_UNARY_LOG, 0, 0, 0, -INFINITY, INFINITY},
-  {SSTI_UNARY_SIGMOID, 0, 0, 0, 0.5f, 0.25f},
-  {SSTI_UNARY_SIGMOID, 0, 0, 200, 1, 0},  {SSTI_UNARY_SIGMOID, 0, 0, -200, 0, 0},
-  {SSTI_UNARY_TANH, 0, 0, 0, 0, 1},       {SSTI_UNARY_POWER, 2, 0, -3, 9, -6},    {SSTI_UNARY_POWER, 1, 0, -3, 3, -1},
-  {SSTI_UNARY_POWER, 0.5f, 0, 0, 0, 0},   {SSTI_UNARY_POWER, 0.5f, 0, 4, 2, 0.25f},
-  {SSTI_UNARY_CLIP, -1, 2, -3, -1, 0},    {SSTI_UNARY_CLIP, -1, 2, -1, -1, 1},    {SSTI_UNARY_CLIP, -1, 2, 1, 1, 1},
-  {SSTI_UNARY_CLIP, -1, 2, 2, 2, 1},      {SSTI_UNARY_CLIP, -1, 2, 5, 2, 0},
+    {SSTI_UNARY_AFFINE, 3, -2, 5, 13, 3},
+    {SSTI_UNARY_AFFINE, 0, 7, 5, 7, 0},
+    {SSTI_UNARY_RELU, 0, 0, -2, 0, 0},
+    {SSTI_UNARY_RELU, 0, 0, 0, 0, 0},
+    {SSTI_UNARY_RELU, 0, 0, 3, 3, 1},
+    {SSTI_UNARY_SQUARE, 0, 0, -3, 9, -6},
+    {SSTI_UNARY_ABS, 0, 0, -3, 3, -1},
+    {SSTI_UNARY_ABS, 0, 0, 0, 0, 0},
+    {SSTI_UNARY_ABS, 0, 0, 2, 2, 1},
+    {SSTI_UNARY_SQRT, 0, 0, 4, 2, 0.25f},
+    {SSTI_UNARY_EXP, 0, 0, 0, 1, 1},
+    {SSTI_UNARY_LOG, 0, 0, 1, 0, 1},
+    {SSTI_UNARY_LOG, 0, 0, 0, -INFINITY, INFINITY},
+    {SSTI_UNARY_SIGMOID, 0, 0, 0, 0.5f, 0.25f},
+    {SSTI_UNARY_SIGMOID, 0, 0, 200, 1, 0},
+    {SSTI_UNARY_SIGMOID, 0, 0, -200, 0, 0},
+    {SSTI_UNARY_TANH, 0, 0, 0, 0, 1},
+    {SSTI_UNARY_POWER, 2, 0, -3, 9, -6},
+    {SSTI_UNARY_POWER, 1, 0, -3, 3, -1},
+    {SSTI_UNARY_POWER, 0.5f, 0, 0, 0, 0},
+    {SSTI_UNARY_POWER, 0.5f, 0, 4, 2, 0.25f},
+    {SSTI_UNARY_CLIP, -1, 2, -3, -1, 0},
+    {SSTI_UNARY_CLIP, -1, 2, -1, -1, 1},
+    {SSTI_UNARY_CLIP, -1, 2, 1, 1, 1},
+    {SSTI_UNARY_CLIP, -1, 2, 2, 2, 1},
+    {SSTI_UNARY_CLIP, -1, 2, 5, 2, 0},
+    {SSTI_UNARY_FLOOR, 0, 0, 2.75f, 2, 1},
+    {SSTI_UNARY_FLOOR, 0, 0, -2.25f, -3, 1},
+    {SSTI_UNARY_FLOOR, 0, 0, 3, 3, 1},
 };
 
 static void test_known_values(void **state) {
@@ -64,11 +82,12 @@ static double value(ssti_unary_kind kind, double a, double b, double x) {
   case SSTI_UNARY_TANH: return tanh(x);
   case SSTI_UNARY_POWER: return pow(fabs(x), a);
   case SSTI_UNARY_CLIP: return fmin(fmax(x, a), b);
+  case SSTI_UNARY_FLOOR: return floor(x);
   }
   return 0;
 }
 
-enum { ALL_KINDS = SSTI_UNARY_CLIP + 1 };
+enum { ALL_KINDS = SSTI_UNARY_CLIP + 1 }; // but the straight-through ones, whose derivative is none
 
 // Every kind on positive reals, against double arithmetic and differences of it.
 static void test_every_kind(void **state) {

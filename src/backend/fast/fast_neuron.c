@@ -54,7 +54,9 @@ static void neuron_forward(ssti_backend *backend, const ssti_neuron_shape *shape
                                 .count = shape->count,
                                 .x = x,
                                 .spikes = spikes,
-                                .membrane = membrane}};
+                                .membrane = membrane,
+                                .state = shape->state,
+                                .resumes = shape->resumes}};
   ssti_parallel_for(backend->context, block_count(shape), block_grain(shape), forward_range, &work);
 }
 

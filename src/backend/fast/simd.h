@@ -38,6 +38,8 @@ typedef struct ssti_neuron_block {
   int64_t steps, input_steps, count, begin, length; // length <= SSTI_SIMD_NEURON_BLOCK
   const float *x;
   float *spikes, *membrane;          // forward; membrane may be NULL
+  float *state;                      // forward: u of all neurons after the last step, or NULL
+  bool resumes;                      // forward: u before the first step is in `state`
   const float *dspikes, *dmembrane;  // backward; each may be NULL
   float *dx;                         // may be NULL
   bool accumulate_dx;

@@ -31,7 +31,7 @@ INLINE void forward_block(const ssti_neuron_block *b, bool hard) {
   const ssti_dynamics d = *b->dynamics;
   const int64_t stride = b->input_steps == 1 ? 0 : b->count, n = b->length;
   float state[BLOCK];
-  for (int64_t i = 0; i < n; i++) { state[i] = d.rest; }
+  for (int64_t i = 0; i < n; i++) { state[i] = b->resumes ? b->state[b->begin + i] : d.start; }
   for (int64_t t = 0; t < b->steps; t++) {
     const float *restrict x = b->x + t * stride + b->begin;
     float *restrict spikes = b->spikes + t * b->count + b->begin;
@@ -54,6 +54,7 @@ INLINE void forward_block(const ssti_neuron_block *b, bool hard) {
       }
     }
   }
+  if (b->state != NULL) { memcpy(b->state + b->begin, state, (size_t)n * sizeof *state); }
 }
 
 static void neuron_forward(const ssti_neuron_block *b) {
@@ -69,7 +70,7 @@ INLINE void recompute(const ssti_neuron_block *b, const ssti_dynamics *dynamics,
   const ssti_dynamics d = *dynamics;
   const int64_t stride = b->input_steps == 1 ? 0 : b->count, n = b->length;
   float state[BLOCK];
-  for (int64_t i = 0; i < n; i++) { state[i] = d.rest; }
+  for (int64_t i = 0; i < n; i++) { state[i] = d.start; }
   for (int64_t t = 0; t < b->steps; t++) {
     const float *restrict x = b->x + t * stride + b->begin;
     float *restrict h = b->potential + t * BLOCK;
@@ -94,6 +95,9 @@ static void add_dleak(const ssti_dynamics *dynamics, int64_t n, const float *res
       const float hard = ssti_reset_hard(&d, before[i], s), soft = ssti_reset_soft(before[i], d.threshold, s);
       slope[i] -= (d.hard_reset ? hard : soft) - d.rest;
     }
+  }
+  if (before == NULL) {
+    for (int64_t i = 0; i < n; i++) { slope[i] -= d.start - d.rest; }
   }
   for (int64_t i = 0; i < n; i++) { dleak[i] += (double)dh[i] * (double)slope[i]; }
 }

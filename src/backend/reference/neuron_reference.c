@@ -25,12 +25,24 @@ typedef struct lanes {
 
 static void begin_lanes(const ssti_dynamics *d, lanes *state) {
   for (int i = 0; i < CHUNK; i++) {
-    state->u[i] = d->rest;
+    state->u[i] = d->start;
     state->current[i] = 0.0f;
     state->adapted[i] = 0.0f;
     state->spike[i] = 0.0f;
     state->threshold[i] = d->threshold;
   }
+}
+
+// What the lanes carry to the next step, in the order of a layer's rows of state.
+static int carried_rows(const ssti_dynamics *d, lanes *state, float *rows[3]) {
+  int count = 0;
+  rows[count++] = state->u;
+  if (d->current) { rows[count++] = state->current; }
+  if (d->adapts) {
+    rows[count++] = state->adapted;
+    rows[count++] = state->spike;
+  }
+  return count;
 }
 
 // H of this step from the state, and ALIF's threshold.
@@ -125,7 +137,12 @@ static void forward_chunk(const forward_call *call, int64_t chunk) {
   const int64_t stride = input_stride(shape);
   lanes state;
   float h[CHUNK];
+  float *carried[3];
+  const int rows = carried_rows(d, &state, carried);
   begin_lanes(d, &state);
+  for (int r = 0; r < rows && shape->resumes; r++) {
+    copy_row(n, shape->state + r * shape->count + chunk * CHUNK, carried[r]);
+  }
   for (int64_t t = 0; t < shape->steps; t++) {
     const int64_t at = t * shape->count + chunk * CHUNK;
     charge(d, n, call->x + t * stride + chunk * CHUNK, &state, h);
@@ -133,6 +150,9 @@ static void forward_chunk(const forward_call *call, int64_t chunk) {
     if (d->fires) { fire(d, shape->smooth, n, h, state.threshold, state.spike); }
     copy_row(n, d->fires ? state.spike : h, call->spikes + at);
     reset(d, n, h, state.threshold, state.spike, state.u);
+  }
+  for (int r = 0; r < rows && shape->state != NULL; r++) {
+    copy_row(n, carried[r], shape->state + r * shape->count + chunk * CHUNK);
   }
 }
 
@@ -143,6 +163,7 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
 static void assert_shape(const ssti_neuron_shape *shape) {
   assert(shape->steps >= 1 && shape->count >= 0);
   assert(shape->input_steps == 1 || shape->input_steps == shape->steps);
+  assert(shape->state != NULL || !shape->resumes);
   (void)shape;
 }
 
@@ -284,7 +305,7 @@ static void backward_chunk(const backward_call *call, int64_t chunk, float *h_ro
     }
     through_charge(d, n, dh, &back, dx_step);
     if (d->learns) {
-      for (int i = 0; i < n; i++) { u_before[i] = d->rest; }
+      for (int i = 0; i < n; i++) { u_before[i] = d->start; }
       if (t > 0) {
         fire(d, shape->smooth, n, h - CHUNK, constant_threshold, spike);
         reset(d, n, h - CHUNK, constant_threshold, spike, u_before);

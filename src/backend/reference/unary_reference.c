@@ -29,7 +29,7 @@ static inline float power_derivative(float x, float a) {
 // X(NAME, value, derivative) in terms of x, y, a, b. Comparisons are written so that NaN passes through.
 #define UNARY_FORMULAS(X)                                                                                              \
   X(AFFINE, a *x + b, a)                                                                                               \
-  X(RELU, x < 0.0f ? 0.0f : x, x > 0.0f ? 1.0f : 0.0f)                                                                 \
+  X(RELU, x<0.0f ? 0.0f : x, x> 0.0f ? 1.0f : 0.0f)                                                                    \
   X(SQUARE, x *x, 2.0f * x)                                                                                            \
   X(ABS, fabsf(x), sign(x))                                                                                            \
   X(SQRT, sqrtf(x), 0.5f / y)                                                                                          \
@@ -38,7 +38,8 @@ static inline float power_derivative(float x, float a) {
   X(SIGMOID, sigmoid(x), y *(1.0f - y))                                                                                \
   X(TANH, tanhf(x), 1.0f - y * y)                                                                                      \
   X(POWER, powf(fabsf(x), a), power_derivative(x, a))                                                                  \
-  X(CLIP, x < a ? a : x > b ? b : x, x >= a && x <= b ? 1.0f : 0.0f)
+  X(CLIP, x<a ? a : x> b ? b : x, x >= a && x <= b ? 1.0f : 0.0f)                                                      \
+  X(FLOOR, floorf(x), 1.0f)
 
 static void forward_range(void *arg, int64_t begin, int64_t end) {
   const unary_job *job = arg;
