@@ -38,6 +38,11 @@ typedef struct sst_distill_scene {
   const char *twin;    // scope of a twin trained beside the student; NULL if there is none
   sst_value target;    // [1,N,1,1,classes]
   float threshold;     // at which the student's neurons fire; 0 if it has none
+  // Where terms keep parameters of their own, such as a convolution that aligns two widths: a store apart from the
+  // networks', trained beside the student by an optimiser of its own and discarded afterwards. Borrowed, and by the
+  // graph too. NULL: a term that wants parameters is the graph's failure.
+  sst_parameters *parameters;
+  int index; // of the term among those that share the store: its parameters are "<index>.<name>"
 } sst_distill_scene;
 
 // A method with its options, at their defaults.
@@ -51,7 +56,8 @@ SST_MUST_CHECK SST_API sst_status sst_distill_term_set(sst_distill_term *term, c
 SST_API const char *sst_distill_term_method(const sst_distill_term *term);
 // Factor in the loss, >= 0; option "weight" of every method, default 1.
 SST_API float sst_distill_term_weight(const sst_distill_term *term);
-// Adds the term to the graph, without its weight; returns a scalar. A missing teacher, twin or tap is the graph's failure.
+// Adds the term to the graph, in the scope "distill.<index>" and without its weight; returns a scalar. To be called
+// where no scope is pushed. A missing teacher, twin or tap is the graph's failure.
 SST_API sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph,
                                          const sst_distill_scene *scene);
 

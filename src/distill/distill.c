@@ -123,7 +123,16 @@ sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph,
                    term->method->name);
     return SST_NO_VALUE;
   }
-  return term->method->build(graph, scene, term->options);
+  char index[16];
+  snprintf(index, sizeof index, "%d", scene->index);
+  sst_graph_push(graph, "distill", false);
+  sst_parameters *before = scene->parameters ? sst_graph_use_parameters(graph, scene->parameters) : NULL;
+  sst_graph_push(graph, index, false);
+  sst_value value = term->method->build(graph, scene, term->options);
+  sst_graph_pop(graph);
+  sst_graph_pop(graph);
+  if (before) { sst_graph_use_parameters(graph, before); }
+  return value;
 }
 
 static sst_value scoped_tap(sst_graph *graph, const char *scope, const char *name) {

@@ -12,13 +12,14 @@
 //         term = sum over pairs of mean over N of ||Qn(A_S) - Qn(A_T)||_2^2
 //
 //     map: feature, the form of a public re-implementation in later work by the same first author:
-//         term = sum over pairs of mean over N of ||A_S - A_T||_2^2
+//         term = sum over pairs of mean over N of ||Align(A_S) - A_T||_2^2
+//         Align: a 1x1 convolution that the term learns where C_S and C_T differ, else nothing
 //
 // The norm makes a mean and a sum over T the same thing and leaves the widths free; only H and W must agree, and where
-// they do not the larger map is pooled down. Defaults: power 2 (Zagoruyko & Komodakis), taps auto (ours). The factor of
-// the feature form in that code is 7e-5 (option `weight`). Different from it: maps of different widths are an error in
-// the feature form, where the code learns a 1x1 convolution: a term here has no parameters of its own. The conversion
-// that LaSNN's second stage is said to start from is not part of the term either: see `student.start`.
+// they do not the larger map is pooled down. Defaults: power 2 (Zagoruyko & Komodakis), taps auto (ours), align conv1x1
+// (that code). The factor of the feature form in that code is 7e-5 (option `weight`). Our choices: the convolution's
+// bias, and that it comes after pooling. The conversion that LaSNN's second stage is said to start from is not part of
+// the term: see `student.start`.
 #include <stddef.h>
 
 #include "distill/tap_pairs.h"
@@ -30,6 +31,7 @@ typedef struct lasnn_options {
   lasnn_map map;
   float power;
   char taps[SSTI_OPTION_TEXT_SIZE];
+  ssti_align align;
 } lasnn_options;
 
 static const ssti_option options[] = {
@@ -39,6 +41,7 @@ static const ssti_option options[] = {
      "attention: power of the activity before the sum over channels"},
     {"taps", SSTI_OPTION_TEXT, offsetof(lasnn_options, taps), 0, 0, "auto", NULL, 0,
      "pairs of taps: auto (stage by stage), or names with commas between them, each for both or STUDENT:TEACHER"},
+    SSTI_ALIGN_OPTION(lasnn_options),
 };
 
 // Far below the norm that a single spike gives, so that only silent maps meet it; their gradient is 0 for power > 1.
@@ -66,8 +69,6 @@ static sst_value compare(sst_graph *g, const ssti_tap_pair *pair, const lasnn_op
     if (!has_pixels(g, pair)) { return SST_NO_VALUE; }
     student = attention(g, student, o->power);
     teacher = attention(g, teacher, o->power);
-  } else if (!ssti_tap_pair_same_channels(g, pair, "use map: attention, which leaves the widths free")) {
-    return SST_NO_VALUE;
   }
   const float batch = (float)sst_graph_shape(g, student).dim[SST_AXIS_N];
   sst_value distance = sst_sum(g, sst_square(g, sst_subtract(g, student, teacher)), SST_AXES_ALL);
@@ -77,7 +78,8 @@ static sst_value compare(sst_graph *g, const ssti_tap_pair *pair, const lasnn_op
 static sst_value build(sst_graph *g, const sst_distill_scene *scene, const void *method_options) {
   const lasnn_options *o = method_options;
   ssti_tap_pairs pairs;
-  ssti_tap_pairs_find(g, scene, o->taps, &pairs);
+  ssti_tap_pairs_find(g, scene, o->taps, o->align, &pairs);
+  if (o->map == LASNN_FEATURE) { ssti_tap_pairs_align_channels(g, scene, o->align, &pairs); }
   sst_value sum = SST_NO_VALUE;
   for (int i = 0; i < pairs.count; i++) {
     sst_value distance = compare(g, &pairs.pair[i], o);

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "distill/own_layers.h"
+
+const char *const ssti_align_words[3] = {"none", "pool", "conv1x1"};
+
 static bool has_stage(const sst_graph *graph, const char *scope, int stage, const char *ending) {
   char name[SSTI_OPTION_TEXT_SIZE];
   snprintf(name, sizeof name, "%s%sstage%d%s", scope, scope[0] ? "." : "", stage, ending);
@@ -90,13 +94,17 @@ void ssti_tap_pair_fail(sst_graph *g, const ssti_tap_pair *pair, const char *wha
                  sst_shape_text(sst_graph_shape(g, pair->teacher), teacher, sizeof teacher), what, remedy);
 }
 
-static bool make_same_size(sst_graph *g, ssti_tap_pair *pair) {
+static bool make_same_size(sst_graph *g, ssti_tap_pair *pair, ssti_align align) {
   const sst_shape s = sst_graph_shape(g, pair->student), t = sst_graph_shape(g, pair->teacher);
   int64_t size[2];
   const sst_axis axes[2] = {SST_AXIS_H, SST_AXIS_W};
   for (int i = 0; i < 2; i++) {
     const int64_t a = s.dim[axes[i]], b = t.dim[axes[i]];
     size[i] = a < b ? a : b;
+    if (a != b && align == SSTI_ALIGN_NONE) {
+      ssti_tap_pair_fail(g, pair, "their heights and widths must agree", "use align: pool or conv1x1");
+      return false;
+    }
     if (size[i] < 1 || a % size[i] != 0 || b % size[i] != 0) {
       ssti_tap_pair_fail(g, pair, "one height and width must be a whole multiple of the other",
                          "name another pair in taps");
@@ -127,23 +135,34 @@ void ssti_tap_pairs_find_raw(sst_graph *graph, const sst_distill_scene *scene, c
   }
 }
 
-void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_tap_pairs *out) {
+void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_align align,
+                         ssti_tap_pairs *out) {
   ssti_tap_pairs_find_raw(graph, scene, taps, "", out);
   for (int i = 0; i < out->count; i++) {
     ssti_tap_pair *pair = &out->pair[i];
     pair->student = mean_over_steps(graph, pair->student);
     pair->teacher = mean_over_steps(graph, pair->teacher);
-    if (!make_same_size(graph, pair)) {
+    if (!make_same_size(graph, pair, align)) {
       out->count = 0;
       return;
     }
   }
 }
 
-bool ssti_tap_pair_same_channels(sst_graph *graph, const ssti_tap_pair *pair, const char *remedy) {
-  if (sst_graph_shape(graph, pair->student).dim[SST_AXIS_C] == sst_graph_shape(graph, pair->teacher).dim[SST_AXIS_C]) {
-    return true;
+void ssti_tap_pairs_align_channels(sst_graph *graph, const sst_distill_scene *scene, ssti_align align,
+                                   ssti_tap_pairs *pairs) {
+  for (int i = 0; i < pairs->count; i++) {
+    ssti_tap_pair *pair = &pairs->pair[i];
+    const int64_t student = sst_graph_shape(graph, pair->student).dim[SST_AXIS_C];
+    const int64_t teacher = sst_graph_shape(graph, pair->teacher).dim[SST_AXIS_C];
+    if (student == teacher) { continue; }
+    if (align != SSTI_ALIGN_CONV1X1) {
+      ssti_tap_pair_fail(graph, pair, "their channels must agree", "use align: conv1x1");
+      pairs->count = 0;
+      return;
+    }
+    char name[24];
+    snprintf(name, sizeof name, "align%d", i + 1);
+    pair->student = ssti_own_conv(graph, scene, name, pair->student, teacher, 1);
   }
-  ssti_tap_pair_fail(graph, pair, "their channels must agree", remedy);
-  return false;
 }

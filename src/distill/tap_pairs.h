@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pairs of taps whose maps are compared: which they are, their average over time, and one size for both.
+// Pairs of taps whose maps are compared: which they are, their average over time, and one shape for both.
 #ifndef SPIKESTILL_DISTILL_TAP_PAIRS_H
 #define SPIKESTILL_DISTILL_TAP_PAIRS_H
 
@@ -17,11 +17,24 @@ typedef struct ssti_tap_pairs {
   ssti_tap_pair pair[SSTI_TAP_PAIRS_MOST];
 } ssti_tap_pairs;
 
+// What is done where the maps of a pair differ: nothing, which is an error; the larger height and width averaged down;
+// that, and a 1x1 convolution of the student's map to the teacher's channels, which the term learns.
+typedef enum ssti_align { SSTI_ALIGN_NONE, SSTI_ALIGN_POOL, SSTI_ALIGN_CONV1X1 } ssti_align;
+extern const char *const ssti_align_words[3];
+
+// The option's line in the table of a method whose struct of options has a field `align`.
+#define SSTI_ALIGN_OPTION(options_struct)                                                                              \
+  {"align", SSTI_OPTION_WORD, offsetof(options_struct, align), 0, 0, "conv1x1", ssti_align_words, 3,                   \
+   "where maps differ: none: an error; pool: the larger is averaged down; conv1x1: that, and a learned 1x1"            \
+   " convolution where the channels differ"}
+
 // What the option `taps` says. "auto" pairs stage1 with stage1 and so on, and wants as many in both networks; a list
 // "stage1,stage2" names taps that both have, "3.act:5.act" a tap of the student and one of the teacher.
-// Where H and W differ the larger map is averaged down over equal windows (adaptive pooling with an integer ratio).
+// Where H and W differ, and `align` allows it, the larger map is averaged down over equal windows (adaptive pooling with
+// an integer ratio).
 // Failures: a tap that is not there, an empty or overlong list, sizes without an integer ratio.
-void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_tap_pairs *out);
+void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_align align,
+                         ssti_tap_pairs *out);
 
 // The same pairs with every step and at their own sizes: [T,N,H,W,C]. "auto" pairs "stage1<ending>" with its like:
 // ending ".membrane" the stages' membranes.
@@ -31,7 +44,9 @@ void ssti_tap_pairs_find_raw(sst_graph *graph, const sst_distill_scene *scene, c
 // Fails with both names and shapes, what is wrong with them and what to do.
 void ssti_tap_pair_fail(sst_graph *graph, const ssti_tap_pair *pair, const char *what, const char *remedy);
 
-// Whether both maps of a pair have the same number of channels; if not, fails with both shapes and `remedy`.
-bool ssti_tap_pair_same_channels(sst_graph *graph, const ssti_tap_pair *pair, const char *remedy);
+// Gives the student's maps the channels of the teacher's: the convolution of pair i (from 1) is the term's "align<i>".
+// Where `align` has none for them, other channels are a failure.
+void ssti_tap_pairs_align_channels(sst_graph *graph, const sst_distill_scene *scene, ssti_align align,
+                                   ssti_tap_pairs *pairs);
 
 #endif

@@ -160,11 +160,13 @@ static void build_terms(const sst_recipe *recipe, bool has_teacher, const ssti_c
                              .teacher = has_teacher ? "teacher" : NULL,
                              .twin = ssti_companions_twin(companions),
                              .target = loss->target,
-                             .threshold = student->spiking ? student->neuron.threshold : 0.0f};
+                             .threshold = student->spiking ? student->neuron.threshold : 0.0f,
+                             .parameters = companions->terms};
   for (int i = 0; i < recipe->term_count; i++) {
     const sst_distill_term *term = recipe->terms[i];
     float weight = sst_distill_term_weight(term);
     if (weight == 0.0f) { continue; } // so that weight 0 is plain training, bit for bit
+    scene.index = i;
     sst_value value = sst_distill_term_build(term, g, &scene);
     add_part(loss, sst_distill_term_method(term), value);
     loss->loss = sst_add(g, loss->loss, weighted(g, value, weight));

@@ -5,7 +5,7 @@
 
 #include "base/fail.h"
 
-static const char twin_name[] = "twin";
+static const char twin_name[] = "twin", terms_name[] = "distill";
 
 static sst_status add_twin(sst_context *context, const sst_recipe *recipe, ssti_companions *out) {
   ssti_companion *twin = &out->items[out->count++];
@@ -21,6 +21,7 @@ static sst_status add_twin(sst_context *context, const sst_recipe *recipe, ssti_
 
 sst_status ssti_companions_open(sst_context *context, const sst_recipe *recipe, ssti_companions *out) {
   *out = (ssti_companions){.count = 0};
+  SST_TRY(sst_parameters_create(context, recipe->seed, &out->terms));
   return recipe->twin.enabled ? add_twin(context, recipe, out) : SST_OK;
 }
 
@@ -29,10 +30,15 @@ void ssti_companions_close(ssti_companions *companions) {
     sst_optimizer_destroy(companions->items[i].optimizer);
     sst_parameters_destroy(companions->items[i].parameters);
   }
+  sst_parameters_destroy(companions->terms);
   *companions = (ssti_companions){.count = 0};
 }
 
 sst_status ssti_companions_make_optimizers(const sst_recipe *recipe, ssti_companions *companions) {
+  if (sst_parameters_count(companions->terms) > 0) {
+    companions->items[companions->count++] = (ssti_companion){.name = terms_name, .parameters = companions->terms};
+    companions->terms = NULL;
+  }
   for (int i = 0; i < companions->count; i++) {
     ssti_companion *companion = &companions->items[i];
     SST_TRY(sst_optimizer_create(companion->parameters, recipe->device, &recipe->optimizer, &companion->optimizer));

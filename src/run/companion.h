@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Companions: networks that are trained beside the student, take part in the loss and are discarded afterwards. Each
-// has parameters, an optimiser and a scope of its own, so that without a term between them neither changes the other.
+// Companions: what is trained beside the student, takes part in the loss and is discarded afterwards: networks, and the
+// parameters that distillation terms have of their own. Each has a store, an optimiser and a scope of its own, so that
+// without a term between them neither changes the other.
 #ifndef SPIKESTILL_RUN_COMPANION_H
 #define SPIKESTILL_RUN_COMPANION_H
 
@@ -12,7 +13,7 @@ enum { SSTI_MOST_COMPANIONS = SST_MAX_OPTIMIZERS - 1 };
 
 typedef struct ssti_companion {
   const char *name;        // its scope in the loss graph; in checkpoints "companion.<name>." stands before its tensors
-  sst_model_options model; // without what follows from the data set
+  sst_model_options model; // of a network; without what follows from the data set
   float cross_entropy_weight; // of its own cross-entropy in the loss
   sst_parameters *parameters;
   sst_optimizer *optimizer;
@@ -21,14 +22,16 @@ typedef struct ssti_companion {
 typedef struct ssti_companions {
   ssti_companion items[SSTI_MOST_COMPANIONS];
   int count;
+  sst_parameters *terms; // for the distillation terms; the companion "distill" once it is known that there are any
 } ssti_companions;
 
-// Those that the recipe asks for, with empty parameter stores: the loss graph fills them. They borrow the recipe. On
-// failure too they are to be closed.
+// The networks that the recipe asks for, with empty parameter stores: the loss graph fills them. They borrow the recipe.
+// On failure too they are to be closed.
 sst_status ssti_companions_open(sst_context *context, const sst_recipe *recipe, ssti_companions *out);
 void ssti_companions_close(ssti_companions *companions);
 
-// Their optimisers, with the options of the student's. After the loss graph is compiled.
+// Their optimisers, with the options of the student's; parameters of terms join the list if there are any. After the
+// loss graph is compiled.
 sst_status ssti_companions_make_optimizers(const sst_recipe *recipe, ssti_companions *companions);
 
 // Scope of the twin, or NULL if there is none.

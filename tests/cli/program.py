@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -114,6 +115,16 @@ class ProgramTest(unittest.TestCase):
 
     def assert_no_scraps(self):
         self.assertEqual([name for name in self.files() if ".tmp" in name], [])
+
+    def tensors(self, path):
+        """Names of a checkpoint's tensors, and the bytes of each."""
+        data = self.path(path).read_bytes()
+        length = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:8 + length])
+        header.pop("__metadata__")
+        start = 8 + length
+        return {name: data[start + begin:start + end]
+                for name, (begin, end) in ((name, value["data_offsets"]) for name, value in header.items())}
 
     # What must be the same bits however often a run was stopped.
     RECORDS = ("history.jsonl", "checkpoint.safetensors", "best.safetensors", "recipe.yaml")

@@ -12,16 +12,6 @@ UNMATCHED = ["--set", "twin.enabled=true", "--set", "distill.0={method: twin, we
 
 
 class Twin(ProgramTest):
-    def tensors(self, path):
-        """Names of a checkpoint's tensors, and the bytes of each."""
-        data = self.path(path).read_bytes()
-        length = struct.unpack("<Q", data[:8])[0]
-        header = json.loads(data[8:8 + length])
-        header.pop("__metadata__")
-        start = 8 + length
-        return {name: data[start + begin:start + end]
-                for name, (begin, end) in ((name, value["data_offsets"]) for name, value in header.items())}
-
     def train(self, out, *words):
         self.good("train", "small.yaml", "--out", out, "--quiet", *words)
 

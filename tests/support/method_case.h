@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A distillation term over taps of given shapes: the student's are parameters, so that they receive gradients, the
-// teacher's are inputs. A suite fills them, runs the term and holds value and gradient against its own arithmetic in
+// teacher's are inputs, and what the term learns for itself lies in a store apart. A suite fills them, runs the term and holds value and gradient against its own arithmetic in
 // double.
 //
 //   method_case c;
@@ -27,11 +27,12 @@ typedef struct method_tap {
 typedef struct method_case {
   sst_context *context;
   sst_distill_term *term;
-  sst_parameters *store;
+  sst_parameters *store, *own; // of the student's taps; of the term
   sst_graph *graph;
   sst_value target, loss;
   bool has_teacher, has_twin;
   float threshold; // of the student's neurons, for the scene
+  sst_run_options run; // of every pass: inference unless the suite says otherwise
   method_tap student[METHOD_TAPS], teacher[METHOD_TAPS];
   int student_count, teacher_count;
 } method_case;
@@ -44,11 +45,13 @@ static inline void method_begin(method_case *c, sst_context *context, const char
     assert_ok(context, sst_distill_term_set(c->term, options[i], options[i + 1]));
   }
   c->graph = graph_begin(context, &c->store);
+  assert_ok(context, sst_parameters_create(context, 5, &c->own));
 }
 
 static inline void method_end(method_case *c) {
   sst_distill_term_destroy(c->term);
   graph_end(c->graph, c->store);
+  sst_parameters_destroy(c->own);
 }
 
 static inline void method_student(method_case *c, const char *name, sst_shape shape) {
@@ -95,7 +98,8 @@ static inline sst_value method_build(method_case *c) {
                              .teacher = c->has_teacher ? "teacher" : NULL,
                              .twin = c->has_twin ? "twin" : NULL,
                              .target = c->target,
-                             .threshold = c->threshold};
+                             .threshold = c->threshold,
+                             .parameters = c->own};
   return c->loss = sst_distill_term_build(c->term, c->graph, &scene);
 }
 
@@ -121,7 +125,7 @@ static inline float *method_teacher_data(method_case *c, const char *name) {
 static inline float *method_target_data(method_case *c) { return sst_graph_data(c->graph, c->target); }
 
 static inline double method_value(method_case *c) {
-  sst_graph_forward(c->graph, NULL);
+  sst_graph_forward(c->graph, &c->run);
   return (double)*sst_graph_data(c->graph, c->loss);
 }
 
@@ -129,22 +133,27 @@ static inline double method_value(method_case *c) {
 static inline const float *method_gradient(method_case *c, const char *name) {
   char parameter[80];
   snprintf(parameter, sizeof parameter, "parameter.%s", name);
-  sst_graph_forward(c->graph, NULL);
+  sst_graph_forward(c->graph, &c->run);
   sst_graph_backward(c->graph);
   return sst_parameters_find(c->store, parameter)->gradient;
 }
 
-// The term as a function of one student's tap, written in double by the suite.
-typedef double (*method_function)(const double *student, const void *rest);
+// The parameter that the term has for itself, by the name that its source gives it.
+static inline const sst_parameter *method_own(method_case *c, const char *name) {
+  char full[80];
+  snprintf(full, sizeof full, "0.%s", name);
+  const sst_parameter *parameter = sst_parameters_find(c->own, full);
+  if (!parameter) { fail_msg("the term has no parameter %s", full); }
+  return parameter;
+}
 
-// Value and every element of the gradient at the tap against `function` and its central differences.
-static inline void method_check(method_case *c, const char *name, method_function function, const void *rest) {
+// The term as a function of one student's tap, or of one parameter of its own, written in double by the suite.
+typedef double (*method_function)(const double *x, const void *rest);
+
+// Value at `data`, and every element of the gradient there, against `function` and its central differences.
+static inline void method_check_at(method_case *c, const float *data, const float *gradient, int64_t count,
+                                   method_function function, const void *rest) {
   enum { MOST = 512 };
-  const float *data = method_student_data(c, name);
-  int64_t count = 0;
-  for (int i = 0; i < c->student_count; i++) {
-    if (strcmp(c->student[i].name, name) == 0) { count = c->student[i].count; }
-  }
   assert_in_range(count, 1, MOST);
   double x[MOST] = {0};
   float expected[MOST];
@@ -158,7 +167,20 @@ static inline void method_check(method_case *c, const char *name, method_functio
     expected[i] = (float)((above - function(x, rest)) / (2 * step));
     x[i] = at;
   }
-  assert_all_near(method_gradient(c, name), expected, count, 1e-4, 1e-6);
+  sst_graph_backward(c->graph);
+  assert_all_near(gradient, expected, count, 1e-4, 1e-6);
+}
+
+// The check at a student's tap, and at a parameter of the term's own.
+static inline void method_check(method_case *c, const char *name, method_function function, const void *rest) {
+  char parameter[80];
+  snprintf(parameter, sizeof parameter, "parameter.%s", name);
+  const sst_parameter *tap = sst_parameters_find(c->store, parameter);
+  method_check_at(c, method_student_data(c, name), tap->gradient, tap->count, function, rest);
+}
+static inline void method_check_own(method_case *c, const char *name, method_function function, const void *rest) {
+  const sst_parameter *own = method_own(c, name);
+  method_check_at(c, own->value, own->gradient, own->count, function, rest);
 }
 
 // The term and its gradient at the tap are 0.

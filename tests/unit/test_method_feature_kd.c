@@ -69,10 +69,43 @@ static void test_same_features_give_zero(void **state) {
   method_end(&c);
 }
 
+// A wider teacher: the student's features go through a learned linear map, element by element of the mean.
+enum { WIDE = FEATURES + 2 };
+typedef struct aligned {
+  const float *student, *teacher;
+} aligned;
+
+static double of_weights(const double *weight, const void *rest) {
+  const aligned *a = rest;
+  double total = 0;
+  for (int i = 0; i < BATCH * WIDE; i++) {
+    double y = 0;
+    for (int k = 0; k < STEPS * FEATURES; k++) {
+      y += (double)a->student[(k / FEATURES) * STEP + (i / WIDE) * FEATURES + k % FEATURES] / STEPS *
+           weight[(i % WIDE) * FEATURES + k % FEATURES];
+    }
+    total += (y - (double)a->teacher[i]) * (y - (double)a->teacher[i]) / (BATCH * WIDE);
+  }
+  return total;
+}
+
+static void test_another_width_is_aligned(void **state) {
+  method_case c;
+  method_begin(&c, *state, "feature_kd", NULL);
+  method_student(&c, "features", sst_shape_make(STEPS, BATCH, 1, 1, FEATURES));
+  method_teacher(&c, "features", sst_shape_make(1, BATCH, 1, 1, WIDE));
+  method_compile(&c);
+  fill_uniform(method_student_data(&c, "features"), STEPS * STEP, 0, 1, 1);
+  fill_uniform(method_teacher_data(&c, "features"), BATCH * WIDE, 0, 2, 3);
+  const aligned a = {method_student_data(&c, "features"), method_teacher_data(&c, "features")};
+  method_check_own(&c, "align1.weight", of_weights, &a);
+  method_end(&c);
+}
+
 static void test_what_does_not_fit_is_said(void **state) {
   sst_context *context = *state;
   method_case c;
-  method_begin(&c, context, "feature_kd", NULL);
+  method_begin(&c, context, "feature_kd", (const char *const[]){"align", "pool", NULL});
   method_student(&c, "features", sst_shape_make(STEPS, BATCH, 1, 1, FEATURES));
   method_teacher(&c, "features", sst_shape_make(1, BATCH, 1, 1, FEATURES + 1));
   assert_int_equal(method_build(&c), SST_NO_VALUE);
@@ -83,6 +116,7 @@ static void test_what_does_not_fit_is_said(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_by_hand), TEST(test_spiking_teacher_and_two_pairs),
-                                     TEST(test_same_features_give_zero), TEST(test_what_does_not_fit_is_said)};
+                                     TEST(test_same_features_give_zero), TEST(test_another_width_is_aligned),
+                                     TEST(test_what_does_not_fit_is_said)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

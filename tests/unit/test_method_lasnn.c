@@ -72,6 +72,62 @@ static void test_feature_by_hand(void **state) {
   begin_one(&c, *state, (const char *const[]){"map", "feature", NULL}, SIDE, STUDENT_C);
   const maps rest = {method_teacher_data(&c, "stage1"), STUDENT_C, 0};
   method_check(&c, "stage1", by_hand, &rest);
+  assert_int_equal(sst_parameters_count(c.own), 0); // nothing to align, nothing to learn
+  method_end(&c);
+}
+
+// A 1x1 convolution of three channels to the teacher's two: weights [2, 3] and bias, then the distance of features.
+enum { WEIGHTS = TEACHER_C * STUDENT_C };
+typedef struct aligned {
+  const float *student, *weight, *bias, *teacher;
+  enum { OF_STUDENT, OF_WEIGHT, OF_BIAS } of; // what varies
+} aligned;
+
+static double aligned_by_hand(const double *x, const void *rest) {
+  const aligned *a = rest;
+  double total = 0;
+  for (int i = 0; i < BATCH * PIXELS * TEACHER_C; i++) {
+    const int pixel = i / TEACHER_C, out = i % TEACHER_C;
+    double y = a->of == OF_BIAS ? x[out] : (double)a->bias[out];
+    for (int t = 0; t < STEPS; t++) {
+      for (int k = 0; k < STUDENT_C; k++) {
+        const int s = (t * BATCH * PIXELS + pixel) * STUDENT_C + k, w = out * STUDENT_C + k;
+        y += (a->of == OF_STUDENT ? x[s] : (double)a->student[s]) / STEPS *
+             (a->of == OF_WEIGHT ? x[w] : (double)a->weight[w]);
+      }
+    }
+    total += pow(y - (double)a->teacher[i], 2) / BATCH;
+  }
+  return total;
+}
+
+static void test_other_widths_are_aligned(void **state) {
+  method_case c;
+  begin_one(&c, *state, (const char *const[]){"map", "feature", "align", "conv1x1", NULL}, SIDE, TEACHER_C);
+  assert_int_equal(sst_parameters_elements(c.own), WEIGHTS + TEACHER_C);
+  const sst_parameter *weight = method_own(&c, "align1.weight"), *bias = method_own(&c, "align1.bias");
+  fill_uniform(bias->value, TEACHER_C, -1, 1, 5);
+  aligned a = {method_student_data(&c, "stage1"), weight->value, bias->value, method_teacher_data(&c, "stage1"),
+               OF_STUDENT};
+  method_check(&c, "stage1", aligned_by_hand, &a);
+  a.of = OF_WEIGHT;
+  method_check_own(&c, "align1.weight", aligned_by_hand, &a);
+  a.of = OF_BIAS;
+  method_check_own(&c, "align1.bias", aligned_by_hand, &a);
+  method_end(&c);
+}
+
+// Without a store a term's parameters must not end up among the student's.
+static void test_own_parameters_need_a_store(void **state) {
+  method_case c;
+  method_begin(&c, *state, "lasnn", (const char *const[]){"map", "feature", NULL});
+  method_student(&c, "stage1", student_shape());
+  method_teacher(&c, "stage1", sst_shape_make(1, BATCH, SIDE, SIDE, TEACHER_C));
+  sst_distill_scene scene = {.student = "student", .teacher = "teacher", .target = SST_NONE, .index = 3};
+  assert_int_equal(sst_distill_term_build(c.term, c.graph, &scene), SST_NO_VALUE);
+  assert_fails(c.context, SST_INVALID_ARGUMENT, sst_graph_status(c.graph),
+               "term 3 learns a convolution 'align1', but the scene has no store");
+  assert_int_equal(sst_parameters_count(c.store), 1);
   method_end(&c);
 }
 
@@ -157,7 +213,11 @@ static void test_what_does_not_fit_is_said(void **state) {
   const sst_shape four = sst_shape_make(STEPS, BATCH, 4, 4, 3), three = sst_shape_make(1, BATCH, 3, 3, 3);
   const sst_shape wide = sst_shape_make(1, BATCH, 4, 4, 5), pixel = sst_shape_make(1, BATCH, 1, 1, 3);
   check_refused(context, NULL, four, three, SST_SHAPE, "[1,2,4,4,3] and the teacher's stage1 is [1,2,3,3,3]");
-  check_refused(context, (const char *const[]){"map", "feature", NULL}, four, wide, SST_SHAPE, "use map: attention");
+  check_refused(context, (const char *const[]){"map", "feature", "align", "pool", NULL}, four, wide, SST_SHAPE,
+                "the student's stage1 is [1,2,4,4,3] and the teacher's stage1 is [1,2,4,4,5]: their channels must agree;"
+                " use align: conv1x1");
+  check_refused(context, (const char *const[]){"align", "none", NULL}, four, pixel, SST_SHAPE,
+                "[1,2,4,4,3] and the teacher's stage1 is [1,2,1,1,3]: their heights and widths must agree");
   check_refused(context, NULL, pixel, pixel, SST_SHAPE, "single pixel");
   check_refused(context, (const char *const[]){"taps", "stage1,stage9", NULL}, four, four, SST_NOT_FOUND, "stage9");
   check_refused(context, (const char *const[]){"taps", "stage1,,stage1", NULL}, four, four, SST_INVALID_ARGUMENT,
@@ -180,7 +240,8 @@ static void test_what_does_not_fit_is_said(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_attention_by_hand),   TEST(test_feature_by_hand), TEST(test_larger_teacher_is_pooled),
+      TEST(test_attention_by_hand),   TEST(test_feature_by_hand), TEST(test_other_widths_are_aligned),
+      TEST(test_own_parameters_need_a_store), TEST(test_larger_teacher_is_pooled),
       TEST(test_same_maps_give_zero), TEST(test_pairs),           TEST(test_what_does_not_fit_is_said)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
