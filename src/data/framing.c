@@ -102,7 +102,7 @@ void ssti_framing_count(const ssti_events *events, const sst_framing *framing, u
 
 void ssti_frames_picture(const uint8_t *counts, int64_t timesteps, int height, int width, int channels, uint8_t *rgb) {
   int64_t pixels = (int64_t)height * width, size = pixels * channels;
-  int64_t most = 1;
+  int64_t most = 1; // the first pass finds it, the second paints
   for (int pass = 0; pass < 2; pass++) {
     for (int64_t i = 0; i < pixels; i++) {
       int64_t sums[2] = {0, 0};
@@ -115,10 +115,10 @@ void ssti_frames_picture(const uint8_t *counts, int64_t timesteps, int height, i
         continue;
       }
       // White less what the events absorb: brighter ones leave blue, darker ones red, one channel leaves nothing.
-      int64_t darker = 255 * sums[0] / most, brighter = 255 * sums[1] / most;
-      rgb[3 * i] = (uint8_t)(255 - brighter - (channels == 1 ? darker : 0));
+      int64_t not_red = channels == 1 ? sums[0] : sums[1];
+      rgb[3 * i] = (uint8_t)(255 - 255 * not_red / most);
       rgb[3 * i + 1] = (uint8_t)(255 - 255 * all / most);
-      rgb[3 * i + 2] = (uint8_t)(255 - darker);
+      rgb[3 * i + 2] = (uint8_t)(255 - 255 * sums[0] / most);
     }
   }
 }
