@@ -14,10 +14,7 @@
 
 // The test part that the recipe names.
 static sst_status open_pictures(sst_context *context, const sst_recipe *recipe, sst_dataset **out) {
-  sst_dataset_options options = {.kind = recipe->data.kind,
-                                 .root = recipe->data.root[0] ? recipe->data.root : NULL,
-                                 .digits_seed = recipe->data.digits_seed,
-                                 .digits_count = recipe->data.digits_test};
+  sst_dataset_options options = sst_recipe_dataset(recipe, false);
   return sst_dataset_open(context, &options, out);
 }
 

@@ -80,12 +80,8 @@ static sst_status build_loss(sst_network *teacher, sst_dataset_info info, sst_pa
 // As in the teacher's recipe: the same data set, normalised in the same way.
 static sst_status open_data(sst_context *context, const sst_recipe *recipe, int64_t pictures, sst_dataset **dataset,
                             sst_loader **loader) {
-  sst_dataset_options data = {.kind = recipe->data.kind,
-                              .root = recipe->data.root[0] ? recipe->data.root : NULL,
-                              .train = true,
-                              .limit = pictures,
-                              .digits_seed = recipe->data.digits_seed,
-                              .digits_count = pictures};
+  sst_dataset_options data = sst_recipe_dataset(recipe, true);
+  data.limit = data.digits_count = pictures;
   sst_status status = sst_dataset_open(context, &data, dataset);
   if (status != SST_OK) { return status; }
   sst_loader_options options = {.batch = BATCH, .shuffle = true, .drop_last = true, .seed = 1, .workers = 1};

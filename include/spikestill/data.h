@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets of pictures, and the loader that turns them into batches ahead of time.
+// Data sets of pictures and of event recordings, and the loader that turns them into batches ahead of time. A sample is a
+// picture [H,W,C] or, in an event set, T frames of counts [T,H,W,C].
 #ifndef SPIKESTILL_DATA_H
 #define SPIKESTILL_DATA_H
 
@@ -10,16 +11,17 @@
 extern "C" {
 #endif
 
-// X(NAME, "word", classes, height, width, channels, "one line")
+// X(NAME, "word", FORM, classes, height, width, channels, "one line"); FORM is PICTURES or EVENTS; classes 0: as many as
+// the files tell; height and width 0: as the options tell.
 #define SST_DATASET_LIST(X)                                                                                            \
-  X(DIGITS, "digits", 10, 28, 28, 1, "digits drawn by the program from a seed; needs no files")                        \
-  X(MNIST, "mnist", 10, 28, 28, 1, "handwritten digits, IDX files, plain or gzip")                                     \
-  X(FASHION_MNIST, "fashion-mnist", 10, 28, 28, 1, "articles of clothing, IDX files, plain or gzip")                   \
-  X(CIFAR10, "cifar10", 10, 32, 32, 3, "tiny photos, CIFAR-10 binary")                                                 \
-  X(CIFAR100, "cifar100", 100, 32, 32, 3, "tiny photos, CIFAR-100 binary, fine labels")
+  X(DIGITS, "digits", PICTURES, 10, 28, 28, 1, "digits drawn by the program from a seed; needs no files")              \
+  X(MNIST, "mnist", PICTURES, 10, 28, 28, 1, "handwritten digits, IDX files, plain or gzip")                           \
+  X(FASHION_MNIST, "fashion-mnist", PICTURES, 10, 28, 28, 1, "articles of clothing, IDX files, plain or gzip")         \
+  X(CIFAR10, "cifar10", PICTURES, 10, 32, 32, 3, "tiny photos, CIFAR-10 binary")                                       \
+  X(CIFAR100, "cifar100", PICTURES, 100, 32, 32, 3, "tiny photos, CIFAR-100 binary, fine labels")
 
 typedef enum sst_dataset_kind {
-#define SST_DATASET_ENUM(name, word, classes, height, width, channels, text) SST_DATASET_##name,
+#define SST_DATASET_ENUM(name, word, form, classes, height, width, channels, text) SST_DATASET_##name,
   SST_DATASET_LIST(SST_DATASET_ENUM)
 #undef SST_DATASET_ENUM
       SST_DATASET_COUNT
@@ -27,6 +29,8 @@ typedef enum sst_dataset_kind {
 // The word used in recipes and on the command line, and back; false for an unknown word.
 SST_API const char *sst_dataset_word(sst_dataset_kind kind);
 SST_API bool sst_dataset_parse(const char *word, sst_dataset_kind *out);
+// Whether its samples are recordings of events, which become frames.
+SST_API bool sst_dataset_is_events(sst_dataset_kind kind);
 
 typedef struct sst_dataset_options {
   sst_dataset_kind kind;
@@ -37,9 +41,12 @@ typedef struct sst_dataset_options {
   int64_t limit;        // first so many pictures only; 0: all
   uint64_t digits_seed; // digits: seed of the drawing
   int64_t digits_count; // digits: how many to draw
+  int classes;          // 0: as the data tell; else what they must have
+  int64_t height;       // of a sample; 0: the set's own
+  int64_t width;
+  int64_t frames;       // event sets: T, the frames that a recording becomes, 1..4096
 } sst_dataset_options;
 
-// Pictures as bytes, all in memory.
 typedef struct sst_dataset sst_dataset;
 // Errors: NOT_FOUND (file missing: path, and how to get it), FORMAT (path, byte offset, found, expected), IO.
 SST_MUST_CHECK SST_API sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *options,
@@ -48,27 +55,40 @@ SST_API void sst_dataset_close(sst_dataset *dataset);
 
 typedef struct sst_dataset_info {
   sst_dataset_kind kind;
-  int64_t count;
+  int64_t count;  // samples
   int classes;
   int64_t height, width, channels;
+  int64_t frames; // T of the frames of a sample; 0: it is a picture
 } sst_dataset_info;
-// Number, classes and size of its pictures.
+// Number, classes and size of its samples.
 SST_API sst_dataset_info sst_dataset_describe(const sst_dataset *dataset);
-// Bytes of picture i, [H,W,C], and its label 0..classes-1. Borrowed from the data set.
+// Bytes of a sample: H * W * C, times T for frames.
+SST_API int64_t sst_dataset_sample_bytes(const sst_dataset_info *info);
+// Classes and sizes that a data set opened with these options would have, with a count of 0. Looks into folders only
+// where classes are not known otherwise; reads no sample. Errors: as sst_dataset_open.
+SST_MUST_CHECK SST_API sst_status sst_dataset_sizes(sst_context *context, const sst_dataset_options *options,
+                                                    sst_dataset_info *out);
+// Copies sample i, [H,W,C] or [T,H,W,C], to `out` [sst_dataset_sample_bytes]. Any thread may call it.
+// Errors: where samples are read from files at each access, IO and FORMAT with path and byte offset.
+SST_MUST_CHECK SST_API sst_status sst_dataset_read(const sst_dataset *dataset, int64_t index, uint8_t *out);
+// The same without copying, borrowed from the data set; NULL where samples are not kept in memory.
 SST_API const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t index);
+// The label of sample i, 0..classes-1.
 SST_API int sst_dataset_label(const sst_dataset *dataset, int64_t index);
 
 // X(NAME, "word", "one line")
 #define SST_ENCODING_LIST(X)                                                                                           \
   X(DIRECT, "direct", "the picture as a constant current: T = 1, repeated by the first neuron")                        \
   X(POISSON, "poisson", "a spike at each step with the pixel's brightness as probability")                             \
-  X(LATENCY, "latency", "one spike, the earlier the brighter: at step floor((1 - brightness) * T); none for black")
+  X(LATENCY, "latency", "one spike, the earlier the brighter: at step floor((1 - brightness) * T); none for black")     \
+  X(FRAMES, "frames", "stored frames of event counts, one a step; what event sets have, and only they")
 typedef enum sst_encoding {
 #define SST_ENCODING_ENUM(name, word, text) SST_ENCODING_##name,
   SST_ENCODING_LIST(SST_ENCODING_ENUM)
 #undef SST_ENCODING_ENUM
       SST_ENCODING_COUNT
 } sst_encoding;
+SST_API const char *sst_encoding_word(sst_encoding encoding);
 
 // X(NAME, "word", "one line")
 #define SST_AUTOAUGMENT_LIST(X)                                                                                        \
@@ -98,10 +118,11 @@ typedef struct sst_loader_options {
   uint64_t seed;  // order, augmentation and encoding depend on (seed, epoch, position) alone
   bool augment;   // whether `augmentation` applies
   sst_augmentation augmentation;
-  float mean[SST_MAX_CHANNELS];      // of pixels scaled to 0..1: x = (pixel/255 - mean) / deviation
+  // Direct: of pixels scaled to 0..1, x = (pixel/255 - mean) / deviation; frames: of counts, x = (count - mean) / deviation.
+  float mean[SST_MAX_CHANNELS];
   float deviation[SST_MAX_CHANNELS]; // > 0
   sst_encoding encoding;             // Poisson and latency take the pixel in 0..1, mean and deviation unused
-  int64_t timesteps;                 // T of Poisson and latency input
+  int64_t timesteps;                 // T of Poisson and latency input; frames have their own
   int workers;                       // threads that make batches ahead; 0: made in the calling thread
 } sst_loader_options;
 
@@ -127,8 +148,10 @@ SST_API sst_shape sst_loader_shape(const sst_loader *loader);
 SST_API int64_t sst_loader_batches(const sst_loader *loader);
 // Begins an epoch at a batch (0, or where a run was cut off). The same (seed, epoch) gives the same batches.
 SST_API void sst_loader_start(sst_loader *loader, int64_t epoch, int64_t first_batch);
-// The next batch, borrowed until the next call of next or start; false at the epoch's end and before the first start.
+// The next batch, borrowed until the next call of next or start; false at the epoch's end, before the first start, and
+// where a sample could not be read: sst_loader_status then tells what was wrong, and OK otherwise.
 SST_API bool sst_loader_next(sst_loader *loader, sst_batch *out);
+SST_MUST_CHECK SST_API sst_status sst_loader_status(const sst_loader *loader);
 
 // Splits 0..count-1 by a seeded permutation: the last round(share * count) to validation, in ascending order each.
 // Both arrays hold `count` places; the numbers are written to *train_count and *validation_count.

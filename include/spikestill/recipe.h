@@ -38,7 +38,10 @@ typedef struct sst_recipe_data { // section data
   int64_t train_limit, test_limit; // first so many only; 0: all
   int64_t digits_train, digits_test; // digits: how many to draw; defaults 10000, 2000
   uint64_t digits_seed;          // digits: seed of the drawing, default 1
-  sst_encoding encoding;
+  int classes;                   // as given or found; a resolved recipe holds it, so that its network needs no data
+  int64_t height, width;         // of a sample, the same
+  int64_t channels;              // of the data set; no key
+  sst_encoding encoding;         // event sets: always frames, T = student.timesteps of them
   int mean_count, deviation_count; // mean, deviation: lists of one number a channel; default 0 and 1 for each
   float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];
   sst_augmentation augmentation; // sub-section augment
@@ -100,6 +103,12 @@ SST_MUST_CHECK SST_API sst_status sst_recipe_from_text(sst_context *context, con
                                                        const char *const *overrides, int override_count,
                                                        sst_recipe **out);
 SST_API void sst_recipe_close(sst_context *context, sst_recipe *recipe);
+
+// What the recipe's data is to a network: the shape [T,N,H,W,C] of a batch's input, with T = 1 for direct encoding. Its
+// classes are data.classes. Needs no data.
+SST_API sst_shape sst_recipe_input_shape(const sst_recipe *recipe, int64_t batch);
+// How to open the training or the test part of the recipe's data. Borrows texts of the recipe.
+SST_API sst_dataset_options sst_recipe_dataset(const sst_recipe *recipe, bool train);
 
 // The resolved recipe: every key with the value in effect, as YAML; reading it back gives the same recipe.
 // The text is owned by the caller: sst_recipe_text_free.

@@ -55,3 +55,9 @@ sst_status ssti_fail_within(sst_context *context, sst_status status, const char 
   keep(context, text);
   return status;
 }
+
+void ssti_fail_copy(sst_context *context, char *out, size_t size) {
+  pthread_mutex_lock(&context->message_mutex);
+  snprintf(out, size, "%s", context->message);
+  pthread_mutex_unlock(&context->message_mutex);
+}

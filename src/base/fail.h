@@ -14,6 +14,9 @@ sst_status ssti_fail(sst_context *context, sst_status status, const char *format
 // Returns `status` unchanged.
 sst_status ssti_fail_within(sst_context *context, sst_status status, const char *format, ...) SST_PRINTF(3, 4);
 
+// Copies the sentence of the last failure, cut to `size` bytes with its end. For threads that hand a failure on.
+void ssti_fail_copy(sst_context *context, char *out, size_t size);
+
 #define SST_FAIL(context, status, ...) return ssti_fail((context), (status), __VA_ARGS__)
 
 #define SST_TRY(expression)                                                                                            \

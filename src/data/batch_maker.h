@@ -12,7 +12,9 @@ typedef struct ssti_batch_maker {
   sst_loader_options options;
   sst_dataset_info info;
   int64_t timesteps;    // of the input: 1 for direct encoding
-  int64_t picture_size; // H * W * C
+  int64_t frames;       // stored ones of a sample; 1 for pictures
+  int64_t picture_size; // H * W * C, of one frame
+  int64_t sample_size;  // frames * picture_size
   bool mixes;           // mixup is on
   bool stages;          // pictures pass through `values` before they reach the input
   uint64_t augment_stream, mix_stream, encode_stream;
@@ -21,8 +23,8 @@ typedef struct ssti_batch_maker {
 
 // One thread's room.
 typedef struct ssti_batch_room {
-  uint8_t *bytes;    // two pictures
-  float *values;     // [staged pictures, H*W*C]; NULL if nothing is staged
+  uint8_t *bytes;    // a sample and a picture
+  float *values;     // [staged samples, sample_size]; NULL if nothing is staged
   int32_t *partners; // [N]; NULL without mixup
 } ssti_batch_room;
 
@@ -31,6 +33,8 @@ typedef struct ssti_batch_slot {
   float *input, *target;
   int32_t *labels;
   int64_t count;
+  sst_status status; // of making it
+  char failure[1024]; // the sentence, where it failed
 } ssti_batch_slot;
 
 void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options *options, ssti_batch_maker *maker);
@@ -38,7 +42,8 @@ void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options
 sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker *maker, ssti_batch_room *room);
 void ssti_batch_room_free(sst_context *context, ssti_batch_room *room);
 
-// Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros.
+// Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros. Where a sample
+// cannot be read, the slot says so and its content is of no use.
 void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch,
                      int64_t index, ssti_batch_room *room, ssti_batch_slot *slot);
 

@@ -15,19 +15,26 @@
 
 // No picture file of these kinds is near this size; what is larger is something else.
 #define MAX_FILE_BYTES ((size_t)1 << 30)
-enum { MAX_FILES = 5, MAX_DIGITS = 10000000 };
+enum { MAX_FILES = 5, MAX_DIGITS = 10000000, MAX_SIDE = 4096, MAX_FRAMES = 4096 };
 
 static const sst_dataset_info DATASETS[SST_DATASET_COUNT] = {
-#define DATASET_INFO(name, word, classes, height, width, channels, text)                                               \
-  {SST_DATASET_##name, 0, classes, height, width, channels},
+#define DATASET_INFO(name, word, form, classes, height, width, channels, text)                                         \
+  {SST_DATASET_##name, 0, classes, height, width, channels, 0},
     SST_DATASET_LIST(DATASET_INFO)
 #undef DATASET_INFO
 };
 
 static const char *const WORDS[SST_DATASET_COUNT] = {
-#define DATASET_WORD(name, word, classes, height, width, channels, text) word,
+#define DATASET_WORD(name, word, form, classes, height, width, channels, text) word,
     SST_DATASET_LIST(DATASET_WORD)
 #undef DATASET_WORD
+};
+
+enum { PICTURES, EVENTS };
+static const int FORMS[SST_DATASET_COUNT] = {
+#define DATASET_FORM(name, word, form, classes, height, width, channels, text) form,
+    SST_DATASET_LIST(DATASET_FORM)
+#undef DATASET_FORM
 };
 
 // Folders under the root, tried in turn: ours, then those that the official archives and other tools make.
@@ -62,6 +69,10 @@ bool sst_dataset_parse(const char *word, sst_dataset_kind *out) {
     }
   }
   return false;
+}
+
+bool sst_dataset_is_events(sst_dataset_kind kind) {
+  return (int)kind >= 0 && kind < SST_DATASET_COUNT && FORMS[kind] == EVENTS;
 }
 
 const char *ssti_data_root(const char *root) {
@@ -115,14 +126,22 @@ static sst_status read_file_in(sst_context *context, sst_dataset_kind kind, cons
   return ssti_file_read(context, *path, MAX_FILE_BYTES, data, size);
 }
 
+// Labels as the file readers give them, widened.
+static sst_status keep_labels(sst_dataset *dataset, const uint8_t *labels) {
+  SST_TRY(ssti_allocate_raw(dataset->context, (size_t)dataset->info.count, sizeof(int32_t), &dataset->labels));
+  for (int64_t i = 0; i < dataset->info.count; i++) { dataset->labels[i] = labels[i]; }
+  return SST_OK;
+}
+
 // ---- IDX ----
 
 static sst_status open_idx(sst_dataset *dataset, const char *root, bool train, int64_t limit) {
   sst_context *context = dataset->context;
   sst_status status = SST_OK;
   char *folder = NULL, *pictures_path = NULL, *labels_path = NULL, *data = NULL;
+  uint8_t *labels = NULL;
   size_t size = 0;
-  int64_t labels = 0;
+  int64_t label_count = 0;
   const char *pictures_name = train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte";
   const char *labels_name = train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte";
   sst_dataset_info *info = &dataset->info;
@@ -133,12 +152,15 @@ static sst_status open_idx(sst_dataset *dataset, const char *root, bool train, i
   ssti_free(context, data);
   data = NULL;
   SST_TRY_GOTO(read_file_in(context, info->kind, folder, labels_name, &labels_path, &data, &size));
-  SST_TRY_GOTO(ssti_idx_read_labels(context, labels_path, data, size, info->classes, limit, &dataset->labels, &labels));
-  if (labels != info->count) {
+  SST_TRY_GOTO(ssti_idx_read_labels(context, labels_path, data, size, info->classes, limit, &labels, &label_count));
+  if (label_count != info->count) {
     status = ssti_fail(context, SST_FORMAT, "%s: at byte 4: found %" PRId64 " labels, expected %" PRId64 " as in %s",
-                       labels_path, labels, info->count, pictures_path);
+                       labels_path, label_count, info->count, pictures_path);
+    goto done;
   }
+  status = keep_labels(dataset, labels);
 done:
+  ssti_free(context, labels);
   ssti_free(context, data);
   ssti_free(context, labels_path);
   ssti_free(context, pictures_path);
@@ -150,7 +172,7 @@ done:
 
 // Appends the pictures of one file.
 static sst_status append_cifar(sst_dataset *dataset, ssti_cifar_kind kind, const char *folder, const char *name,
-                               int64_t limit, size_t *pixels_capacity, size_t *labels_capacity) {
+                               int64_t limit, size_t *pixels_capacity, uint8_t **labels, size_t *labels_capacity) {
   sst_context *context = dataset->context;
   sst_status status = SST_OK;
   int64_t before = dataset->info.count, found = 0;
@@ -161,9 +183,9 @@ static sst_status append_cifar(sst_dataset *dataset, ssti_cifar_kind kind, const
   if (limit > 0 && found > limit - before) { found = limit - before; }
   size_t total = (size_t)(before + found);
   SST_TRY_GOTO(ssti_grow(context, &dataset->pixels, pixels_capacity, total * SSTI_CIFAR_BYTES, 1));
-  SST_TRY_GOTO(ssti_grow(context, &dataset->labels, labels_capacity, total, 1));
+  SST_TRY_GOTO(ssti_grow(context, labels, labels_capacity, total, 1));
   SST_TRY_GOTO(ssti_cifar_read(context, path, data, found, kind, dataset->pixels + before * SSTI_CIFAR_BYTES,
-                               dataset->labels + before));
+                               *labels + before));
   dataset->info.count = (int64_t)total;
 done:
   ssti_free(context, data);
@@ -175,6 +197,7 @@ static sst_status open_cifar(sst_dataset *dataset, const char *root, bool train,
   sst_context *context = dataset->context;
   sst_status status = SST_OK;
   char *folder = NULL, *path = NULL;
+  uint8_t *labels = NULL;
   size_t pixels_capacity = 0, labels_capacity = 0;
   bool hundred = dataset->info.kind == SST_DATASET_CIFAR100;
   const cifar_files *files = hundred ? &CIFAR100_FILES[train] : &CIFAR10_FILES[train];
@@ -182,16 +205,18 @@ static sst_status open_cifar(sst_dataset *dataset, const char *root, bool train,
   // The whole size at once, so that five files do not move the pictures five times.
   size_t expected = (size_t)(limit > 0 && limit < files->pictures ? limit : files->pictures);
   SST_TRY_GOTO(ssti_grow(context, &dataset->pixels, &pixels_capacity, expected * SSTI_CIFAR_BYTES, 1));
-  SST_TRY_GOTO(ssti_grow(context, &dataset->labels, &labels_capacity, expected, 1));
+  SST_TRY_GOTO(ssti_grow(context, &labels, &labels_capacity, expected, 1));
   for (int i = 0; i < files->count && (limit == 0 || dataset->info.count < limit); i++) {
     SST_TRY_GOTO(append_cifar(dataset, hundred ? SSTI_CIFAR_100 : SSTI_CIFAR_10, folder, files->names[i], limit,
-                              &pixels_capacity, &labels_capacity));
+                              &pixels_capacity, &labels, &labels_capacity));
   }
   if (limit == 0 && dataset->info.count != files->pictures) {
     ssti_log(context, SST_LOG_WARNING, "%s: found %" PRId64 " pictures; the official %s has %" PRId64, folder,
              dataset->info.count, train ? "training part" : "test part", files->pictures);
   }
+  status = keep_labels(dataset, labels);
 done:
+  ssti_free(context, labels);
   ssti_free(context, path);
   ssti_free(context, folder);
   return status;
@@ -207,21 +232,58 @@ static sst_status open_digits(sst_dataset *dataset, const sst_dataset_options *o
              MAX_DIGITS);
   }
   if (options->limit > 0 && options->limit < count) { count = options->limit; }
+  uint8_t *labels = NULL;
   SST_TRY(ssti_allocate_raw(context, (size_t)count, SSTI_DIGIT_PIXELS, &dataset->pixels));
-  SST_TRY(ssti_allocate_raw(context, (size_t)count, 1, &dataset->labels));
+  SST_TRY(ssti_allocate_raw(context, (size_t)count, 1, &labels));
   dataset->info.count = count;
-  ssti_digits_draw(context, options->digits_seed, options->train, count, dataset->pixels, dataset->labels);
-  return SST_OK;
+  ssti_digits_draw(context, options->digits_seed, options->train, count, dataset->pixels, labels);
+  const sst_status status = keep_labels(dataset, labels);
+  ssti_free(context, labels);
+  return status;
 }
 
 // ---- the public functions ----
 
-sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *options, sst_dataset **out) {
-  *out = NULL;
+static sst_status check_size(sst_context *context, const sst_dataset_options *options, const char *side,
+                             int64_t wanted, int64_t own) {
+  if (wanted < 0 || wanted > MAX_SIDE) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found a %s of %" PRId64 ", expected 1 to %d, or 0 for the set's own",
+             WORDS[options->kind], side, wanted, MAX_SIDE);
+  }
+  if (wanted > 0 && wanted != own) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found a %s of %" PRId64 ", but its samples have %" PRId64,
+             WORDS[options->kind], side, wanted, own);
+  }
+  return SST_OK;
+}
+
+sst_status sst_dataset_sizes(sst_context *context, const sst_dataset_options *options, sst_dataset_info *out) {
   if ((int)options->kind < 0 || options->kind >= SST_DATASET_COUNT) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "data set %d does not exist, expected 0 to %d", (int)options->kind,
              SST_DATASET_COUNT - 1);
   }
+  sst_dataset_info info = DATASETS[options->kind];
+  SST_TRY(check_size(context, options, "height", options->height, info.height));
+  SST_TRY(check_size(context, options, "width", options->width, info.width));
+  if (options->classes > 0 && options->classes != info.classes) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found %d classes asked for, but it has %d", WORDS[options->kind],
+             options->classes, info.classes);
+  }
+  if (sst_dataset_is_events(options->kind)) {
+    if (options->frames < 1 || options->frames > MAX_FRAMES) {
+      SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found %" PRId64 " frames, expected 1 to %d", WORDS[options->kind],
+               options->frames, MAX_FRAMES);
+    }
+    info.frames = options->frames;
+  }
+  *out = info;
+  return SST_OK;
+}
+
+sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *options, sst_dataset **out) {
+  *out = NULL;
+  sst_dataset_info info;
+  SST_TRY(sst_dataset_sizes(context, options, &info));
   if (options->limit < 0) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found a limit of %" PRId64 " pictures, expected 0 (all) or more",
              WORDS[options->kind], options->limit);
@@ -229,7 +291,7 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
   sst_dataset *dataset = NULL;
   SST_TRY(ssti_allocate(context, 1, sizeof *dataset, &dataset));
   dataset->context = context;
-  dataset->info = DATASETS[options->kind];
+  dataset->info = info;
   const char *root = ssti_data_root(options->root);
   sst_status status = SST_OK;
   switch (options->kind) {
@@ -255,9 +317,26 @@ void sst_dataset_close(sst_dataset *dataset) {
 
 sst_dataset_info sst_dataset_describe(const sst_dataset *dataset) { return dataset->info; }
 
+int64_t sst_dataset_sample_bytes(const sst_dataset_info *info) {
+  return (info->frames > 0 ? info->frames : 1) * info->height * info->width * info->channels;
+}
+
 const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t index) {
   assert(index >= 0 && index < dataset->info.count);
-  return dataset->pixels + index * dataset->info.height * dataset->info.width * dataset->info.channels;
+  return dataset->pixels + index * sst_dataset_sample_bytes(&dataset->info);
+}
+
+sst_status ssti_dataset_sample(const sst_dataset *dataset, int64_t index, uint8_t *room, const uint8_t **out) {
+  (void)room;
+  *out = sst_dataset_picture(dataset, index);
+  return SST_OK;
+}
+
+sst_status sst_dataset_read(const sst_dataset *dataset, int64_t index, uint8_t *out) {
+  const uint8_t *sample = NULL;
+  SST_TRY(ssti_dataset_sample(dataset, index, out, &sample));
+  if (sample != out) { memcpy(out, sample, (size_t)sst_dataset_sample_bytes(&dataset->info)); }
+  return SST_OK;
 }
 
 int sst_dataset_label(const sst_dataset *dataset, int64_t index) {

@@ -5,6 +5,17 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "spikestill/data.h"
+
+static const char *const WORDS[SST_ENCODING_COUNT] = {
+#define ENCODING_WORD(name, word, text) word,
+    SST_ENCODING_LIST(ENCODING_WORD)
+#undef ENCODING_WORD
+};
+
+const char *sst_encoding_word(sst_encoding encoding) {
+  return (int)encoding >= 0 && encoding < SST_ENCODING_COUNT ? WORDS[encoding] : "unknown";
+}
 
 void ssti_encode_poisson(const float *values, int64_t count, int64_t timesteps, int64_t stride, uint64_t seed,
                          uint64_t stream, float *out) {

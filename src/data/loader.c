@@ -38,6 +38,7 @@ struct sst_loader {
   int64_t next_made;        // the batch that the next free worker makes
   int64_t next_taken;       // the batch that comes out next
   int64_t released;         // batches below are done with: their slots are free
+  sst_status status;        // of the batch that came out last
   int64_t ready[MAX_AHEAD]; // which batch a slot holds; -1: none
 };
 
@@ -120,18 +121,26 @@ static sst_status check_options(sst_context *context, const sst_dataset *dataset
     SST_FAIL(context, SST_INVALID_ARGUMENT, "loader: found encoding %d, expected 0 to %d", (int)options->encoding,
              SST_ENCODING_COUNT - 1);
   }
-  bool direct = options->encoding == SST_ENCODING_DIRECT;
-  if (!direct && (options->timesteps < 1 || options->timesteps > MAX_TIMESTEPS)) {
+  bool direct = options->encoding == SST_ENCODING_DIRECT, frames = options->encoding == SST_ENCODING_FRAMES;
+  if (frames != (dataset->info.frames > 0)) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "loader: %s has %s, so its encoding cannot be %s",
+             sst_dataset_word(dataset->info.kind), frames ? "pictures" : "frames of events",
+             frames ? "frames" : "one of pictures: it is frames");
+  }
+  if (!direct && !frames && (options->timesteps < 1 || options->timesteps > MAX_TIMESTEPS)) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "loader: found %" PRId64 " time steps, expected 1 to %d",
              options->timesteps, MAX_TIMESTEPS);
   }
-  for (int c = 0; direct && c < (int)dataset->info.channels; c++) {
+  for (int c = 0; (direct || frames) && c < (int)dataset->info.channels; c++) {
     float mean = options->mean[c], deviation = options->deviation[c];
     if (!isfinite(mean) || !isfinite(deviation) || deviation <= 0.f) {
       SST_FAIL(context, SST_INVALID_ARGUMENT,
                "loader: found mean %g and deviation %g for channel %d, expected finite ones and a deviation above 0",
                (double)mean, (double)deviation, c);
     }
+  }
+  if (frames && options->augment && options->augmentation.autoaugment != SST_AUTOAUGMENT_NONE) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "augmentation: AutoAugment is for pictures, found frames of events");
   }
   return options->augment ? check_augmentation(context, &options->augmentation) : SST_OK;
 }
@@ -275,6 +284,7 @@ void sst_loader_start(sst_loader *loader, int64_t epoch, int64_t first_batch) {
   put_in_order(loader, epoch);
   for (int i = 0; i < MAX_AHEAD; i++) { loader->ready[i] = -1; }
   loader->epoch = epoch;
+  loader->status = SST_OK;
   loader->next_made = loader->next_taken = loader->released = first_batch;
   pthread_cond_broadcast(&loader->work);
   pthread_mutex_unlock(&loader->mutex);
@@ -301,6 +311,12 @@ bool sst_loader_next(sst_loader *loader, sst_batch *out) {
   }
   pthread_mutex_unlock(&loader->mutex);
   const ssti_batch_slot *slot = &loader->slots[place];
+  if (slot->status != SST_OK) {
+    loader->status = ssti_fail(loader->context, slot->status, "%s", slot->failure);
+    return false;
+  }
   *out = (sst_batch){slot->input, slot->target, slot->labels, slot->count, index};
   return true;
 }
+
+sst_status sst_loader_status(const sst_loader *loader) { return loader->status; }

@@ -64,3 +64,25 @@ void sst_recipe_close(sst_context *context, sst_recipe *recipe) {
   free_parts(context, recipe);
   ssti_free(context, recipe);
 }
+
+sst_shape sst_recipe_input_shape(const sst_recipe *recipe, int64_t batch) {
+  const sst_recipe_data *data = &recipe->data;
+  const int64_t steps = data->encoding == SST_ENCODING_DIRECT ? 1 : recipe->student.options.timesteps;
+  return sst_shape_make(steps, batch, data->height, data->width, data->channels);
+}
+
+sst_dataset_options sst_recipe_dataset(const sst_recipe *recipe, bool train) {
+  const sst_recipe_data *data = &recipe->data;
+  return (sst_dataset_options){
+      .kind = data->kind,
+      .root = data->root[0] ? data->root : NULL,
+      .train = train,
+      .limit = train ? data->train_limit : data->test_limit,
+      .digits_seed = data->digits_seed,
+      .digits_count = train ? data->digits_train : data->digits_test,
+      .classes = data->classes,
+      .height = data->height,
+      .width = data->width,
+      .frames = recipe->student.options.timesteps,
+  };
+}

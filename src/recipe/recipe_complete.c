@@ -2,15 +2,6 @@
 // What one key alone cannot tell: defaults that depend on other keys, and values that do not fit together.
 #include "recipe/recipe_parts.h"
 
-static const struct {
-  const char *word;
-  int classes, height, width, channels;
-} datasets[] = {
-#define DATASET_ROW(name, word, classes, height, width, channels, text) {word, classes, height, width, channels},
-    SST_DATASET_LIST(DATASET_ROW)
-#undef DATASET_ROW
-};
-
 static const ssti_yaml_node *find(const ssti_recipe_reader *reader, const char *section, const char *key) {
   const ssti_yaml_node *node = ssti_yaml_get(ssti_yaml_get(ssti_yaml_root(reader->tree), section), key);
   return node != NULL && !ssti_yaml_is_null(node) ? node : NULL;
@@ -26,18 +17,45 @@ static const ssti_yaml_node *blame(const ssti_recipe_reader *reader, const char 
 static sst_status fill_channels(const ssti_recipe_reader *reader, const char *key, float value, float *numbers,
                                 int *count) {
   const sst_recipe_data *data = &reader->draft->recipe.data;
-  const int channels = datasets[data->kind].channels;
+  const int channels = (int)data->channels;
   if (*count > 1 && *count != channels) {
     SSTI_RECIPE_FAIL(reader, blame(reader, "data", key),
                      "data.%s has %d numbers, but %s has %d channel%s: expected one"
                      " number for all%s",
-                     key, *count, datasets[data->kind].word, channels, channels == 1 ? "" : "s",
+                     key, *count, sst_dataset_word(data->kind), channels, channels == 1 ? "" : "s",
                      channels == 1 ? "" : " or one for each");
   }
   if (*count == channels) { return SST_OK; }
   const float all = *count == 1 ? numbers[0] : value;
   for (int i = 0; i < channels; i++) { numbers[i] = all; }
   *count = channels;
+  return SST_OK;
+}
+
+// Frames of events are what event sets have, and only they.
+static sst_status complete_encoding(const ssti_recipe_reader *reader) {
+  sst_recipe_data *data = &reader->draft->recipe.data;
+  const bool events = sst_dataset_is_events(data->kind);
+  if (events && find(reader, "data", "encoding") == NULL) { data->encoding = SST_ENCODING_FRAMES; }
+  if (events != (data->encoding == SST_ENCODING_FRAMES)) {
+    SSTI_RECIPE_FAIL(reader, blame(reader, "data", "encoding"), "data.encoding %s, but %s has %s",
+                     events ? "is one of pictures, expected frames" : "is frames", sst_dataset_word(data->kind),
+                     events ? "events" : "pictures");
+  }
+  return SST_OK;
+}
+
+// Classes and sizes: where neither the set nor the recipe says them, the data is looked at.
+static sst_status complete_sizes(const ssti_recipe_reader *reader) {
+  sst_recipe *recipe = &reader->draft->recipe;
+  sst_dataset_options options = sst_recipe_dataset(recipe, true);
+  sst_dataset_info info;
+  const sst_status status = sst_dataset_sizes(reader->context, &options, &info);
+  if (status != SST_OK) { return ssti_recipe_place_failure(reader, blame(reader, "data", "name"), status); }
+  recipe->data.classes = info.classes;
+  recipe->data.height = info.height;
+  recipe->data.width = info.width;
+  recipe->data.channels = info.channels;
   return SST_OK;
 }
 
@@ -48,6 +66,8 @@ static sst_status complete_data(const ssti_recipe_reader *reader) {
                      "data.name is missing: which data set, such as 'data: {name:"
                      " digits}'");
   }
+  SST_TRY(complete_encoding(reader));
+  SST_TRY(complete_sizes(reader));
   SST_TRY(fill_channels(reader, "mean", 0.0f, data->mean, &data->mean_count));
   return fill_channels(reader, "deviation", 1.0f, data->deviation, &data->deviation_count);
 }
@@ -87,10 +107,10 @@ static sst_status complete_student(const ssti_recipe_reader *reader) {
   sst_recipe_network *student = &reader->draft->recipe.student;
   sst_model_options *options = &student->options;
   student->spiking = options->spiking = reader->draft->network_kind == 0;
-  options->classes = datasets[data->kind].classes;
-  options->height = datasets[data->kind].height;
-  options->width = datasets[data->kind].width;
-  options->channels = datasets[data->kind].channels;
+  options->classes = data->classes;
+  options->height = data->height;
+  options->width = data->width;
+  options->channels = data->channels;
   if (!student->spiking) {
     const ssti_yaml_node *timesteps = find(reader, "student", "timesteps");
     if (timesteps != NULL && options->timesteps != 1) {
@@ -98,7 +118,8 @@ static sst_status complete_student(const ssti_recipe_reader *reader) {
                        (long long)options->timesteps);
     }
     options->timesteps = 1;
-    if (data->encoding != SST_ENCODING_DIRECT) {
+    // An ann sees a recording as one frame.
+    if (data->encoding != SST_ENCODING_DIRECT && data->encoding != SST_ENCODING_FRAMES) {
       SSTI_RECIPE_FAIL(reader, blame(reader, "data", "encoding"),
                        "data.encoding makes spikes over time, expected direct"
                        " for an ann");

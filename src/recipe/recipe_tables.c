@@ -58,7 +58,11 @@ static const ssti_option data_options[] = {
     NUMBER("digits_test", INT64, recipe.data.digits_test, 1, 1e6, "2000", "digits: pictures drawn for the test"),
     NUMBER("digits_seed", UINT64, recipe.data.digits_seed, 0, 1.8446744073709551615e19, "1",
            "digits: seed of the drawing"),
-    WORD("encoding", recipe.data.encoding, encoding_words, "direct", "how pictures become input over time"),
+    NUMBER("classes", INT, recipe.data.classes, 0, 1e6, "0", "0: as many as the data has; filled in when it is read"),
+    NUMBER("height", INT64, recipe.data.height, 0, 4096, "0", "of a sample in pixels; 0: the data set's own"),
+    NUMBER("width", INT64, recipe.data.width, 0, 4096, "0", "of a sample in pixels; 0: the data set's own"),
+    WORD("encoding", recipe.data.encoding, encoding_words, "direct",
+         "how samples become input over time; event sets: frames if it is not given"),
     NUMBER("workers", INT, recipe.data.workers, 0, 256, "1",
            "threads that make batches ahead; 0: made when they are needed"),
 };
@@ -66,7 +70,7 @@ static const ssti_option data_options[] = {
   { key, {key, SSTI_OPTION_##type, AT(first), low, high, "0", NULL, 0, text}, size, AT(counter), most, value, text }
 static const ssti_recipe_list data_lists[] = {
     NUMBERS("mean", recipe.data.mean[0], sizeof(float), recipe.data.mean_count, SST_MAX_CHANNELS, -1e6, 1e6, FLOAT,
-            "[0]", "subtracted from pixels scaled to 0..1: one number for all channels or one each"),
+            "[0]", "subtracted from pixels scaled to 0..1, or from counts of events: one number for all channels or one each"),
     NUMBERS("deviation", recipe.data.deviation[0], sizeof(float), recipe.data.deviation_count, SST_MAX_CHANNELS, 1e-6,
             1e6, FLOAT, "[1]", "divides pixels after that: one number for all channels or one each"),
 };

@@ -8,26 +8,18 @@
 #include "graph/parameters_internal.h"
 #include "spikestill/ops.h"
 
-static const int64_t dataset_sizes[][4] = {
-#define DATASET_SIZE(name, word, classes, height, width, channels, text) {classes, height, width, channels},
-    SST_DATASET_LIST(DATASET_SIZE)
-#undef DATASET_SIZE
-};
-
-sst_shape ssti_recipe_input_shape(const sst_recipe *recipe, int64_t batch) {
-  const int64_t *size = dataset_sizes[recipe->data.kind];
-  int64_t steps = recipe->data.encoding == SST_ENCODING_DIRECT ? 1 : recipe->student.options.timesteps;
-  return sst_shape_make(steps, batch, size[1], size[2], size[3]);
+// The target of one batch.
+static sst_value target_input(sst_graph *graph, const sst_recipe *recipe, int64_t batch) {
+  return sst_graph_input(graph, "target", sst_shape_make(1, batch, 1, 1, recipe->data.classes));
 }
 
 sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst_model_options *model, sst_value input,
                            sst_value *logits) {
-  const int64_t *size = dataset_sizes[recipe->data.kind];
   sst_model_options options = *model;
-  options.classes = size[0];
-  options.height = size[1];
-  options.width = size[2];
-  options.channels = size[3];
+  options.classes = recipe->data.classes;
+  options.height = recipe->data.height;
+  options.width = recipe->data.width;
+  options.channels = recipe->data.channels;
   return sst_model_build(graph, &options, input, logits);
 }
 
@@ -41,9 +33,8 @@ sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, 
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
   int64_t batch = recipe->train.evaluation_batch;
-  sst_value input = sst_graph_input(graph, "input", ssti_recipe_input_shape(recipe, batch));
-  sst_value target =
-      sst_graph_input(graph, "target", sst_shape_make(1, batch, 1, 1, dataset_sizes[recipe->data.kind][0]));
+  sst_value input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));
+  sst_value target = target_input(graph, recipe, batch);
   sst_value logits = SST_NO_VALUE;
   ssti_build_network(graph, recipe, input, &logits);
   return sst_evaluator_create(context, graph, input, target, logits, out);
@@ -72,42 +63,66 @@ static bool same_normalisation(const sst_recipe_data *a, const sst_recipe_data *
   return true;
 }
 
-// The student's input as the teacher wants it: x_t = (x_s * dev_s + mean_s - mean_t) / dev_t, per channel.
+// What one input of the teacher sums up: 1 step of the student, or all T where an ANN teacher sees a recording as one frame.
+static int64_t steps_together(const sst_recipe *recipe, const sst_recipe *teacher) {
+  return sst_recipe_input_shape(recipe, 1).dim[SST_AXIS_T] / sst_recipe_input_shape(teacher, 1).dim[SST_AXIS_T];
+}
+
+// The student's input as the teacher wants it: x_t = (x_s * dev_s + mean_s - mean_t) / dev_t, per channel; over several
+// steps the sum of x_s * dev_s + mean_s in its place.
 static sst_value teacher_input(const sst_recipe *recipe, const sst_recipe *teacher, ssti_loss_graph *loss) {
   loss->to_teacher[0] = loss->to_teacher[1] = SST_NONE;
-  if (same_normalisation(&recipe->data, &teacher->data)) { return loss->input; }
-  sst_shape per_channel = sst_shape_make(1, 1, 1, 1, dataset_sizes[recipe->data.kind][3]);
-  loss->to_teacher[0] = sst_graph_input(loss->graph, "to_teacher_factor", per_channel);
-  loss->to_teacher[1] = sst_graph_input(loss->graph, "to_teacher_offset", per_channel);
-  return sst_add(loss->graph, sst_multiply(loss->graph, loss->input, loss->to_teacher[0]), loss->to_teacher[1]);
+  sst_graph *graph = loss->graph;
+  const int64_t steps = steps_together(recipe, teacher);
+  if (steps == 1 && same_normalisation(&recipe->data, &teacher->data)) { return loss->input; }
+  const sst_value input = steps == 1 ? loss->input : sst_sum(graph, loss->input, SST_AXES_T);
+  sst_shape per_channel = sst_shape_make(1, 1, 1, 1, recipe->data.channels);
+  loss->to_teacher[0] = sst_graph_input(graph, "to_teacher_factor", per_channel);
+  loss->to_teacher[1] = sst_graph_input(graph, "to_teacher_offset", per_channel);
+  return sst_add(graph, sst_multiply(graph, input, loss->to_teacher[0]), loss->to_teacher[1]);
 }
 
 static void fill_teacher_input(const sst_recipe *recipe, const sst_recipe *teacher, ssti_loss_graph *loss) {
   if (loss->to_teacher[0] < 0) { return; }
   float *factor = sst_graph_data(loss->graph, loss->to_teacher[0]);
   float *offset = sst_graph_data(loss->graph, loss->to_teacher[1]);
-  for (int64_t c = 0; c < dataset_sizes[recipe->data.kind][3]; c++) {
+  const float steps = (float)steps_together(recipe, teacher);
+  for (int64_t c = 0; c < recipe->data.channels; c++) {
     factor[c] = recipe->data.deviation[c] / teacher->data.deviation[c];
-    offset[c] = (recipe->data.mean[c] - teacher->data.mean[c]) / teacher->data.deviation[c];
+    offset[c] = (steps * recipe->data.mean[c] - teacher->data.mean[c]) / teacher->data.deviation[c];
   }
+}
+
+// Whether the teacher can look at what the student sees.
+static bool check_teacher(const sst_recipe *recipe, const sst_network *teacher, sst_graph *graph) {
+  const sst_recipe_data *ours = &recipe->data, *theirs = &teacher->recipe->data;
+  if (ours->classes != theirs->classes || ours->height != theirs->height || ours->width != theirs->width ||
+      ours->channels != theirs->channels) {
+    sst_graph_fail(graph, SST_SHAPE,
+                   "teacher '%s' was trained on %s, whose classes or pictures differ from those of the student's %s",
+                   teacher->path, sst_dataset_word(theirs->kind), sst_dataset_word(ours->kind));
+    return false;
+  }
+  if (ours->encoding == SST_ENCODING_FRAMES && theirs->encoding == SST_ENCODING_FRAMES) {
+    const int64_t steps = recipe->student.options.timesteps, teacher_steps = teacher->recipe->student.options.timesteps;
+    if (teacher_steps == steps || teacher_steps == 1) { return true; }
+    sst_graph_fail(graph, SST_SHAPE,
+                   "teacher '%s' sees %lld frames of a recording and the student %lld; expected as many, or one",
+                   teacher->path, (long long)teacher_steps, (long long)steps);
+    return false;
+  }
+  if (ours->encoding != SST_ENCODING_DIRECT || theirs->encoding != SST_ENCODING_DIRECT) {
+    sst_graph_fail(graph, SST_UNSUPPORTED,
+                   "a teacher needs data.encoding: direct (or frames) for itself and for the student, found %s and %s",
+                   sst_encoding_word(theirs->encoding), sst_encoding_word(ours->encoding));
+    return false;
+  }
+  return true;
 }
 
 static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_loss_graph *loss) {
   sst_graph *graph = loss->graph;
-  const int64_t *ours = dataset_sizes[recipe->data.kind], *theirs = dataset_sizes[teacher->recipe->data.kind];
-  if (memcmp(ours, theirs, sizeof dataset_sizes[0]) != 0) {
-    sst_graph_fail(graph, SST_SHAPE,
-                   "teacher '%s' was trained on %s, whose classes or pictures differ from those of the student's %s",
-                   teacher->path, sst_dataset_word(teacher->recipe->data.kind), sst_dataset_word(recipe->data.kind));
-    return;
-  }
-  if (recipe->data.encoding != SST_ENCODING_DIRECT || teacher->recipe->data.encoding != SST_ENCODING_DIRECT) {
-    sst_graph_fail(graph, SST_UNSUPPORTED,
-                   "a teacher needs data.encoding: direct for itself and for the student, found %s and %s",
-                   teacher->recipe->data.encoding == SST_ENCODING_DIRECT ? "direct" : "a spike encoding",
-                   recipe->data.encoding == SST_ENCODING_DIRECT ? "direct" : "a spike encoding");
-    return;
-  }
+  if (!check_teacher(recipe, teacher, graph)) { return; }
   sst_value input = teacher_input(recipe, teacher->recipe, loss);
   sst_graph_push(graph, "teacher", true);
   sst_parameters *before = sst_graph_use_parameters(graph, teacher->parameters);
@@ -179,8 +194,8 @@ sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters,
   SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
   sst_graph *graph = out->graph;
   int64_t batch = recipe->train.batch;
-  out->input = sst_graph_input(graph, "input", ssti_recipe_input_shape(recipe, batch));
-  out->target = sst_graph_input(graph, "target", sst_shape_make(1, batch, 1, 1, dataset_sizes[recipe->data.kind][0]));
+  out->input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));
+  out->target = target_input(graph, recipe, batch);
   sst_graph_push(graph, "student", false);
   sst_graph_use_parameters(graph, parameters);
   sst_value step_logits = ssti_build_network(graph, recipe, out->input, &out->logits);
@@ -201,15 +216,7 @@ sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters,
 }
 
 sst_status ssti_open_data(sst_context *context, const sst_recipe *recipe, bool train, sst_dataset **out) {
-  const sst_recipe_data *data = &recipe->data;
-  sst_dataset_options options = {
-      .kind = data->kind,
-      .root = data->root[0] ? data->root : NULL,
-      .train = train,
-      .limit = train ? data->train_limit : data->test_limit,
-      .digits_seed = data->digits_seed,
-      .digits_count = train ? data->digits_train : data->digits_test,
-  };
+  const sst_dataset_options options = sst_recipe_dataset(recipe, train);
   return sst_dataset_open(context, &options, out);
 }
 

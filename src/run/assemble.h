@@ -15,9 +15,6 @@ struct sst_network {
   char *path;
 };
 
-// The input of one batch as the loader makes it for this recipe.
-sst_shape ssti_recipe_input_shape(const sst_recipe *recipe, int64_t batch);
-
 // Builds a network for the recipe's data (the options without sizes and classes), or the recipe's own, in the current
 // scope and store.
 sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst_model_options *model, sst_value input,

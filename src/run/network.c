@@ -20,7 +20,7 @@ static sst_status make_parameters(sst_network *network) {
   SST_TRY(sst_parameters_create(network->context, network->recipe->seed, &network->parameters));
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
-  sst_value input = sst_graph_input(graph, "input", ssti_recipe_input_shape(network->recipe, 1));
+  sst_value input = sst_graph_input(graph, "input", sst_recipe_input_shape(network->recipe, 1));
   sst_value logits = SST_NO_VALUE;
   ssti_build_network(graph, network->recipe, input, &logits);
   sst_status status = sst_graph_status(graph);
@@ -102,7 +102,7 @@ sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *inp
   *out = NULL;
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
-  *input = sst_graph_input(graph, "input", ssti_recipe_input_shape(network->recipe, batch));
+  *input = sst_graph_input(graph, "input", sst_recipe_input_shape(network->recipe, batch));
   ssti_build_network(graph, network->recipe, *input, logits);
   sst_graph_keep(graph, *logits);
   sst_status status = sst_graph_compile(graph, SST_NO_VALUE);

@@ -66,7 +66,7 @@ static sst_status time_inference(const sst_recipe *recipe, sst_parameters *param
                                  const float *input, int repetitions, double *seconds, sst_step_bench *out) {
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
-  sst_value x = sst_graph_input(graph, "input", ssti_recipe_input_shape(recipe, recipe->train.batch));
+  sst_value x = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, recipe->train.batch));
   sst_value logits = SST_NO_VALUE;
   ssti_build_network(graph, recipe, x, &logits);
   sst_graph_keep(graph, logits);

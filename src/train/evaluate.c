@@ -140,6 +140,7 @@ sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evalua
     count_spikes(evaluator, batch.count);
     out->count += batch.count;
   }
+  SST_TRY(sst_loader_status(loader));
   summarise(evaluator, correct, loss_sum, out);
   return SST_OK;
 }

@@ -81,5 +81,5 @@ sst_status sst_train_epoch(sst_context *context, const sst_training *training, s
              progress, user);
     }
   }
-  return SST_OK;
+  return sst_loader_status(training->loader);
 }

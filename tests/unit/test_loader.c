@@ -18,13 +18,13 @@ static sst_dataset *photos(sst_context *context, int64_t count) {
   sst_dataset *dataset = NULL;
   assert_ok(context, ssti_allocate(context, 1, sizeof *dataset, &dataset));
   dataset->context = context;
-  dataset->info = (sst_dataset_info){SST_DATASET_CIFAR10, count, 10, 32, 32, 3};
+  dataset->info = (sst_dataset_info){SST_DATASET_CIFAR10, count, 10, 32, 32, 3, 0};
   assert_ok(context, ssti_allocate(context, (size_t)count, 3072, &dataset->pixels));
-  assert_ok(context, ssti_allocate(context, (size_t)count, 1, &dataset->labels));
+  assert_ok(context, ssti_allocate(context, (size_t)count, sizeof(int32_t), &dataset->labels));
   for (int64_t i = 0; i < count * 3072; i++) {
     dataset->pixels[i] = (uint8_t)ssti_random_below(9, 9, (uint64_t)i, 256);
   }
-  for (int64_t i = 0; i < count; i++) { dataset->labels[i] = (uint8_t)(i % 10); }
+  for (int64_t i = 0; i < count; i++) { dataset->labels[i] = (int32_t)(i % 10); }
   return dataset;
 }
 
@@ -390,7 +390,7 @@ static void test_bad_options(void **state) {
   REFUSED(bad.batch = 0, "found a batch of 0, expected 1 to");
   REFUSED(bad.drop_last = true, "10 pictures do not fill one batch of 16");
   REFUSED(bad.workers = 65, "found 65 workers, expected 0 to 64");
-  REFUSED(bad.encoding = SST_ENCODING_COUNT, "found encoding 3");
+  REFUSED(bad.encoding = SST_ENCODING_COUNT, "found encoding 4");
   REFUSED(bad.encoding = SST_ENCODING_POISSON, "found 0 time steps");
   REFUSED(bad.deviation[0] = 0.f, "deviation 0 for channel 0");
   REFUSED(bad.mean[0] = NAN, "found mean nan");
@@ -403,6 +403,137 @@ static void test_bad_options(void **state) {
                "index 1 is picture 10, but the data set has 10");
   sst_loader_close(NULL);
   sst_dataset_close(dataset);
+}
+
+enum { FRAMES = 3, SIDE = 4, FRAME_BYTES = SIDE * SIDE * 2 };
+
+// Recordings as frames whose counts tell where they are: 100 * sample + 30 * frame + place, cut to a byte.
+static sst_dataset *recordings(sst_context *context, int64_t count) {
+  sst_dataset *dataset = NULL;
+  assert_ok(context, ssti_allocate(context, 1, sizeof *dataset, &dataset));
+  dataset->context = context;
+  dataset->info = (sst_dataset_info){SST_DATASET_DIGITS, count, 10, SIDE, SIDE, 2, FRAMES};
+  assert_int_equal(sst_dataset_sample_bytes(&dataset->info), FRAMES * FRAME_BYTES);
+  assert_ok(context, ssti_allocate(context, (size_t)count, FRAMES * FRAME_BYTES, &dataset->pixels));
+  assert_ok(context, ssti_allocate(context, (size_t)count, sizeof(int32_t), &dataset->labels));
+  for (int64_t i = 0; i < count * FRAMES * FRAME_BYTES; i++) {
+    int64_t sample = i / (FRAMES * FRAME_BYTES), frame = i / FRAME_BYTES % FRAMES;
+    dataset->pixels[i] = (uint8_t)(100 * sample + 30 * frame + i % FRAME_BYTES);
+  }
+  return dataset;
+}
+
+static sst_loader_options frame_options(void) {
+  return (sst_loader_options){
+      .batch = 3, .seed = 5, .mean = {1.f, 2.f}, .deviation = {2.f, 4.f}, .encoding = SST_ENCODING_FRAMES};
+}
+
+// What stands at a place of the input for the byte there: counts, not pixels in 0..1.
+static float counted(const uint8_t *frame, int place) {
+  return place % 2 ? ((float)frame[place] - 2.f) / 4.f : ((float)frame[place] - 1.f) / 2.f;
+}
+
+static void test_frames_become_steps(void **state) {
+  sst_context *context = *state;
+  sst_dataset *dataset = recordings(context, 2);
+  sst_loader_options options = frame_options();
+  sst_loader *loader = NULL;
+  assert_ok(context, sst_loader_open(context, dataset, NULL, 0, &options, &loader));
+  assert_true(sst_shape_equal(sst_loader_shape(loader), sst_shape_make(FRAMES, 3, SIDE, SIDE, 2)));
+  sst_batch batch;
+  sst_loader_start(loader, 0, 0);
+  assert_true(sst_loader_next(loader, &batch));
+  for (int t = 0; t < FRAMES; t++) {
+    for (int n = 0; n < 3; n++) {
+      for (int p = 0; p < FRAME_BYTES; p++) {
+        float expected = n < 2 ? counted(sst_dataset_picture(dataset, n) + t * FRAME_BYTES, p) : 0.f;
+        assert_float_equal(batch.input[(t * 3 + n) * FRAME_BYTES + p], expected, 0);
+      }
+    }
+  }
+  assert_false(sst_loader_next(loader, &batch));
+  assert_ok(context, sst_loader_status(loader));
+  sst_loader_close(loader);
+  sst_dataset_close(dataset);
+}
+
+// Every frame of a sample is flipped, moved and cut in the same place.
+static void test_frames_are_augmented_alike(void **state) {
+  sst_context *context = *state;
+  sst_dataset *dataset = recordings(context, 2);
+  for (int64_t i = 0; i < 2 * FRAMES * FRAME_BYTES; i++) {
+    dataset->pixels[i] = (uint8_t)(i % FRAME_BYTES + 10); // all frames alike, no zeros
+  }
+  sst_loader_options options = frame_options();
+  options.augment = true;
+  options.augmentation = (sst_augmentation){.crop_padding = 2, .flip = true, .cutout = 2};
+  sst_loader *loader = NULL;
+  assert_ok(context, sst_loader_open(context, dataset, NULL, 0, &options, &loader));
+  int changed = 0;
+  sst_batch batch;
+  for (int64_t epoch = 0; epoch < 10; epoch++) {
+    sst_loader_start(loader, epoch, 0);
+    assert_true(sst_loader_next(loader, &batch));
+    for (int n = 0; n < 2; n++) {
+      const float *first = batch.input + n * FRAME_BYTES;
+      for (int t = 1; t < FRAMES; t++) {
+        assert_memory_equal(first, batch.input + (t * 3 + n) * FRAME_BYTES, FRAME_BYTES * sizeof(float));
+      }
+      changed += first[0] != counted(sst_dataset_picture(dataset, n), 0);
+    }
+  }
+  assert_true(changed > 10);
+  sst_loader_close(loader);
+  sst_dataset_close(dataset);
+}
+
+static void test_frames_are_mixed(void **state) {
+  sst_context *context = *state;
+  sst_dataset *dataset = recordings(context, 2);
+  dataset->labels[1] = 7;
+  sst_loader_options options = frame_options();
+  options.batch = 2;
+  options.augment = true;
+  options.augmentation.mixup = 1.f;
+  sst_loader *loader = NULL;
+  assert_ok(context, sst_loader_open(context, dataset, NULL, 0, &options, &loader));
+  sst_batch batch;
+  int64_t epoch = 0;
+  do { // until the two are partners of each other
+    sst_loader_start(loader, epoch++, 0);
+    assert_true(sst_loader_next(loader, &batch));
+  } while (batch.target[0] == 1.f);
+  float share = batch.target[0];
+  assert_float_equal(batch.target[7], 1.f - share, 1e-6);
+  for (int t = 0; t < FRAMES; t++) {
+    for (int p = 0; p < FRAME_BYTES; p++) {
+      const uint8_t *a = sst_dataset_picture(dataset, 0) + t * FRAME_BYTES;
+      const uint8_t *b = sst_dataset_picture(dataset, 1) + t * FRAME_BYTES;
+      assert_float_equal(batch.input[t * 2 * FRAME_BYTES + p], share * counted(a, p) + (1.f - share) * counted(b, p),
+                         1e-4);
+    }
+  }
+  sst_loader_close(loader);
+  sst_dataset_close(dataset);
+}
+
+static void test_frames_and_encodings_belong_together(void **state) {
+  sst_context *context = *state;
+  sst_dataset *events = recordings(context, 3), *pictures = photos(context, 3);
+  sst_loader_options options = frame_options();
+  sst_loader *loader = NULL;
+  options.deviation[2] = 1.f;
+  assert_fails(context, SST_INVALID_ARGUMENT, sst_loader_open(context, pictures, NULL, 0, &options, &loader),
+               "has pictures, so its encoding cannot be frames");
+  options.augment = true;
+  options.augmentation.autoaugment = SST_AUTOAUGMENT_CIFAR;
+  assert_fails(context, SST_INVALID_ARGUMENT, sst_loader_open(context, events, NULL, 0, &options, &loader),
+               "AutoAugment is for pictures");
+  options.encoding = SST_ENCODING_DIRECT;
+  assert_fails(context, SST_INVALID_ARGUMENT, sst_loader_open(context, events, NULL, 0, &options, &loader),
+               "has frames of events, so its encoding cannot be one of pictures");
+  sst_dataset_close(events);
+  sst_dataset_close(pictures);
 }
 
 static void test_allocation_failures(void **state) {
@@ -441,6 +572,10 @@ int main(void) {
       TEST(test_cutout_is_the_mean),
       TEST(test_allocates_nothing_while_running),
       TEST(test_bad_options),
+      TEST(test_frames_become_steps),
+      TEST(test_frames_are_augmented_alike),
+      TEST(test_frames_are_mixed),
+      TEST(test_frames_and_encodings_belong_together),
       cmocka_unit_test(test_allocation_failures),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
