@@ -88,6 +88,7 @@ typedef enum sst_encoding {
 #undef SST_ENCODING_ENUM
       SST_ENCODING_COUNT
 } sst_encoding;
+// The word used in recipes.
 SST_API const char *sst_encoding_word(sst_encoding encoding);
 
 // X(NAME, "word", "one line")

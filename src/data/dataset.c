@@ -251,7 +251,7 @@ static sst_status check_size(sst_context *context, const sst_dataset_options *op
              WORDS[options->kind], side, wanted, MAX_SIDE);
   }
   if (wanted > 0 && wanted != own) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found a %s of %" PRId64 ", but its samples have %" PRId64,
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: a %s of %" PRId64 " is asked for, but its samples have %" PRId64,
              WORDS[options->kind], side, wanted, own);
   }
   return SST_OK;
@@ -266,7 +266,7 @@ sst_status sst_dataset_sizes(sst_context *context, const sst_dataset_options *op
   SST_TRY(check_size(context, options, "height", options->height, info.height));
   SST_TRY(check_size(context, options, "width", options->width, info.width));
   if (options->classes > 0 && options->classes != info.classes) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found %d classes asked for, but it has %d", WORDS[options->kind],
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: %d classes are asked for, but it has %d", WORDS[options->kind],
              options->classes, info.classes);
   }
   if (sst_dataset_is_events(options->kind)) {

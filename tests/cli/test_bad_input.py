@@ -199,7 +199,7 @@ class Checkpoints(ProgramTest):
         self.bad(1, [*words[:4], "--set", "student={model: cnn, width: 0.1}", *words[4:]], "another network",
                  "0.conv.weight")
         self.bad(1, ["eval", "old", "--set", "student.neuron.model=plif"], "another network", "is not in it")
-        self.bad(1, ["eval", "old", "--data", "cifar10"], "0.linear.weight", "[16,1,1,3072]")
+        self.bad(1, ["eval", "old", "--data", "cifar10"], "cifar10", "a height of 28", "its samples have 32")
         self.assertFalse(self.path("run").exists())
 
     def test_teacher_of_another_task(self):
