@@ -56,6 +56,9 @@ SST_MUST_CHECK SST_API sst_status sst_distill_term_set(sst_distill_term *term, c
 SST_API const char *sst_distill_term_method(const sst_distill_term *term);
 // Factor in the loss, >= 0; option "weight" of every method, default 1.
 SST_API float sst_distill_term_weight(const sst_distill_term *term);
+// Whether the term is part of the loss in an epoch, counted from 0: its weight is not 0 and start_epoch <= epoch <
+// end_epoch; these options of every method are 0 by default, and an end_epoch of 0 means to the end.
+SST_API bool sst_distill_term_counts(const sst_distill_term *term, int64_t epoch);
 // Adds the term to the graph, in the scope "distill.<index>" and without its weight; returns a scalar. To be called
 // where no scope is pushed. A missing teacher, twin or tap is the graph's failure.
 SST_API sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph,

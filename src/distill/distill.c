@@ -26,19 +26,20 @@ static const char *const method_texts[] = {
 
 enum { METHOD_COUNT = sizeof methods / sizeof *methods };
 
-// Keys that every method has.
-typedef struct term_common {
-  float weight;
-} term_common;
-
 static const ssti_option common_options[] = {
-    {"weight", SSTI_OPTION_FLOAT, offsetof(term_common, weight), 0, 1e6, "1", NULL, 0, "factor of the term in the loss"},
+    {"weight", SSTI_OPTION_FLOAT, offsetof(ssti_distill_common, weight), 0, 1e6, "1", NULL, 0,
+     "factor of the term in the loss"},
+    {"start_epoch", SSTI_OPTION_INT64, offsetof(ssti_distill_common, start_epoch), 0, 100000, "0", NULL, 0,
+     "epochs that pass before the term counts"},
+    {"end_epoch", SSTI_OPTION_INT64, offsetof(ssti_distill_common, end_epoch), 0, 100000, "0", NULL, 0,
+     "epochs after which the term counts no longer; 0: it counts to the end"},
 };
+enum { COMMON_COUNT = sizeof common_options / sizeof *common_options };
 
 struct sst_distill_term {
   sst_context *context;
   const ssti_distill_method *method;
-  term_common common;
+  ssti_distill_common common;
   void *options;
 };
 
@@ -76,7 +77,7 @@ sst_status sst_distill_term_create(sst_context *context, const char *method, sst
     ssti_free(context, term);
     return status;
   }
-  ssti_options_set_defaults(common_options, 1, &term->common);
+  ssti_options_set_defaults(common_options, COMMON_COUNT, &term->common);
   ssti_options_set_defaults(found->options, found->option_count, term->options);
   *out = term;
   return SST_OK;
@@ -91,8 +92,9 @@ void sst_distill_term_destroy(sst_distill_term *term) {
 // The keys of a method and the common ones, for the nearest name.
 static sst_status fail_unknown_key(const sst_distill_term *term, const char *key) {
   enum { MOST_KEYS = 64 };
-  const char *names[MOST_KEYS] = {"method", "weight"};
-  int count = 2;
+  const char *names[MOST_KEYS] = {"method"};
+  int count = 1;
+  for (int i = 0; i < COMMON_COUNT; i++) { names[count++] = common_options[i].key; }
   for (int i = 0; i < term->method->option_count && count < MOST_KEYS; i++) {
     names[count++] = term->method->options[i].key;
   }
@@ -102,7 +104,7 @@ static sst_status fail_unknown_key(const sst_distill_term *term, const char *key
 }
 
 sst_status sst_distill_term_set(sst_distill_term *term, const char *key, const char *value) {
-  const ssti_option *option = ssti_options_find(common_options, 1, key);
+  const ssti_option *option = ssti_options_find(common_options, COMMON_COUNT, key);
   if (option) { return ssti_option_set(term->context, option, &term->common, value); }
   option = ssti_options_find(term->method->options, term->method->option_count, key);
   if (option) { return ssti_option_set(term->context, option, term->options, value); }
@@ -111,6 +113,11 @@ sst_status sst_distill_term_set(sst_distill_term *term, const char *key, const c
 
 const char *sst_distill_term_method(const sst_distill_term *term) { return term->method->name; }
 float sst_distill_term_weight(const sst_distill_term *term) { return term->common.weight; }
+
+bool sst_distill_term_counts(const sst_distill_term *term, int64_t epoch) {
+  const ssti_distill_common *common = &term->common;
+  return common->weight > 0.0f && epoch >= common->start_epoch && (common->end_epoch == 0 || epoch < common->end_epoch);
+}
 
 sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph, const sst_distill_scene *scene) {
   if (term->method->needs_teacher && !scene->teacher) {
@@ -155,9 +162,9 @@ sst_value ssti_twin_tap(sst_graph *graph, const sst_distill_scene *scene, const 
 
 const ssti_distill_method *ssti_distill_term_definition(const sst_distill_term *term) { return term->method; }
 void *ssti_distill_term_options(sst_distill_term *term) { return term->options; }
-void *ssti_distill_term_common(sst_distill_term *term) { return &term->common; }
+ssti_distill_common *ssti_distill_term_common(sst_distill_term *term) { return &term->common; }
 
 const ssti_option *ssti_distill_common_options(int *count) {
-  *count = sizeof common_options / sizeof *common_options;
+  *count = COMMON_COUNT;
   return common_options;
 }

@@ -10,11 +10,17 @@
 typedef struct ssti_distill_method {
   const char *name;
   size_t options_size;
-  const ssti_option *options; // the method's own keys; "method" and "weight" are common to all
+  const ssti_option *options; // the method's own keys; the common ones are in distill.c
   int option_count;
   bool needs_teacher, needs_twin;
   sst_value (*build)(sst_graph *graph, const sst_distill_scene *scene, const void *options); // returns a scalar
 } ssti_distill_method;
+
+// Keys that every method has.
+typedef struct ssti_distill_common {
+  float weight;
+  int64_t start_epoch, end_epoch; // end 0: none
+} ssti_distill_common;
 
 // A tap of the student, the teacher or the twin: "<scope>.<name>".
 sst_value ssti_student_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name);
@@ -24,8 +30,8 @@ sst_value ssti_twin_tap(sst_graph *graph, const sst_distill_scene *scene, const 
 // The method of a term and its option struct, for the recipe's parser and printer.
 const ssti_distill_method *ssti_distill_term_definition(const sst_distill_term *term);
 void *ssti_distill_term_options(sst_distill_term *term);
-// Table of the keys common to all methods ("weight"), with offsets into the object of ssti_distill_term_common.
+// Table of the keys common to all methods ("weight", ...), with offsets into the object of ssti_distill_term_common.
 const ssti_option *ssti_distill_common_options(int *count);
-void *ssti_distill_term_common(sst_distill_term *term);
+ssti_distill_common *ssti_distill_term_common(sst_distill_term *term);
 
 #endif

@@ -78,19 +78,20 @@ static sst_status print_methods(sst_context *context, ssti_text *out) {
   ssti_text_append(out,
                    "\n## distill: the terms of distillation\n\nA list of at most %d maps, each with `method` and the"
                    " keys of that method. The loss is the cross-entropy times `loss.weight`, plus each term times"
-                   " its `weight`.\n",
+                   " its `weight`.\n\n### every method\n\n",
                    SST_RECIPE_MAX_TERMS);
+  int common_count = 0;
+  const ssti_option *common = ssti_distill_common_options(&common_count);
+  print_head(out);
+  print_options(common, common_count, out);
   for (int i = 0; i < sst_distill_method_count(); i++) {
     sst_distill_term *term = NULL;
     SST_TRY(sst_distill_term_create(context, sst_distill_method_name(i), &term));
     const ssti_distill_method *method = ssti_distill_term_definition(term);
-    int count = 0;
-    const ssti_option *common = ssti_distill_common_options(&count);
     ssti_text_append(out, "\n### method: %s\n\n%s%s%s\n\n", method->name, sst_distill_method_text(i),
                      method->needs_teacher ? "; needs a teacher" : "",
                      method->needs_twin ? "; needs `twin.enabled`" : "");
     print_head(out);
-    print_options(common, count, out);
     print_options(method->options, method->option_count, out);
     sst_distill_term_destroy(term);
   }

@@ -48,6 +48,11 @@ static sst_status read_term(const ssti_recipe_reader *reader, const ssti_yaml_no
   for (const ssti_yaml_node *item = node->first; item != NULL; item = item->next) {
     if (item != method) { SST_TRY(read_term_item(reader, item, inside, *out)); }
   }
+  const ssti_distill_common *common = ssti_distill_term_common(*out);
+  if (common->end_epoch != 0 && common->end_epoch <= common->start_epoch) {
+    SSTI_RECIPE_FAIL(reader, node, "%s: end_epoch is %lld, expected 0 or above the start_epoch %lld", inside,
+                     (long long)common->end_epoch, (long long)common->start_epoch);
+  }
   if (ssti_distill_term_definition(*out)->needs_teacher && reader->draft->recipe.teacher[0] == '\0') {
     SSTI_RECIPE_FAIL(reader, node,
                      "%s needs a teacher, and the recipe names none: give the run directory or checkpoint"

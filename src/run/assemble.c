@@ -151,7 +151,7 @@ static void add_cross_entropy(const sst_recipe *recipe, const char *name, float 
 // Behind student and teacher, whose draws of dropout depend on their places in the graph: so a companion changes none.
 static void build_companions(const sst_recipe *recipe, const ssti_companions *companions, ssti_loss_graph *loss) {
   sst_graph *g = loss->graph;
-  for (int i = 0; i < companions->count; i++) {
+  for (int i = 0; i < companions->network_count; i++) {
     const ssti_companion *companion = &companions->items[i];
     char part[64];
     snprintf(part, sizeof part, "cross_entropy_%s", companion->name);
@@ -166,7 +166,17 @@ static void build_companions(const sst_recipe *recipe, const ssti_companions *co
   }
 }
 
-// Adds the sum of weight * term.
+_Static_assert(SST_RECIPE_MAX_TERMS <= 32, "a bit for each term");
+
+uint32_t ssti_terms_counting(const sst_recipe *recipe, int64_t epoch) {
+  uint32_t bits = 0;
+  for (int i = 0; i < recipe->term_count; i++) {
+    if (sst_distill_term_counts(recipe->terms[i], epoch)) { bits |= UINT32_C(1) << i; }
+  }
+  return bits;
+}
+
+// Adds the sum of weight * term over the terms that count.
 static void build_terms(const sst_recipe *recipe, bool has_teacher, const ssti_companions *companions,
                         ssti_loss_graph *loss) {
   sst_graph *g = loss->graph;
@@ -184,13 +194,15 @@ static void build_terms(const sst_recipe *recipe, bool has_teacher, const ssti_c
     scene.index = i;
     sst_value value = sst_distill_term_build(term, g, &scene);
     add_part(loss, sst_distill_term_method(term), value);
-    loss->loss = sst_add(g, loss->loss, weighted(g, value, weight));
+    if (loss->counting >> i & 1) { loss->loss = sst_add(g, loss->loss, weighted(g, value, weight)); }
   }
 }
 
 sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters, sst_network *teacher,
-                           const ssti_companions *companions, ssti_loss_graph *out) {
-  *out = (ssti_loss_graph){.loss = SST_NO_VALUE, .to_teacher = {SST_NONE, SST_NONE}};
+                           const ssti_companions *companions, int64_t epoch, ssti_loss_graph *out) {
+  *out = (ssti_loss_graph){.loss = SST_NO_VALUE,
+                           .counting = ssti_terms_counting(recipe, epoch),
+                           .to_teacher = {SST_NONE, SST_NONE}};
   SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
   sst_graph *graph = out->graph;
   int64_t batch = recipe->train.batch;

@@ -25,18 +25,23 @@ sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_val
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
                                 sst_evaluator **out);
 
-// The training graph: student, teacher if there is one, companions, loss. Compiled; names of the loss' parts in
-// `part_names`.
+// The training graph of an epoch: student, teacher if there is one, companions, loss. Compiled; names of the loss' parts
+// in `part_names`. A term that does not count in this epoch is still a part, which is computed and recorded, but not in
+// the loss: nothing learns from it.
 typedef struct ssti_loss_graph {
   sst_graph *graph;
   sst_value input, target, loss, logits;
   int part_count;
   sst_value parts[SST_MAX_LOSS_PARTS];
   char part_names[SST_MAX_LOSS_PARTS][64]; // "cross_entropy", "kd", "kd_2"
+  uint32_t counting;                       // bit i: the recipe's term i is in the loss
   sst_value to_teacher[2];                 // factor and offset per channel from the student's input to the teacher's
 } ssti_loss_graph;
 sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters, sst_network *teacher,
-                           const ssti_companions *companions, ssti_loss_graph *out);
+                           const ssti_companions *companions, int64_t epoch, ssti_loss_graph *out);
+
+// Which of the recipe's terms are in the loss of an epoch, counted from 0: `counting` of its graph.
+uint32_t ssti_terms_counting(const sst_recipe *recipe, int64_t epoch);
 
 // Opens what `path` names without its last state being trained further: see sst_network_open.
 sst_status ssti_loader_for(sst_context *context, const sst_recipe *recipe, const sst_dataset *dataset,

@@ -9,6 +9,7 @@ static const char twin_name[] = "twin", terms_name[] = "distill";
 
 static sst_status add_twin(sst_context *context, const sst_recipe *recipe, ssti_companions *out) {
   ssti_companion *twin = &out->items[out->count++];
+  out->network_count = out->count;
   twin->name = twin_name;
   twin->cross_entropy_weight = recipe->twin.cross_entropy_weight;
   twin->model = recipe->student.options;
@@ -22,13 +23,14 @@ static sst_status add_twin(sst_context *context, const sst_recipe *recipe, ssti_
 sst_status ssti_companions_open(sst_context *context, const sst_recipe *recipe, ssti_companions *out) {
   *out = (ssti_companions){.count = 0};
   SST_TRY(sst_parameters_create(context, recipe->seed, &out->terms));
-  return recipe->twin.enabled ? add_twin(context, recipe, out) : SST_OK;
+  if (recipe->twin.enabled) { SST_TRY(add_twin(context, recipe, out)); }
+  return SST_OK;
 }
 
 void ssti_companions_close(ssti_companions *companions) {
   for (int i = 0; i < companions->count; i++) {
     sst_optimizer_destroy(companions->items[i].optimizer);
-    sst_parameters_destroy(companions->items[i].parameters);
+    if (i < companions->network_count) { sst_parameters_destroy(companions->items[i].parameters); }
   }
   sst_parameters_destroy(companions->terms);
   *companions = (ssti_companions){.count = 0};
@@ -37,7 +39,6 @@ void ssti_companions_close(ssti_companions *companions) {
 sst_status ssti_companions_make_optimizers(const sst_recipe *recipe, ssti_companions *companions) {
   if (sst_parameters_count(companions->terms) > 0) {
     companions->items[companions->count++] = (ssti_companion){.name = terms_name, .parameters = companions->terms};
-    companions->terms = NULL;
   }
   for (int i = 0; i < companions->count; i++) {
     ssti_companion *companion = &companions->items[i];

@@ -21,8 +21,8 @@ typedef struct ssti_companion {
 
 typedef struct ssti_companions {
   ssti_companion items[SSTI_MOST_COMPANIONS];
-  int count;
-  sst_parameters *terms; // for the distillation terms; the companion "distill" once it is known that there are any
+  int count, network_count; // the networks come first
+  sst_parameters *terms; // owned; for the distillation terms, and the last companion once it is known to hold any
 } ssti_companions;
 
 // The networks that the recipe asks for, with empty parameter stores: the loss graph fills them. They borrow the recipe.

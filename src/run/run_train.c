@@ -110,7 +110,7 @@ static sst_status build(session *s) {
   }
   SST_TRY(sst_parameters_create(s->context, recipe->seed, &s->parameters));
   SST_TRY(ssti_companions_open(s->context, recipe, &s->companions));
-  SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->companions, &s->loss));
+  SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->companions, 0, &s->loss));
   SST_TRY(load_start(s));
   SST_TRY(ssti_build_evaluator(s->context, recipe, s->parameters, &s->evaluator));
   SST_TRY(ssti_companions_make_optimizers(recipe, &s->companions));
@@ -262,7 +262,7 @@ static sst_status run_epoch(session *s, const sst_training *training) {
   return SST_OK;
 }
 
-static sst_status run_epochs(session *s) {
+static sst_training make_training(const session *s) {
   sst_training training = {.graph = s->loss.graph,
                            .input = s->loss.input,
                            .target = s->loss.target,
@@ -279,7 +279,22 @@ static sst_status run_epochs(session *s) {
   for (int i = 0; i < s->companions.count; i++) {
     training.optimizers[training.optimizer_count++] = s->companions.items[i].optimizer;
   }
-  while (s->position.epoch < s->recipe->train.epochs) { SST_TRY(run_epoch(s, &training)); }
+  return training;
+}
+
+// The loss graph of the epoch under way, made anew where a term begins or ends to count.
+static sst_status follow_terms(session *s) {
+  if (s->loss.counting == ssti_terms_counting(s->recipe, s->position.epoch)) { return SST_OK; }
+  sst_graph_destroy(s->loss.graph);
+  return ssti_build_loss(s->recipe, s->parameters, s->teacher, &s->companions, s->position.epoch, &s->loss);
+}
+
+static sst_status run_epochs(session *s) {
+  while (s->position.epoch < s->recipe->train.epochs) {
+    SST_TRY(follow_terms(s));
+    const sst_training training = make_training(s);
+    SST_TRY(run_epoch(s, &training));
+  }
   return SST_OK;
 }
 

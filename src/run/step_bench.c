@@ -99,7 +99,7 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
   SST_TRY_GOTO(ssti_allocate(context, (size_t)repetitions, sizeof *seconds, &seconds));
   SST_TRY_GOTO(sst_parameters_create(context, recipe->seed, &parameters));
   SST_TRY_GOTO(ssti_companions_open(context, recipe, &companions));
-  SST_TRY_GOTO(ssti_build_loss(recipe, parameters, NULL, &companions, &loss));
+  SST_TRY_GOTO(ssti_build_loss(recipe, parameters, NULL, &companions, recipe->train.epochs - 1, &loss));
   SST_TRY_GOTO(ssti_companions_make_optimizers(recipe, &companions));
   SST_TRY_GOTO(sst_optimizer_create(parameters, recipe->device, &recipe->optimizer, &optimizer));
   SST_TRY_GOTO(time_training(recipe, &loss, optimizer, &companions, repetitions, seconds, out));

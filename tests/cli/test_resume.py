@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same seed gives the same bits, whether a run is left alone, stopped, or killed at any moment and resumed."""
+import json
 import random
 import signal
 import subprocess
@@ -10,8 +11,9 @@ from program import SLOW, ProgramTest
 
 KILLS = 20
 THREADS = 2
-# A teacher's term as well: its graph must be rebuilt on resuming.
-KD = ["--set", "teacher=teacher", "--set", "distill.0={method: kd, weight: 0.5, teacher_temperature: 2}"]
+# Terms as well: their graph must be rebuilt on resuming, and where one of them begins to count.
+KD = ["--set", "teacher=teacher", "--set", "distill.0={method: kd, weight: 0.5, teacher_temperature: 2}",
+      "--set", "distill.1={method: tser, start_epoch: 1, end_epoch: 2}"]
 
 
 class Same(ProgramTest):
@@ -38,6 +40,23 @@ class Same(ProgramTest):
             self.train(f"w{workers}", "--threads", 1, "--set", f"data.workers={workers}")
             histories.append(self.files(f"w{workers}")["history.jsonl"])
         self.assertEqual(histories[1:], histories[:1] * 2)
+
+
+    def test_terms_begin_and_end(self):
+        """A term's value is recorded in every epoch, and in the loss from its first epoch to its last."""
+        self.train("plain", "--set", "train.epochs=2", "--set", "schedule.kind=constant")
+        self.train("bounded", "--set", "schedule.kind=constant", "--set", "train.epochs=4", "--set",
+                   "distill.0={method: tser, weight: 0.5, start_epoch: 2, end_epoch: 3}")
+        plain, bounded = ([json.loads(line) for line in self.path(f"{run}/history.jsonl").read_text().splitlines()]
+                          for run in ("plain", "bounded"))
+        for epoch, line in enumerate(bounded):
+            weight = 0.5 if epoch == 2 else 0
+            self.assertGreater(line["parts"]["tser"], 0)
+            self.assertAlmostEqual(line["train_loss"], line["parts"]["cross_entropy"] + weight * line["parts"]["tser"],
+                                   places=5)
+        for expected, line in zip(plain, bounded):
+            line["parts"].pop("tser")
+            self.assertEqual(line, expected)
 
 
 class Stopped(ProgramTest):

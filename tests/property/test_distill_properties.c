@@ -50,9 +50,9 @@ typedef struct training {
   uint64_t step;
 } training;
 
-// `distill`: the recipe's section, "" for none; `teacher`: its recipe, NULL for none.
-static void begin(training *t, sst_context *context, sst_device device, const char *student, const char *distill,
-                  const char *teacher) {
+// `distill`: the recipe's section, "" for none; `teacher`: its recipe, NULL for none; the loss is that of the epoch.
+static void begin_in_epoch(training *t, sst_context *context, sst_device device, const char *student,
+                           const char *distill, const char *teacher, int64_t epoch) {
   char text[RECIPE_SIZE];
   *t = (training){.context = context};
   const int length = snprintf(text, sizeof text, DATA OPTIMIZER "seed: 3\ndevice: %s\n%s%s%s", sst_device_word(device),
@@ -62,9 +62,14 @@ static void begin(training *t, sst_context *context, sst_device device, const ch
   if (teacher != NULL) { t->teacher = make_teacher(context, teacher); }
   assert_ok(context, sst_parameters_create(context, t->recipe->seed, &t->store));
   assert_ok(context, ssti_companions_open(context, t->recipe, &t->companions));
-  assert_ok(context, ssti_build_loss(t->recipe, t->store, t->teacher, &t->companions, &t->loss));
+  assert_ok(context, ssti_build_loss(t->recipe, t->store, t->teacher, &t->companions, epoch, &t->loss));
   assert_ok(context, ssti_companions_make_optimizers(t->recipe, &t->companions));
   assert_ok(context, sst_optimizer_create(t->store, device, &t->recipe->optimizer, &t->optimizer));
+}
+
+static void begin(training *t, sst_context *context, sst_device device, const char *student, const char *distill,
+                  const char *teacher) {
+  begin_in_epoch(t, context, device, student, distill, teacher, 0);
 }
 
 static void end(training *t) {
@@ -123,6 +128,38 @@ static void test_weight_zero_is_plain_training(void **state) {
       end(&t);
     }
     end(&plain);
+  }
+}
+
+// Before its first epoch and from its last on a term is recorded, but nothing learns from it; between them it is the
+// same as without such bounds.
+static void test_a_term_counts_between_its_epochs(void **state) {
+  enum { BEFORE, FIRST, LAST, AFTER, EPOCHS };
+  static const int64_t epochs[EPOCHS] = {1, 2, 4, 5};
+  for (int m = 0; m < sst_distill_method_count(); m++) {
+    const sst_device device = both[m % 2];
+    char text[RECIPE_SIZE];
+    training plain, always;
+    begin(&plain, *state, device, student_text, "", NULL);
+    begin(&always, *state, device, student_text, section(text, sst_distill_method_name(m), "0.5"), teacher_text);
+    for (int i = 0; i < 2; i++) {
+      step(&plain);
+      step(&always);
+    }
+    section(text, sst_distill_method_name(m), "0.5, start_epoch: 2, end_epoch: 5");
+    for (int e = 0; e < EPOCHS; e++) {
+      training t;
+      begin_in_epoch(&t, *state, device, student_text, text, teacher_text, epochs[e]);
+      for (int i = 0; i < 2; i++) { step(&t); }
+      assert_int_equal(t.loss.part_count, 2);
+      assert_true(*sst_graph_data(t.loss.graph, t.loss.parts[1]) != 0.0f);
+      const training *expected = e == BEFORE || e == AFTER ? &plain : &always;
+      assert_true(loss_of(&t) == loss_of(expected));
+      assert_same_parameters(t.store, expected->store);
+      end(&t);
+    }
+    end(&plain);
+    end(&always);
   }
 }
 
@@ -310,10 +347,13 @@ static void test_a_matched_twin_changes_both(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_weight_zero_is_plain_training),    TEST(test_terms_enter_with_their_weight),
-      TEST(test_the_teacher_stays_as_it_is),       TEST(test_a_student_equal_to_its_teacher_learns_nothing),
-      TEST(test_a_spiking_teacher_of_other_steps), TEST(test_an_unmatched_twin_leaves_the_student_alone),
-      TEST(test_a_matched_twin_changes_both)};
+  const struct CMUnitTest tests[] = {TEST(test_weight_zero_is_plain_training),
+                                     TEST(test_a_term_counts_between_its_epochs),
+                                     TEST(test_terms_enter_with_their_weight),
+                                     TEST(test_the_teacher_stays_as_it_is),
+                                     TEST(test_a_student_equal_to_its_teacher_learns_nothing),
+                                     TEST(test_a_spiking_teacher_of_other_steps),
+                                     TEST(test_an_unmatched_twin_leaves_the_student_alone),
+                                     TEST(test_a_matched_twin_changes_both)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
