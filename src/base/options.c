@@ -104,6 +104,7 @@ static parse_result set_field(const ssti_option *option, void *object, const cha
 
 void ssti_options_set_defaults(const ssti_option *table, int count, void *object) {
   for (int i = 0; i < count; i++) {
+    if (table[i].default_value == NULL) { continue; }
     parse_result result = set_field(&table[i], object, table[i].default_value);
     assert(result == PARSED && "the default of an option must be a valid value of it");
     (void)result;

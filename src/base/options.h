@@ -24,13 +24,13 @@ typedef struct ssti_option {
   ssti_option_type type;
   size_t offset;             // of the field in its struct
   double low, high;          // allowed range of numbers, both ends included
-  const char *default_value; // as it would be written in a recipe
+  const char *default_value; // as it would be written in a recipe; NULL: none, the key has to be given
   const char *const *words;  // WORD: word_count words; the enum's value is the index
   int word_count;
   const char *text; // what it means, with unit
 } ssti_option;
 
-// Sets every field of `object` to its default.
+// Sets every field of `object` to its default; one without a default stays as it is.
 void ssti_options_set_defaults(const ssti_option *table, int count, void *object);
 
 // The entry of that key, or NULL.

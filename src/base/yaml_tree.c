@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/file.h"
+
 // A tree's memory is a chain of blocks, each with this in front. A recipe is a few hundred nodes, so that a block each
 // costs nothing that could be felt.
 typedef struct block {
@@ -70,6 +72,16 @@ sst_status ssti_yaml_parse(sst_context *context, const char *name, const char *t
   }
   *out = tree;
   return SST_OK;
+}
+
+sst_status ssti_yaml_open(sst_context *context, const char *path, ssti_yaml_tree **out) {
+  *out = NULL;
+  char *text = NULL;
+  size_t size = 0;
+  SST_TRY(ssti_file_read(context, path, SSTI_YAML_MAX_BYTES, &text, &size));
+  const sst_status status = ssti_yaml_parse(context, path, text, size, out);
+  ssti_free(context, text);
+  return status;
 }
 
 void ssti_yaml_destroy(ssti_yaml_tree *tree) {

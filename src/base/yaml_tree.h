@@ -28,6 +28,8 @@ typedef struct ssti_yaml_tree ssti_yaml_tree;
 // Reads `size` bytes; `name` stands for the file in messages. An empty document is an empty map. Owned by the caller.
 // Errors: RECIPE with name, line, column; OUT_OF_MEMORY.
 sst_status ssti_yaml_parse(sst_context *context, const char *name, const char *text, size_t size, ssti_yaml_tree **out);
+// The same from a file. Errors: also NOT_FOUND, IO.
+sst_status ssti_yaml_open(sst_context *context, const char *path, ssti_yaml_tree **out);
 void ssti_yaml_destroy(ssti_yaml_tree *tree);
 
 ssti_yaml_node *ssti_yaml_root(const ssti_yaml_tree *tree);
