@@ -22,6 +22,9 @@ extern "C" {
   X(spike_rate, "firing rate, to be small or near a target")                                                           \
   X(strong_weak, "the most and the least confident step teach each other")                                             \
   X(feature_kd, "squared error of time-averaged spikes and the teacher's features")                                    \
+  X(bkdsnn, "the teacher's features from the student's with channels blotted out, and weighted soft labels")           \
+  X(sakd, "a learned transform of time-averaged spikes matches the teacher's features, stage by stage")                \
+  X(sastc, "every stage learns from every stage of the teacher, most from those alike")                                \
   X(sliding_window, "a spiking teacher's output over windows of steps")                                                \
   X(md_snn, "membrane potentials of a spiking teacher, stage by stage and step by step")                               \
   X(twin, "squared distance to the logits of a twin network trained beside the student")

@@ -142,22 +142,22 @@ sst_value sst_distill_term_build(const sst_distill_term *term, sst_graph *graph,
   return value;
 }
 
-static sst_value scoped_tap(sst_graph *graph, const char *scope, const char *name) {
+sst_value ssti_scoped_tap(sst_graph *graph, const char *scope, const char *name) {
   char full[512];
   snprintf(full, sizeof full, "%s%s%s", scope, scope[0] ? "." : "", name);
   return sst_graph_find(graph, full);
 }
 
 sst_value ssti_student_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name) {
-  return scoped_tap(graph, scene->student, name);
+  return ssti_scoped_tap(graph, scene->student, name);
 }
 
 sst_value ssti_teacher_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name) {
-  return scoped_tap(graph, scene->teacher, name);
+  return ssti_scoped_tap(graph, scene->teacher, name);
 }
 
 sst_value ssti_twin_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name) {
-  return scoped_tap(graph, scene->twin, name);
+  return ssti_scoped_tap(graph, scene->twin, name);
 }
 
 const ssti_distill_method *ssti_distill_term_definition(const sst_distill_term *term) { return term->method; }

@@ -22,10 +22,11 @@ typedef struct ssti_distill_common {
   int64_t start_epoch, end_epoch; // end 0: none
 } ssti_distill_common;
 
-// A tap of the student, the teacher or the twin: "<scope>.<name>".
+// A tap of the student, the teacher, the twin or the network in any scope: "<scope>.<name>".
 sst_value ssti_student_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name);
 sst_value ssti_teacher_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name);
 sst_value ssti_twin_tap(sst_graph *graph, const sst_distill_scene *scene, const char *name);
+sst_value ssti_scoped_tap(sst_graph *graph, const char *scope, const char *name);
 
 // The method of a term and its option struct, for the recipe's parser and printer.
 const ssti_distill_method *ssti_distill_term_definition(const sst_distill_term *term);

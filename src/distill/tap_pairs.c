@@ -74,7 +74,7 @@ static void name_listed(sst_graph *graph, const char *taps, ssti_tap_pairs *out)
   }
 }
 
-static sst_value mean_over_steps(sst_graph *g, sst_value x) {
+sst_value ssti_mean_over_steps(sst_graph *g, sst_value x) {
   return sst_graph_shape(g, x).dim[SST_AXIS_T] > 1 ? sst_mean(g, x, SST_AXES_T) : x;
 }
 
@@ -94,7 +94,7 @@ void ssti_tap_pair_fail(sst_graph *g, const ssti_tap_pair *pair, const char *wha
                  sst_shape_text(sst_graph_shape(g, pair->teacher), teacher, sizeof teacher), what, remedy);
 }
 
-static bool make_same_size(sst_graph *g, ssti_tap_pair *pair, ssti_align align) {
+bool ssti_tap_pair_same_size(sst_graph *g, ssti_tap_pair *pair, ssti_align align) {
   const sst_shape s = sst_graph_shape(g, pair->student), t = sst_graph_shape(g, pair->teacher);
   int64_t size[2];
   const sst_axis axes[2] = {SST_AXIS_H, SST_AXIS_W};
@@ -140,9 +140,9 @@ void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const
   ssti_tap_pairs_find_raw(graph, scene, taps, "", out);
   for (int i = 0; i < out->count; i++) {
     ssti_tap_pair *pair = &out->pair[i];
-    pair->student = mean_over_steps(graph, pair->student);
-    pair->teacher = mean_over_steps(graph, pair->teacher);
-    if (!make_same_size(graph, pair, align)) {
+    pair->student = ssti_mean_over_steps(graph, pair->student);
+    pair->teacher = ssti_mean_over_steps(graph, pair->teacher);
+    if (!ssti_tap_pair_same_size(graph, pair, align)) {
       out->count = 0;
       return;
     }
@@ -164,5 +164,45 @@ void ssti_tap_pairs_align_channels(sst_graph *graph, const sst_distill_scene *sc
     char name[24];
     snprintf(name, sizeof name, "align%d", i + 1);
     pair->student = ssti_own_conv(graph, scene, name, pair->student, teacher, 1);
+  }
+}
+
+static void list_stages(sst_graph *graph, const char *scope, const char *key, ssti_tap_list *out) {
+  out->count = count_stages(graph, scope, "");
+  if (out->count == 0) {
+    sst_graph_fail(graph, SST_SHAPE, "%s: auto takes every stage, but the %s has none; name its taps", key, scope);
+  }
+  for (int i = 0; i < out->count; i++) { snprintf(out->name[i], sizeof out->name[i], "stage%d", i + 1); }
+}
+
+static void list_names(sst_graph *graph, const char *key, const char *taps, ssti_tap_list *out) {
+  for (const char *item = taps;; item++) {
+    const size_t length = strcspn(item, ",");
+    if (out->count == SSTI_TAP_PAIRS_MOST || !copy_name(item, length, out->name[out->count])) {
+      sst_graph_fail(graph, SST_INVALID_ARGUMENT,
+                     "%s is \"%s\", expected auto or 1 to %d names of taps with commas between them", key, taps,
+                     (int)SSTI_TAP_PAIRS_MOST);
+      out->count = 0;
+      return;
+    }
+    out->count++;
+    item += length;
+    if (*item == '\0') { return; }
+  }
+}
+
+void ssti_tap_list_find(sst_graph *graph, const char *scope, const char *key, const char *taps, ssti_tap_list *out) {
+  *out = (ssti_tap_list){0};
+  if (strcmp(taps, "auto") == 0) {
+    list_stages(graph, scope, key, out);
+  } else {
+    list_names(graph, key, taps, out);
+  }
+  for (int i = 0; i < out->count; i++) {
+    out->value[i] = ssti_scoped_tap(graph, scope, out->name[i]);
+    if (out->value[i] < 0) {
+      out->count = 0;
+      return;
+    }
   }
 }

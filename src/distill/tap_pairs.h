@@ -41,6 +41,13 @@ void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const
 void ssti_tap_pairs_find_raw(sst_graph *graph, const sst_distill_scene *scene, const char *taps, const char *ending,
                              ssti_tap_pairs *out);
 
+// Averages the larger map of a pair down to the smaller's height and width; false, with the failure kept, where `align`
+// or the sizes do not allow it.
+bool ssti_tap_pair_same_size(sst_graph *graph, ssti_tap_pair *pair, ssti_align align);
+
+// The mean over T, or x itself where T is 1.
+sst_value ssti_mean_over_steps(sst_graph *graph, sst_value x);
+
 // Fails with both names and shapes, what is wrong with them and what to do.
 void ssti_tap_pair_fail(sst_graph *graph, const ssti_tap_pair *pair, const char *what, const char *remedy);
 
@@ -48,5 +55,15 @@ void ssti_tap_pair_fail(sst_graph *graph, const ssti_tap_pair *pair, const char 
 // Where `align` has none for them, other channels are a failure.
 void ssti_tap_pairs_align_channels(sst_graph *graph, const sst_distill_scene *scene, ssti_align align,
                                    ssti_tap_pairs *pairs);
+
+// Taps of one network.
+typedef struct ssti_tap_list {
+  int count; // 0 after a failure, which the graph keeps
+  char name[SSTI_TAP_PAIRS_MOST][SSTI_TAP_NAME_SIZE]; // without the scope
+  sst_value value[SSTI_TAP_PAIRS_MOST];               // [T,N,H,W,C], with gradient
+} ssti_tap_list;
+
+// What the option `key` says: "auto", every stage of the network in `scope`, or names with commas between them.
+void ssti_tap_list_find(sst_graph *graph, const char *scope, const char *key, const char *taps, ssti_tap_list *out);
 
 #endif
