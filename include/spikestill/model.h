@@ -66,6 +66,18 @@ typedef enum sst_norm_kind {
   SST_NORM_COUNT
 } sst_norm_kind;
 
+// X(NAME, "word", "one line"): what an activation layer of an ANN computes (src/model/activation.c has the formulas).
+#define SST_ACTIVATION_LIST(X)                                                                                         \
+  X(RELU, "relu", "what is above 0")                                                                                   \
+  X(CLIP, "clip", "relu up to a learned threshold of the layer")                                                       \
+  X(QCFS, "qcfs", "clip in steps: quantisation clip-floor-shift, for conversion (Bu et al. 2022)")
+typedef enum sst_activation {
+#define SST_ACTIVATION_ENUM(name, word, text) SST_ACTIVATION_##name,
+  SST_ACTIVATION_LIST(SST_ACTIVATION_ENUM)
+#undef SST_ACTIVATION_ENUM
+      SST_ACTIVATION_COUNT
+} sst_activation;
+
 // Words and back, for each list above; *_parse returns false for an unknown word.
 SST_API const char *sst_layer_word(sst_layer_kind kind);
 SST_API bool sst_layer_parse(const char *word, sst_layer_kind *out);
@@ -75,6 +87,8 @@ SST_API const char *sst_readout_word(sst_readout readout);
 SST_API bool sst_readout_parse(const char *word, sst_readout *out);
 SST_API const char *sst_norm_word(sst_norm_kind kind);
 SST_API bool sst_norm_parse(const char *word, sst_norm_kind *out);
+SST_API const char *sst_activation_word(sst_activation activation);
+SST_API bool sst_activation_parse(const char *word, sst_activation *out);
 
 typedef struct sst_layer {
   sst_layer_kind kind;
@@ -90,12 +104,17 @@ typedef struct sst_layer {
 } sst_layer;
 SST_API sst_layer sst_layer_default(sst_layer_kind kind); // kernel 3 (pools 2), stride 1 (pools 2), padding 1 (pools 0)
 
+enum { SST_MAX_QCFS_LEVELS = 65536 };
+
 typedef struct sst_model_options {
   bool spiking;          // SNN, else ANN
   int64_t timesteps;     // T; 1 for an ANN
   int64_t classes;
   int64_t height, width, channels; // of the input picture
   sst_neuron neuron;
+  bool layer_thresholds;     // SNN: each neuron layer learns a threshold of its own, and its spikes have that size
+  sst_activation activation; // ANN
+  int64_t qcfs_levels;       // ANN, qcfs: steps from 0 to the threshold, 1..65536; default 8
   sst_norm_kind norm;
   float norm_momentum, norm_epsilon; // 0.1, 1e-5
   sst_readout readout;   // of an SNN
@@ -103,7 +122,8 @@ typedef struct sst_model_options {
   const sst_layer *layers; // [layer_count]; borrowed
   int layer_count;
 } sst_model_options;
-SST_API sst_model_options sst_model_default(void); // SNN, T = 4, default neuron, batch norm, current readout, no layers
+SST_API sst_model_options sst_model_default(void); // SNN, T = 4, default neuron, batch norm, current readout,
+                                                   // relu, no layers
 
 // X(NAME, "word", "one line"): named layer lists.
 #define SST_BUILDER_LIST(X)                                                                                            \
@@ -157,13 +177,23 @@ SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
 //     "features" the last activation before the last linear layer, neither where no activation comes before (a SEW
 //     block's activation is its sum of spikes); of neurons also "stage<k>.membrane" and "features.membrane", the
 //     membrane before firing behind it (a SEW block's: that of its residual branch);
-//   "step_logits" and "logits".
+//   "step_logits" and "logits";
+//   those of sst_activation_build where layers have thresholds.
 //
 // Parameters: "<layer>.conv.weight", ".linear.bias", ".norm.gamma|beta|running_mean|running_variance", in blocks
-// ".conv1.weight", ".shortcut_norm.gamma" and so on; ".decay" (".decay1", ...) for PLIF. ANN and SNN of the same list
-// have the same names and shapes but for the decays.
+// ".conv1.weight", ".shortcut_norm.gamma" and so on; ".decay" (".decay1", ...) for PLIF, ".threshold" where
+// layers have thresholds. ANN and SNN of the same list have the same names and shapes but for those.
 // Errors: INVALID_ARGUMENT, SHAPE and MISMATCH (parameters of another network), with the layer's number and kind.
 SST_API sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, sst_value x, sst_value *logits);
+
+// One activation layer on x in the current scope, as the options say: `spiking`, `timesteps`, `neuron`,
+// `layer_thresholds`, `activation` and `qcfs_levels` count. For builders of networks that are no layer list; `prefix`
+// and `suffix` stand around its names. Makes the tap "act", and of neurons "membrane". Where it has a threshold of its
+// own: the parameter "threshold" [1,1,1,1,1], which starts at neuron.threshold and divides all that the neurons see,
+// the tap "current" of x and, of neurons, "spikes" of zeros and ones; "act" is then threshold * spikes. Conversion
+// finds layers by these names. `membrane`, if not NULL, receives that tap's value, of an ANN SST_NONE.
+SST_API sst_value sst_activation_build(sst_graph *graph, const sst_model_options *options, const char *prefix,
+                                       const char *suffix, sst_value x, sst_value *membrane);
 
 #ifdef __cplusplus
 }

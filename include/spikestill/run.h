@@ -12,6 +12,7 @@
 #ifndef SPIKESTILL_RUN_H
 #define SPIKESTILL_RUN_H
 
+#include "spikestill/convert.h"
 #include "spikestill/recipe.h"
 #include "spikestill/train.h"
 
@@ -78,6 +79,16 @@ typedef struct sst_run_result {
 // and files. A run that was stopped or killed at any moment and resumed ends with the same bits.
 SST_MUST_CHECK SST_API sst_status sst_run_train(sst_context *context, const sst_recipe *recipe,
                                                 const sst_run_options_train *options, sst_run_result *out);
+
+// Converts a trained ANN into a spiking network (convert.h) and measures it on the test part of its data. Writes a run
+// directory at `out`: recipe.yaml, checkpoint.safetensors, environment.json, conversion.csv (accuracy and spikes at
+// each T) and result.json, which has the numbers of the largest T and a section "conversion". The network keeps the
+// largest T; its evaluation batch is cut so that evaluating it takes no more memory than T = 32 would. Where a run is
+// already, that is an error unless `overwrite`. `progress` may be NULL. Errors: INVALID_ARGUMENT (options, untrained
+// network), UNSUPPORTED (what cannot be converted, with the layer), INTERRUPTED, those of data and files.
+SST_MUST_CHECK SST_API sst_status sst_run_convert(sst_network *ann, const sst_conversion_options *options,
+                                                  const char *out, bool overwrite, sst_conversion_progress *progress,
+                                                  void *user, sst_conversion_result *result);
 
 // Reads the recipe of a run directory, for resuming. *out is owned by the caller (sst_recipe_close).
 SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const char *folder,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <getopt.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,10 +99,10 @@ static bool parse_int(const char *word, int low, int high, int *out) {
   return true;
 }
 
-static bool parse_share(const char *word, double *out) {
+static bool parse_share_of(const char *word, double whole, double *out) {
   char *end = NULL;
   *out = strtod(word, &end);
-  return end != word && !*end && *out >= 0 && *out <= 1;
+  return end != word && !*end && *out >= 0 && *out <= whole;
 }
 
 // Whether the word is one of "a|b|c".
@@ -161,7 +162,13 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'R': out->root = value; return true;
   case 'U': out->url = value; return true;
   case 'n': return parse_int(value, 1, 10000, &out->repetitions);
-  case 'a': return parse_share(value, &out->at_least);
+  case 'M': out->method = value; return true;
+  case 'T': out->timesteps = value; return true;
+  case 'P': return parse_share_of(value, 100, &out->percentile) && out->percentile > 0;
+  case 'C': return parse_int(value, 1, 1000000000, &out->samples);
+  case 'I': return parse_share_of(value, 1, &out->initial_membrane);
+  case 'K': return parse_int(value, 1, 4096, &out->calibration_steps);
+  case 'a': return parse_share_of(value, 1, &out->at_least);
   default: return false;
   }
 }
@@ -229,7 +236,13 @@ static int take_words(int argc, char **argv, const command_entry *command, argum
 }
 
 int arguments_parse(int argc, char **argv, arguments *out) {
-  *out = (arguments){.batch = 1, .repetitions = 5, .seeds = 1, .jobs = 1, .at_least = -1};
+  *out = (arguments){.batch = 1,
+                     .repetitions = 5,
+                     .seeds = 1,
+                     .jobs = 1,
+                     .at_least = -1,
+                     .percentile = (double)NAN,
+                     .initial_membrane = (double)NAN};
   if (argc < 2) {
     print_help(NULL);
     return EXIT_USAGE;

@@ -18,6 +18,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
   X(eval, "MODEL", 1, 1, "sSdDpatj", "accuracy and spikes of a run directory or checkpoint",                           \
     "eval runs/first --part validation --at-least 0.95")                                                               \
+  X(convert, "MODEL", 1, 1, "oMTPCIKwsdDtjq", "convert a trained ann into a spiking network",                          \
+    "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsdtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
   X(data, "info|get NAME", 2, 2, "RUtj", "look at a data set, or download it", "data get mnist --root data")           \
@@ -43,6 +45,17 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('N', "seeds", "N", "a whole number from 1 to 1000",                                                                \
     "runs of each combination: with the recipe's seed and those after it (default: 1)")                                \
   X('J', "jobs", "N", "a whole number from 1 to 256", "runs at a time, which share the threads (default: 1)")          \
+  X('M', "method", "threshold_balancing|data_normalization|qcfs", NULL,                                                \
+    "where thresholds come from (default: qcfs for an ann trained for it, else threshold_balancing)")                  \
+  X('T', "timesteps", "T1,T2", NULL, "numbers of steps at which accuracy is measured (default: 1,2,4,...,1024)")       \
+  X('P', "percentile", "P", "a number above 0, at most 100",                                                           \
+    "share of a layer's currents that lie at or below its threshold (default: 99.9)")                                  \
+  X('C', "samples", "N", "a whole number from 1 to 1000000000",                                                        \
+    "pictures of the training part that thresholds are taken from (default: 1000)")                                    \
+  X('I', "initial-membrane", "SHARE", "a number from 0 to 1",                                                          \
+    "of the threshold, in every neuron at first (default: 0.5 for qcfs, else 0)")                                      \
+  X('K', "calibration-steps", "N", "a whole number from 1 to 4096",                                                    \
+    "threshold_balancing: steps while thresholds are taken (default: 64)")                                             \
   X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
   X('w', "overwrite", NULL, NULL, "begin anew where a run is already")                                                 \
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
@@ -71,10 +84,11 @@ typedef struct arguments {
   const char *vary[MOST_VARIED];
   int vary_count;
   char seed[64], device[64], data[128]; // overrides made of short forms
-  const char *out, *part, *root, *url, *list;
+  const char *out, *part, *root, *url, *list, *method, *timesteps;
   bool resume, overwrite, json, quiet;
-  int threads, batch, repetitions, seeds, jobs;
+  int threads, batch, repetitions, seeds, jobs, samples, calibration_steps;
   double at_least; // negative: not asked
+  double percentile, initial_membrane; // NAN: not given
 } arguments;
 
 #define COMMAND_DECLARE(name, words, fewest, most, options, text, example)                                             \

@@ -13,7 +13,6 @@
 #include <stdio.h>
 
 #include "model/model_internal.h"
-#include "neuron/dynamics.h"
 
 enum { NAME_SIZE = 48, MESSAGE_SIZE = 320 };
 
@@ -138,26 +137,8 @@ sst_value ssti_model_norm(ssti_model *model, ssti_part part, float share, sst_va
   return ssti_model_tap(model, part, "norm", sst_batch_norm(model->graph, x, gamma, beta, mean, variance, &norm));
 }
 
-sst_value ssti_model_neurons(ssti_model *model, ssti_part part, const sst_neuron *neuron, sst_value x,
-                             sst_value *membrane) {
-  sst_value decay = SST_NONE;
-  if (neuron->kind == SST_NEURON_PLIF) {
-    char name[NAME_SIZE];
-    sst_initializer start = {SST_INIT_CONSTANT, ssti_neuron_decay_parameter(neuron->decay)};
-    decay = sst_graph_parameter(model->graph, part_name(name, part, "decay", ""), sst_shape_make(1, 1, 1, 1, 1),
-                                SST_PARAMETER_NEURON, start);
-  }
-  sst_value before_firing = SST_NO_VALUE;
-  sst_value spikes = sst_neuron_layer(model->graph, x, model->options->timesteps, neuron, decay, &before_firing);
-  ssti_model_tap(model, part, "membrane", before_firing);
-  if (membrane) { *membrane = before_firing; }
-  return spikes;
-}
-
 sst_value ssti_model_activation(ssti_model *model, ssti_part part, sst_value x) {
-  ssti_activation made = {.membrane = SST_NONE};
-  made.output = model->options->spiking ? ssti_model_neurons(model, part, &model->options->neuron, x, &made.membrane)
-                                        : sst_relu(model->graph, x);
-  model->last = made;
-  return ssti_model_tap(model, part, "act", made.output);
+  ssti_activation *made = &model->last;
+  made->output = sst_activation_build(model->graph, model->options, part.prefix, part.suffix, x, &made->membrane);
+  return made->output;
 }

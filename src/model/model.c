@@ -33,6 +33,8 @@ sst_model_options sst_model_default(void) {
                              .width = 28,
                              .channels = 1,
                              .neuron = sst_neuron_default(),
+                             .activation = SST_ACTIVATION_RELU,
+                             .qcfs_levels = 8,
                              .norm = SST_NORM_BATCH,
                              .norm_momentum = norm.momentum,
                              .norm_epsilon = norm.epsilon,
@@ -103,6 +105,13 @@ static bool check_options(sst_graph *graph, const sst_model_options *options) {
                      (long long)sizes[i].value, (int)LARGEST_SIZE);
       return false;
     }
+  }
+  if (!options->spiking && ((unsigned)options->activation >= SST_ACTIVATION_COUNT || options->qcfs_levels < 1 ||
+                            options->qcfs_levels > SST_MAX_QCFS_LEVELS)) {
+    sst_graph_fail(graph, SST_INVALID_ARGUMENT, "activation %d with %lld qcfs_levels: expected 0..%d and 1..%d",
+                   (int)options->activation, (long long)options->qcfs_levels, SST_ACTIVATION_COUNT - 1,
+                   (int)SST_MAX_QCFS_LEVELS);
+    return false;
   }
   if (options->spiking && options->neuron.kind == SST_NEURON_LI) {
     sst_graph_fail(graph, SST_INVALID_ARGUMENT, "neurons of kind li never fire; use them through the membrane readout");

@@ -43,12 +43,12 @@ sst_value ssti_model_linear(ssti_model *model, int64_t out, bool bias, bool norm
 // factor on the threshold, 1 where the norm alone feeds a neuron.
 sst_value ssti_model_norm(ssti_model *model, ssti_part part, float share, sst_value x);
 
-// Relu or neurons, with the taps "<prefix>act<suffix>" and "<prefix>membrane<suffix>".
+// An activation layer (sst_activation_build), which becomes the model's last.
 sst_value ssti_model_activation(ssti_model *model, ssti_part part, sst_value x);
 
-// Neurons of `neuron`'s kind over the model's time steps; makes PLIF's parameter "<prefix>decay<suffix>" and the tap of
-// the membrane, which `membrane` receives if it is not NULL.
-sst_value ssti_model_neurons(ssti_model *model, ssti_part part, const sst_neuron *neuron, sst_value x,
+// Neurons over the time steps; makes PLIF's parameter "<prefix>decay<suffix>" and the tap "<prefix>membrane<suffix>",
+// which `membrane` receives if it is not NULL.
+sst_value ssti_neurons_build(sst_graph *graph, ssti_part part, const sst_neuron *neuron, int64_t timesteps, sst_value x,
                              sst_value *membrane);
 
 // A residual block.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of layers, block forms, readouts, norms and builders, and back.
+// The words of layers, block forms, readouts, norms, activations and builders, and back.
 #include <string.h>
 
 #include "base/fail.h"
@@ -18,6 +18,7 @@ static const char *const layer_words[] = {SST_LAYER_LIST(WORD)};
 static const char *const block_form_words[] = {SST_BLOCK_FORM_LIST(WORD)};
 static const char *const readout_words[] = {SST_READOUT_LIST(WORD)};
 static const char *const norm_words[] = {SST_NORM_LIST(WORD)};
+static const char *const activation_words[] = {SST_ACTIVATION_LIST(WORD)};
 static const char *const builder_words[] = {SST_BUILDER_LIST(WORD)};
 #undef WORD
 
@@ -62,6 +63,17 @@ const char *sst_norm_word(sst_norm_kind kind) {
 bool sst_norm_parse(const char *word, sst_norm_kind *out) {
   int index = find_word(word, norm_words, SST_NORM_COUNT);
   if (index >= 0) { *out = (sst_norm_kind)index; }
+  return index >= 0;
+}
+
+const char *sst_activation_word(sst_activation activation) {
+  assert(activation < SST_ACTIVATION_COUNT);
+  return activation_words[activation];
+}
+
+bool sst_activation_parse(const char *word, sst_activation *out) {
+  int index = find_word(word, activation_words, SST_ACTIVATION_COUNT);
+  if (index >= 0) { *out = (sst_activation)index; }
   return index >= 0;
 }
 

@@ -34,12 +34,13 @@ static sst_value spiking_steps(ssti_model *model, sst_value x) {
     neuron.hard_reset = false; // rest 0: classes start on a par
     neuron.v_reset = 0.0f;
     sst_graph_push(model->graph, "readout", false);
-    y = ssti_model_neurons(model, part, &neuron, x, NULL);
+    y = ssti_neurons_build(model->graph, part, &neuron, options->timesteps, x, NULL);
     sst_graph_pop(model->graph);
     break;
   case SST_READOUT_SPIKE_COUNT:
     sst_graph_push(model->graph, "readout", false);
-    y = ssti_model_tap(model, part, "act", ssti_model_neurons(model, part, &neuron, x, NULL));
+    y = ssti_model_tap(model, part, "act",
+                       ssti_neurons_build(model->graph, part, &neuron, options->timesteps, x, NULL));
     sst_graph_pop(model->graph);
     break;
   case SST_READOUT_CURRENT:

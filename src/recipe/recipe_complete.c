@@ -102,6 +102,22 @@ static sst_status complete_neuron(const ssti_recipe_reader *reader) {
   return SST_OK;
 }
 
+// Keys of the one kind of network that the other could only misunderstand.
+static sst_status complete_activation(const ssti_recipe_reader *reader) {
+  const sst_recipe_network *student = &reader->draft->recipe.student;
+  if (student->spiking && student->options.activation != SST_ACTIVATION_RELU) {
+    SSTI_RECIPE_FAIL(reader, blame(reader, "student", "activation"),
+                     "student.activation is %s, which an ann has; an snn fires: expected relu, or left out",
+                     sst_activation_word(student->options.activation));
+  }
+  if (!student->spiking && student->options.layer_thresholds) {
+    SSTI_RECIPE_FAIL(reader, blame(reader, "student", "layer_thresholds"),
+                     "student.layer_thresholds is true, but an ann has no neurons; there student.activation clip or "
+                     "qcfs learns thresholds");
+  }
+  return SST_OK;
+}
+
 static sst_status complete_student(const ssti_recipe_reader *reader) {
   const sst_recipe_data *data = &reader->draft->recipe.data;
   sst_recipe_network *student = &reader->draft->recipe.student;
@@ -125,6 +141,7 @@ static sst_status complete_student(const ssti_recipe_reader *reader) {
                        " for an ann");
     }
   }
+  SST_TRY(complete_activation(reader));
   SST_TRY(ssti_recipe_read_layers(reader));
   return complete_neuron(reader);
 }

@@ -12,6 +12,7 @@ static const char *const builder_words[] = {SST_BUILDER_LIST(WORDS_2)};
 static const char *const form_words[] = {SST_BLOCK_FORM_LIST(WORDS_2)};
 static const char *const norm_words[] = {SST_NORM_LIST(WORDS_2)};
 static const char *const readout_words[] = {SST_READOUT_LIST(WORDS_2)};
+static const char *const activation_words[] = {SST_ACTIVATION_LIST(WORDS_2)};
 static const char *const neuron_words[] = {SST_NEURON_LIST(WORDS_2)};
 static const char *const surrogate_words[] = {SST_SURROGATE_LIST(WORDS_MANY)};
 static const char *const optimizer_words[] = {SST_OPTIMIZER_LIST(WORDS_2)};
@@ -85,7 +86,7 @@ static const ssti_option augment_options[] = {
 };
 
 static const ssti_option student_options[] = {
-    WORD("kind", network_kind, kind_words, "snn", "spiking network or artificial network (relu)"),
+    WORD("kind", network_kind, kind_words, "snn", "spiking network or artificial network"),
     NUMBER("timesteps", INT64, recipe.student.options.timesteps, 1, 4096, "4", "T; an ann has 1"),
     WORD("norm", recipe.student.options.norm, norm_words, "batch", "what norm layers do"),
     NUMBER("norm_momentum", FLOAT, recipe.student.options.norm_momentum, 0, 1, "0.1",
@@ -95,6 +96,11 @@ static const ssti_option student_options[] = {
          "how an snn's output over T becomes logits"),
     NUMBER("readout_decay", FLOAT, recipe.student.options.readout_decay, 0, 1, "0.5",
            "readout membrane: decay of its integrator"),
+    WORD("activation", recipe.student.options.activation, activation_words, "relu", "of an ann's activation layers"),
+    NUMBER("qcfs_levels", INT64, recipe.student.options.qcfs_levels, 1, SST_MAX_QCFS_LEVELS, "8",
+           "activation qcfs: steps from 0 to the threshold"),
+    TRUTH("layer_thresholds", recipe.student.options.layer_thresholds, "false",
+          "snn: each neuron layer learns a threshold of its own, and its spikes have that size"),
     TEXT("start", recipe.student.start, "", "run directory or checkpoint whose parameters it starts from; empty: none"),
 };
 // The keys that only count where `model` names a builder; the resolved recipe holds the layers it made instead.
@@ -111,9 +117,12 @@ static const ssti_option neuron_options[] = {
     WORD("model", recipe.student.options.neuron.kind, neuron_words, "lif", "the neuron"),
     NUMBER("decay", FLOAT, recipe.student.options.neuron.decay, 0, 1, "0.5",
            "share of the membrane potential kept from step to step; plif: where learning starts"),
-    NUMBER("threshold", FLOAT, recipe.student.options.neuron.threshold, 1e-6, 1e6, "1", "fires at or above it"),
+    NUMBER("threshold", FLOAT, recipe.student.options.neuron.threshold, 1e-6, 1e6, "1",
+           "fires at or above it; learned thresholds of layers start there"),
     WORD("reset", reset, reset_words, "hard", "after a spike: hard, to v_reset; soft, by subtracting the threshold"),
     NUMBER("v_reset", FLOAT, recipe.student.options.neuron.v_reset, -1e6, 1e6, "0", "hard reset: below the threshold"),
+    NUMBER("initial_membrane", FLOAT, recipe.student.options.neuron.initial_membrane, 0, 1, "0",
+           "before the first step: the share of the way from rest to the threshold"),
     TRUTH("decay_input", recipe.student.options.neuron.decay_input, "false", "multiply the input by 1 - decay"),
     TRUTH("detach_reset", recipe.student.options.neuron.detach_reset, "true", "no gradient through the reset"),
     NUMBER("current_decay", FLOAT, recipe.student.options.neuron.current_decay, 0, 1, "0.5", "cubalif: of the current"),

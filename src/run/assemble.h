@@ -15,6 +15,9 @@ struct sst_network {
   char *path;
 };
 
+// A network with initial values. Takes the recipe, also on failure; `path` stands for it in messages.
+sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, const char *path, sst_network **out);
+
 // Builds a network for the recipe's data (the options without sizes and classes), or the recipe's own, in the current
 // scope and store.
 sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst_model_options *model, sst_value input,

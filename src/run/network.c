@@ -29,6 +29,22 @@ static sst_status make_parameters(sst_network *network) {
   return sst_parameters_seal(network->parameters);
 }
 
+sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, const char *path, sst_network **out) {
+  sst_status status = ssti_allocate(context, 1, sizeof **out, out);
+  if (status != SST_OK) {
+    sst_recipe_close(context, recipe);
+    return status;
+  }
+  (*out)->context = context;
+  (*out)->recipe = recipe;
+  status = ssti_copy_text(context, path, &(*out)->path);
+  if (status == SST_OK) { status = make_parameters(*out); }
+  if (status == SST_OK) { return SST_OK; }
+  sst_network_close(*out);
+  *out = NULL;
+  return status;
+}
+
 static sst_status open_checkpoint(sst_network *network, const char *path, const char *const *overrides,
                                   int override_count) {
   sst_context *context = network->context;

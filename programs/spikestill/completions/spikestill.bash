@@ -3,7 +3,7 @@
 _spikestill() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options= words=
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "train sweep eval inspect data quickstart bench recipe version completion help" -- "$word"))
+    COMPREPLY=($(compgen -W "train sweep eval convert inspect data quickstart bench recipe version completion help" -- "$word"))
     return
   fi
   case $before in
@@ -13,6 +13,12 @@ _spikestill() {
     --list) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --seeds) COMPREPLY=(); return ;;
     --jobs) COMPREPLY=(); return ;;
+    --method) COMPREPLY=($(compgen -W "threshold_balancing data_normalization qcfs" -- "$word")); return ;;
+    --timesteps) COMPREPLY=(); return ;;
+    --percentile) COMPREPLY=(); return ;;
+    --samples) COMPREPLY=(); return ;;
+    --initial-membrane) COMPREPLY=(); return ;;
+    --calibration-steps) COMPREPLY=(); return ;;
     --seed) COMPREPLY=(); return ;;
     --device) COMPREPLY=($(compgen -W "cpu cpu-ref" -- "$word")); return ;;
     --data) COMPREPLY=(); return ;;
@@ -28,6 +34,7 @@ _spikestill() {
     train) options="--help --out --set --resume --overwrite --seed --device --at-least --threads --json --quiet" ;;
     sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --threads --json --quiet" ;;
     eval) options="--help --set --seed --device --data --part --at-least --threads --json" ;;
+    convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --threads --json --quiet" ;;
     inspect) options="--help --set --device --batch --threads --json" ;;
     data) options="--help --root --url --threads --json" words="info get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
@@ -38,7 +45,7 @@ _spikestill() {
     help) options="--help" ;;
   esac
   if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100"; fi
-  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval inspect data quickstart bench recipe version completion help"; fi
+  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect data quickstart bench recipe version completion help"; fi
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
     *) if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word"))
