@@ -204,24 +204,35 @@ typedef struct drawing {
   uint8_t *pixels, *labels;
 } drawing;
 
+static int draw(const drawing *d, int64_t index, uint8_t *pixels) {
+  canvas c;
+  memset(&c, 0, sizeof c);
+  ssti_random random = ssti_random_begin(d->seed, ssti_random_stream_with(d->stream, (uint64_t)index));
+  int digit = digit_of(d->seed, d->classes, index);
+  float brightness = ssti_draw_between(&random, INK_LOW, INK_HIGH);
+  ink_digit(&c, &random, digit, brightness);
+  ink_clutter(&c, &random, brightness * CLUTTER_INK);
+  develop(&c, &random, pixels);
+  return digit;
+}
+
 static void draw_range(void *arg, int64_t begin, int64_t end) {
   const drawing *d = arg;
-  for (int64_t i = begin; i < end; i++) {
-    canvas c;
-    memset(&c, 0, sizeof c);
-    ssti_random random = ssti_random_begin(d->seed, ssti_random_stream_with(d->stream, (uint64_t)i));
-    int digit = digit_of(d->seed, d->classes, i);
-    float brightness = ssti_draw_between(&random, INK_LOW, INK_HIGH);
-    ink_digit(&c, &random, digit, brightness);
-    ink_clutter(&c, &random, brightness * CLUTTER_INK);
-    develop(&c, &random, d->pixels + i * SSTI_DIGIT_PIXELS);
-    d->labels[i] = (uint8_t)digit;
-  }
+  for (int64_t i = begin; i < end; i++) { d->labels[i] = (uint8_t)draw(d, i, d->pixels + i * SSTI_DIGIT_PIXELS); }
+}
+
+static drawing begin_drawing(uint64_t seed, bool train, uint8_t *pixels, uint8_t *labels) {
+  uint64_t stream = ssti_random_stream(train ? "digits train" : "digits test");
+  return (drawing){seed, ssti_random_stream_with(stream, UINT64_MAX), stream, pixels, labels};
 }
 
 void ssti_digits_draw(sst_context *context, uint64_t seed, bool train, int64_t count, uint8_t *pixels,
                       uint8_t *labels) {
-  drawing d = {seed, 0, ssti_random_stream(train ? "digits train" : "digits test"), pixels, labels};
-  d.classes = ssti_random_stream_with(d.stream, UINT64_MAX);
+  drawing d = begin_drawing(seed, train, pixels, labels);
   ssti_parallel_for(context, count, GRAIN, draw_range, &d);
+}
+
+int ssti_digits_draw_one(uint64_t seed, bool train, int64_t index, uint8_t *pixels) {
+  const drawing d = begin_drawing(seed, train, pixels, NULL);
+  return draw(&d, index, pixels);
 }

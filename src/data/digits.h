@@ -14,6 +14,9 @@ enum { SSTI_DIGIT_SIDE = 28, SSTI_DIGIT_PIXELS = 28 * 28, SSTI_DIGIT_CLASSES = 1
 // every ten in a row hold each class once. The training part and the test part share no picture.
 void ssti_digits_draw(sst_context *context, uint64_t seed, bool train, int64_t count, uint8_t *pixels, uint8_t *labels);
 
+// Picture `index` of these alone, [28,28]; returns its label.
+int ssti_digits_draw_one(uint64_t seed, bool train, int64_t index, uint8_t *pixels);
+
 // The skeletons: how a hand may write a digit, as points in a unit box (x right, y down) that a smooth curve runs
 // through.
 typedef enum ssti_pen {

@@ -3,7 +3,6 @@
 #ifndef SPIKESTILL_DATA_FRAMING_H
 #define SPIKESTILL_DATA_FRAMING_H
 
-#include "base/random.h"
 #include "data/events.h"
 #include "spikestill/events.h"
 
@@ -16,22 +15,6 @@ int64_t ssti_framing_natural(const ssti_events *events, const sst_framing *frami
 
 // Counts the sorted recording into out [framing->frames,H,W,C]. The framing must have passed the check.
 void ssti_framing_count(const ssti_events *events, const sst_framing *framing, uint8_t *out);
-
-// Frames, and room of the size of one frame.
-typedef struct ssti_frames {
-  int64_t timesteps;
-  int height, width, channels;
-  uint8_t *counts; // [T,H,W,C]
-  uint8_t *room;   // [H,W,C]
-} ssti_frames;
-
-// Errors: INVALID_ARGUMENT: an option outside its range.
-sst_status ssti_event_augmentation_check(sst_context *context, const sst_event_augmentation *options);
-
-// Changes the frames as the options say; everything is drawn from `random`. Drops work on the counts too, so that
-// framed recordings can be kept: each counted event in the stretch, in the box or anywhere is lost by itself, and a
-// frame that the stretch covers in part loses that part.
-void ssti_event_augment(ssti_frames *frames, const sst_event_augmentation *options, ssti_random *random);
 
 // The frames added up as a picture rgb [H,W,3] on white: brighter events blue, darker ones red (one channel: black).
 // The pixel with the most events has the full colour.
