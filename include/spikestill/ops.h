@@ -87,6 +87,10 @@ SST_API sst_value sst_l2_normalize(sst_graph *g, sst_value x, int axes, float ep
 SST_API sst_value sst_softmax(sst_graph *g, sst_value x, float temperature);
 SST_API sst_value sst_log_softmax(sst_graph *g, sst_value x, float temperature);
 
+// 1 for the head of each row's distribution over C, else 0: the fewest classes, from the largest p down (of equal ones
+// the lower number first), whose p adds up to at least `mass`, 0 < mass <= 1. p is not negative. No gradient.
+SST_API sst_value sst_head_mask(sst_graph *g, sst_value p, float mass);
+
 // Losses.
 // Cross-entropy of softmax(logits) [T,N,1,1,C] against target distributions [1,N,1,1,C] (one-hot or mixed; no gradient),
 // label smoothing 0..1. Output [T,N,1,1,1].

@@ -172,6 +172,9 @@ typedef struct ssti_kernels {
   void (*softmax_backward)(ssti_backend *backend, int64_t rows, int64_t channels, float temperature, bool log,
                            const float *y, const float *dy, float *dx, bool accumulate);
 
+  // mask[row][c] = 1 for the fewest largest p of the row that add up to at least mass (of equal ones the first), else 0.
+  void (*head_mask)(ssti_backend *backend, int64_t rows, int64_t channels, float mass, const float *p, float *mask);
+
   // loss[row] = -sum_c t_c * log_softmax(logits)_c with t = (1 - smoothing) * target + smoothing / channels.
   // The logits have `rows` = T*N rows, the targets N rows, repeated over T.
   void (*cross_entropy_forward)(ssti_backend *backend, int64_t rows, int64_t target_rows, int64_t channels,

@@ -60,6 +60,11 @@ static sst_value add_softmax(sst_graph *g, sst_value x, float temperature, bool 
 sst_value sst_softmax(sst_graph *g, sst_value x, float temperature) { return add_softmax(g, x, temperature, false); }
 sst_value sst_log_softmax(sst_graph *g, sst_value x, float temperature) { return add_softmax(g, x, temperature, true); }
 
+sst_value sst_head_mask(sst_graph *g, sst_value p, float mass) {
+  ssti_head_mask_attributes attributes = {mass};
+  return ssti_graph_add(g, &ssti_op_head_mask, &attributes, &p, 1, 1, NULL);
+}
+
 sst_value sst_cross_entropy(sst_graph *g, sst_value logits, sst_value target, float smoothing) {
   ssti_cross_entropy_attributes attributes = {smoothing};
   return ssti_graph_add(g, &ssti_op_cross_entropy, &attributes, (sst_value[]){logits, target}, 2, 1, NULL);

@@ -84,7 +84,8 @@ typedef struct ssti_op {
 // The one list of ops; src/op/<name>.c defines ssti_op_<name>.
 #define SSTI_OP_LIST(X)                                                                                                \
   X(conv2d) X(linear) X(batch_norm) X(pool) X(flatten) X(unary) X(binary) X(reduce) X(l2_normalize) X(softmax)         \
-  X(cross_entropy) X(kl_divergence) X(stop_gradient) X(dropout) X(concat) X(select_steps) X(repeat_steps) X(neuron)
+  X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout) X(concat) X(select_steps)                 \
+  X(repeat_steps) X(neuron)
 
 #define SSTI_OP_DECLARE(name) extern const ssti_op ssti_op_##name;
 SSTI_OP_LIST(SSTI_OP_DECLARE)
@@ -135,6 +136,10 @@ typedef struct ssti_cross_entropy_attributes {
 } ssti_cross_entropy_attributes; // inputs: logits [T,N,1,1,C], target [1,N,1,1,C] (no gradient); output [T,N,1,1,1]
 
 // kl_divergence: no attributes; inputs: p, log_q, same shape; output has C = 1
+
+typedef struct ssti_head_mask_attributes {
+  float mass;
+} ssti_head_mask_attributes;
 
 typedef struct ssti_dropout_attributes {
   float rate;

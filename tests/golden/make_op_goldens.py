@@ -283,10 +283,27 @@ def structure():
     case("repeat_steps", "repeat_steps", lambda x: x.repeat(4, 1, 1, 1, 1), [reals(1, 2, 3, 1, 3)], (4,))
 
 
+def heads():
+    def head(p, mass):
+        """By sorting: 1 where what comes before, from the largest down, does not reach the mass."""
+        values, order = torch.sort(p, dim=-1, descending=True, stable=True)
+        before = torch.cumsum(values, -1) - values
+        return torch.zeros_like(p).scatter(-1, order, (before < mass).double())
+    for shape in [(2, 5, 1, 1, 10), (1, 3, 1, 1, 100)]:
+        p = F.softmax(reals(*shape), -1).float().double()
+        for mass in (0.2, 0.5, 0.9):
+            case(f"head_mask_{shape[4]}_{mass}", "head_mask", lambda p, m=mass: head(p, single(m)), [p], (mass,), True,
+                 (0,), False)
+    ties = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0, 0.5, 0, 0.5]], dtype=torch.float64).reshape(1, 2, 1, 1, 4)
+    for mass in (0.5, 0.6):
+        case(f"head_mask_ties_{mass}", "head_mask", lambda p, m=mass: head(p, single(m)), [ties], (mass,), True, (0,),
+             False)
+
+
 if __name__ == "__main__":
     index.append(f"made by make_op_goldens.py with torch {torch.__version__}")
     for part in (convolutions, linears, batch_norms, pools, unaries, binaries, reductions, softmaxes, losses,
-                 structure):
+                 structure, heads):
         part()
     (HERE / "op_goldens.txt").write_text("\n".join(index) + "\n")
     (HERE / "op_goldens.bin").write_bytes(b"".join(data))

@@ -46,6 +46,7 @@ typedef union any_attributes {
   ssti_l2_normalize_attributes l2_normalize;
   ssti_softmax_attributes softmax;
   ssti_cross_entropy_attributes cross_entropy;
+  ssti_head_mask_attributes head_mask;
   ssti_dropout_attributes dropout;
   ssti_concat_attributes concat;
   ssti_select_steps_attributes select_steps;
@@ -67,6 +68,7 @@ static void read_attributes(const golden *g, any_attributes *out) {
   if (IS("l2_normalize")) { out->l2_normalize = (ssti_l2_normalize_attributes){(int)n[0], (float)v[1]}; }
   if (IS("softmax")) { out->softmax = (ssti_softmax_attributes){(float)v[0], n[1] != 0}; }
   if (IS("cross_entropy")) { out->cross_entropy = (ssti_cross_entropy_attributes){(float)v[0]}; }
+  if (IS("head_mask")) { out->head_mask = (ssti_head_mask_attributes){(float)v[0]}; }
   if (IS("dropout")) { out->dropout = (ssti_dropout_attributes){(float)v[0]}; }
   if (IS("concat")) { out->concat = (ssti_concat_attributes){(sst_axis)n[0]}; }
   if (IS("select_steps")) { out->select_steps = (ssti_select_steps_attributes){n[0], n[1]}; }

@@ -257,6 +257,7 @@ static void check_equal_teacher(sst_context *context, sst_device device, const c
 
 static void test_a_student_equal_to_its_teacher_learns_nothing(void **state) {
   static const char *const alignments[] = {EQUAL_KD,
+                                           "{method: hta_kl}",
                                            "{method: lasnn}",
                                            "{method: lasnn, map: feature}",
                                            "{method: feature_kd}",

@@ -143,6 +143,9 @@ static void test_softmax_cross_entropy_and_normalisation(void **state) {
   bench_begin(&b, state);
   bench_expect(&b, sst_log_softmax(b.graph, bench_input(&b, vector_shape(3), x), 1), vector_shape(3), logs, 1e-6);
   bench_begin(&b, state);
+  sst_value head = sst_head_mask(b.graph, bench_input(&b, vector_shape(3), target), 0.7f);
+  bench_expect(&b, head, vector_shape(3), (const double[]){0, 0, 1}, 0);
+  bench_begin(&b, state);
   sst_value logits = bench_input(&b, vector_shape(3), x), labels = bench_input(&b, vector_shape(3), target);
   bench_expect(&b, sst_cross_entropy(b.graph, logits, labels, 0.1f), vector_shape(1), &entropy, 1e-6);
   bench_begin(&b, state);

@@ -52,6 +52,7 @@ void ssti_reference_fill(ssti_kernels *kernels) {
       .l2_normalize_backward = ssti_reference_l2_normalize_backward,
       .softmax_forward = ssti_reference_softmax_forward,
       .softmax_backward = ssti_reference_softmax_backward,
+      .head_mask = ssti_reference_head_mask,
       .cross_entropy_forward = ssti_reference_cross_entropy_forward,
       .cross_entropy_backward = ssti_reference_cross_entropy_backward,
       .kl_forward = ssti_reference_kl_forward,

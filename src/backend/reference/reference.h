@@ -78,6 +78,10 @@ void ssti_reference_softmax_forward(ssti_backend *backend, int64_t rows, int64_t
 void ssti_reference_softmax_backward(ssti_backend *backend, int64_t rows, int64_t channels, float temperature, bool log,
                                      const float *y, const float *dy, float *dx, bool accumulate);
 
+// Head of a distribution.
+void ssti_reference_head_mask(ssti_backend *backend, int64_t rows, int64_t channels, float mass, const float *p,
+                              float *mask);
+
 // Losses.
 void ssti_reference_cross_entropy_forward(ssti_backend *backend, int64_t rows, int64_t target_rows, int64_t channels,
                                           float smoothing, const float *logits, const float *target, float *loss);
