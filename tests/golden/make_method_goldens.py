@@ -109,6 +109,16 @@ def pictures(x):
     return x.mean(0).permute(0, 3, 1, 2)
 
 
+def kernel(name, channels, out, size=1):
+    """Parameters of a convolution."""
+    return {f"{name}.weight": reals(1, out, size, size, channels), f"{name}.bias": reals(1, 1, 1, 1, out)}
+
+
+def convolve(x, own, name):
+    """[N,C,H,W] with these, at the same size."""
+    return F.conv2d(x, own[f"{name}.weight"][0].permute(0, 3, 1, 2), own[f"{name}.bias"].flatten(), padding="same")
+
+
 def lasnn():
     def attention(s, t, power):
         total = 0
@@ -123,8 +133,7 @@ def lasnn():
         return sum((pictures(a) - pictures(b)).pow(2).flatten(1).sum(1).mean() for a, b in zip(s.values(), t.values()))
 
     def aligned(s, t, own):
-        weight = own["align1.weight"][0].permute(0, 3, 1, 2)
-        moved = F.conv2d(pictures(s["stage1"]), weight, own["align1.bias"].flatten())
+        moved = convolve(pictures(s["stage1"]), own, "align1")
         return (moved - pictures(t["stage1"])).pow(2).flatten(1).sum(1).mean()
     for power in (2, 3):
         case(f"attention{power}", "lasnn", lambda s, t: attention(s, t, power), {"power": power},
@@ -135,7 +144,7 @@ def lasnn():
          teacher={"b": reals(1, 2, 4, 3, 5), "c": reals(2, 2, 1, 1, 6)})
     case("aligned", "lasnn", aligned, {"map": "feature"}, student={"stage1": reals(2, 2, 3, 3, 4)},
          teacher={"stage1": reals(1, 2, 3, 3, 6)},
-         own={"align1.weight": reals(1, 6, 1, 1, 4), "align1.bias": reals(1, 1, 1, 1, 6)})
+         own=kernel("align1", 4, 6))
 
 
 def step_kd():
@@ -221,7 +230,7 @@ def feature_kd():
 
     def pooled(s, t, own):
         small = F.adaptive_avg_pool2d(pictures(s["a"]), (2, 3))
-        moved = F.conv2d(small, own["align1.weight"][0].permute(0, 3, 1, 2), own["align1.bias"].flatten())
+        moved = convolve(small, own, "align1")
         return F.mse_loss(moved, pictures(t["a"]))
     case("features", "feature_kd", formula, student={"features": spikes(4, 3, 1, 1, 9)},
          teacher={"features": reals(1, 3, 1, 1, 9).abs()})
@@ -230,7 +239,71 @@ def feature_kd():
          teacher={"stage1": reals(3, 2, 4, 3, 5), "stage2": reals(1, 2, 2, 2, 6)})
     case("aligned", "feature_kd", pooled, {"taps": "a", "align": "conv1x1"}, student={"a": reals(2, 2, 4, 6, 3)},
          teacher={"a": reals(1, 2, 2, 3, 5)},
-         own={"align1.weight": reals(1, 5, 1, 1, 3), "align1.bias": reals(1, 1, 1, 1, 5)})
+         own=kernel("align1", 3, 5))
+
+
+def bkdsnn():
+    def formula(s, t, own, y, feature_weight, label_weight, tau):
+        total = 0
+        if feature_weight:
+            x = pictures(s["maps"])
+            if "align1.weight" in own:
+                x = convolve(x, own, "align1")
+            made = convolve(F.relu(convolve(x, own, "generate1_1")), own, "generate1_2")
+            total = feature_weight * (made - pictures(t["maps"])).flatten(1).norm(dim=1).pow(2).mean()
+        if label_weight:
+            z, teacher, target = rows(s["logits"])[0], rows(t["logits"])[0], rows(y)[0].argmax(-1)
+            mine, theirs = (F.cross_entropy(x, target, reduction="none") for x in (z, teacher))
+            weight = (1 - torch.exp(-mine / (theirs + 1e-7))).detach()
+            soft = F.cross_entropy(z / tau, F.softmax(teacher / tau, -1), reduction="none")
+            total = total + label_weight * tau * tau * (weight * soft).mean()
+        return total
+    for name, a, b, tau, channels in [("both", 0.25, 1, 2, 3), ("labels", 0, 2, 4, 0), ("features", 0.5, 0, 2, 5)]:
+        student, teacher, own = {}, {}, {}
+        if a:
+            student["maps"], teacher["maps"] = reals(3, 2, 4, 3, channels), reals(1, 2, 4, 3, 5)
+            own = {**(kernel("align1", channels, 5) if channels != 5 else {}), **kernel("generate1_1", 5, 5, 3),
+                   **kernel("generate1_2", 5, 5, 3)}
+        if b:
+            student["logits"], teacher["logits"] = reals(1, 2, 1, 1, 6), reals(1, 2, 1, 1, 6)
+        case(name, "bkdsnn", lambda s, t, own, y: formula(s, t, own, y, single(a), single(b), tau),
+             {"feature_weight": a, "label_weight": b, "temperature": tau, "taps": "maps"}, labels(2, 6), student=student,
+             teacher=teacher, own=own)
+
+
+def sakd():
+    def formula(s, t, own):
+        return sum(F.mse_loss(convolve(pictures(s[name]), own, f"transform{i}"), pictures(t[name]))
+                   for i, name in enumerate(s, 1))
+    case("stages", "sakd", formula, student={"stage1": reals(3, 2, 4, 3, 3), "stage2": reals(3, 2, 2, 2, 4)},
+         teacher={"stage1": reals(1, 2, 4, 3, 5), "stage2": reals(2, 2, 2, 2, 4)},
+         own={**kernel("transform1", 3, 5), **kernel("transform2", 4, 4)})
+
+
+def sastc():
+    def alike(x):
+        f = F.normalize(x.flatten(1), dim=1)
+        return F.normalize(f @ f.T, dim=1)
+
+    def formula(s, t, own, tau):
+        parts = []
+        for i, student in enumerate(s.values(), 1):
+            for step in student.permute(0, 1, 4, 2, 3):
+                close, error = [], []
+                for j, teacher in enumerate(map(pictures, t.values()), 1):
+                    close.append(F.cosine_similarity(alike(step.detach().permute(0, 2, 3, 1)),
+                                                     alike(teacher.permute(0, 2, 3, 1))))
+                    size = [min(step.shape[k], teacher.shape[k]) for k in (2, 3)]
+                    a, b = F.adaptive_avg_pool2d(step, size), F.adaptive_avg_pool2d(teacher, size)
+                    error.append((convolve(a, own, f"project{i}_{j}") - b).pow(2).flatten(1).mean(1))
+                parts.append(F.softmax(torch.stack(close) / tau, 0) * torch.stack(error))
+        return torch.stack(parts).mean()
+    for tau in (1, 0.1):
+        case(f"t{tau}", "sastc", lambda s, t, own: formula(s, t, own, single(tau)), {"temperature": tau},
+             student={"stage1": reals(2, 4, 4, 4, 3), "stage2": reals(2, 4, 2, 2, 4)},
+             teacher={"stage1": reals(1, 4, 4, 4, 2), "stage2": reals(3, 4, 2, 2, 5)},
+             own={key: value for i, c in ((1, 3), (2, 4)) for j, out in ((1, 2), (2, 5))
+                  for key, value in kernel(f"project{i}_{j}", c, out).items()})
 
 
 def sliding_window():
@@ -298,7 +371,7 @@ def hta_kl():
 
 
 METHODS = (kd, lasnn, step_kd, tet, tser, logit_regularization, spike_rate, strong_weak, feature_kd, sliding_window, twin,
-           md_snn, hta_kl)
+           md_snn, hta_kl, bkdsnn, sakd, sastc)
 
 if __name__ == "__main__":
     index.append(f"made by make_method_goldens.py with torch {torch.__version__}")

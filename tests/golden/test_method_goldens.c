@@ -7,7 +7,7 @@
 
 static const double tolerance = 1e-5;
 
-enum { WORD = 64, VALUE = 512, OPTIONS = 16, TENSORS = 16 };
+enum { WORD = 64, VALUE = 512, OPTIONS = 16, TENSORS = 32 };
 
 typedef struct tensor {
   char scope[WORD], name[WORD];
