@@ -11,6 +11,7 @@ build_packages=(
   libyaml-dev libjansson-dev zlib1g-dev      # recipes, records, compressed data
   libcurl4-openssl-dev ca-certificates       # spikestill data get: transfer,
   libssl-dev libarchive-dev                  # checksum, unpacking
+  libjpeg62-turbo-dev libpng-dev             # picture folders, contact sheets
   libcmocka-dev python3                      # tests
 )
 check_packages=(clang libomp-dev libclang-rt-dev clang-tidy clang-format valgrind)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets of pictures and of event recordings, and the loader that turns them into batches ahead of time. A sample is a
-// picture [H,W,C] or, in an event set, T frames of counts [T,H,W,C].
+// Data sets of pictures and of event recordings, and the loader that turns them into batches ahead of time. A sample is
+// a picture [H,W,C] or, in an event set, T frames of counts [T,H,W,C].
 #ifndef SPIKESTILL_DATA_H
 #define SPIKESTILL_DATA_H
 
@@ -11,14 +11,16 @@
 extern "C" {
 #endif
 
-// X(NAME, "word", FORM, classes, height, width, channels, "one line"); FORM is PICTURES or EVENTS; classes 0: as many as
-// the files tell; height and width 0: as the options tell.
+// X(NAME, "word", FORM, classes, height, width, channels, "one line"); FORM is PICTURES or EVENTS; classes 0: as many
+// as the files tell; height and width 0: as the options tell.
 #define SST_DATASET_LIST(X)                                                                                            \
   X(DIGITS, "digits", PICTURES, 10, 28, 28, 1, "digits drawn by the program from a seed; needs no files")              \
   X(MNIST, "mnist", PICTURES, 10, 28, 28, 1, "handwritten digits, IDX files, plain or gzip")                           \
   X(FASHION_MNIST, "fashion-mnist", PICTURES, 10, 28, 28, 1, "articles of clothing, IDX files, plain or gzip")         \
   X(CIFAR10, "cifar10", PICTURES, 10, 32, 32, 3, "tiny photos, CIFAR-10 binary")                                       \
-  X(CIFAR100, "cifar100", PICTURES, 100, 32, 32, 3, "tiny photos, CIFAR-100 binary, fine labels")
+  X(CIFAR100, "cifar100", PICTURES, 100, 32, 32, 3, "tiny photos, CIFAR-100 binary, fine labels")                      \
+  X(FOLDER, "folder", PICTURES, 0, 0, 0, 3, "JPEG and PNG files, one folder a class, in train/ and test/ or val/")     \
+  X(TINY_IMAGENET, "tiny-imagenet", PICTURES, 0, 64, 64, 3, "photos, the official archive's folders, or a part of them")
 
 typedef enum sst_dataset_kind {
 #define SST_DATASET_ENUM(name, word, form, classes, height, width, channels, text) SST_DATASET_##name,
@@ -35,16 +37,23 @@ SST_API bool sst_dataset_is_events(sst_dataset_kind kind);
 typedef struct sst_dataset_options {
   sst_dataset_kind kind;
   // Folder that holds mnist/, fashion-mnist/, cifar10/, cifar100/ (or the folders of the official archives,
-  // cifar-10-batches-bin/ and cifar-100-binary/); NULL: the environment's SPIKESTILL_DATA, else ./data.
+  // cifar-10-batches-bin/ and cifar-100-binary/); NULL: the environment's SPIKESTILL_DATA, else ./data. `folder`: the
+  // folder with train/ and test/ or val/ itself.
   const char *root;
   bool train;           // the training part or the test part
   int64_t limit;        // first so many pictures only; 0: all
   uint64_t digits_seed; // digits: seed of the drawing
   int64_t digits_count; // digits: how many to draw
   int classes;          // 0: as the data tell; else what they must have
-  int64_t height;       // of a sample; 0: the set's own
-  int64_t width;
-  int64_t frames;       // event sets: T, the frames that a recording becomes, 1..4096
+  // Of a sample; 0: the set's own, else 1 to 4096. `folder` must be told (one of them: a square). Picture files are cut
+  // to the largest centred window of these proportions and scaled by a triangle filter as wide as the reduction, at
+  // least two pixels: bilinear where they grow, every pixel counted where they shrink.
+  int64_t height, width;
+  // Picture files: decoded pictures are kept if all together take at most so many bytes, and are decoded at each access
+  // otherwise.
+  int64_t memory;
+  bool skip_broken; // picture files: leave out those that cannot be decoded; all are decoded at opening to find out
+  int64_t frames;   // event sets: T, the frames that a recording becomes, 1..4096
 } sst_dataset_options;
 
 typedef struct sst_dataset sst_dataset;
@@ -55,7 +64,8 @@ SST_API void sst_dataset_close(sst_dataset *dataset);
 
 typedef struct sst_dataset_info {
   sst_dataset_kind kind;
-  int64_t count;  // samples
+  int64_t count;   // samples
+  int64_t skipped; // broken files left out
   int classes;
   int64_t height, width, channels;
   int64_t frames; // T of the frames of a sample; 0: it is a picture
@@ -75,12 +85,18 @@ SST_MUST_CHECK SST_API sst_status sst_dataset_read(const sst_dataset *dataset, i
 SST_API const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t index);
 // The label of sample i, 0..classes-1.
 SST_API int sst_dataset_label(const sst_dataset *dataset, int64_t index);
+// The name of a class where the files tell one, else NULL. Borrowed.
+SST_API const char *sst_dataset_class_name(const sst_dataset *dataset, int label);
+
+// Writes rgb [height,width,3] as a PNG file. Errors: IO, UNSUPPORTED (built without libpng), INVALID_ARGUMENT.
+SST_MUST_CHECK SST_API sst_status sst_picture_write(sst_context *context, const char *path, int64_t width,
+                                                    int64_t height, const uint8_t *rgb);
 
 // X(NAME, "word", "one line")
 #define SST_ENCODING_LIST(X)                                                                                           \
   X(DIRECT, "direct", "the picture as a constant current: T = 1, repeated by the first neuron")                        \
   X(POISSON, "poisson", "a spike at each step with the pixel's brightness as probability")                             \
-  X(LATENCY, "latency", "one spike, the earlier the brighter: at step floor((1 - brightness) * T); none for black")     \
+  X(LATENCY, "latency", "one spike, the earlier the brighter: at step floor((1 - brightness) * T); none for black")    \
   X(FRAMES, "frames", "stored frames of event counts, one a step; what event sets have, and only they")
 typedef enum sst_encoding {
 #define SST_ENCODING_ENUM(name, word, text) SST_ENCODING_##name,
@@ -119,7 +135,8 @@ typedef struct sst_loader_options {
   uint64_t seed;  // order, augmentation and encoding depend on (seed, epoch, position) alone
   bool augment;   // whether `augmentation` applies
   sst_augmentation augmentation;
-  // Direct: of pixels scaled to 0..1, x = (pixel/255 - mean) / deviation; frames: of counts, x = (count - mean) / deviation.
+  // Direct: of pixels scaled to 0..1, x = (pixel/255 - mean) / deviation; frames: of counts, x = (count - mean) /
+  // deviation.
   float mean[SST_MAX_CHANNELS];
   float deviation[SST_MAX_CHANNELS]; // > 0
   sst_encoding encoding;             // Poisson and latency take the pixel in 0..1, mean and deviation unused

@@ -41,6 +41,8 @@ typedef struct sst_recipe_data { // section data
   int classes;                   // as given or found; a resolved recipe holds it, so that its network needs no data
   int64_t height, width;         // of a sample, the same
   int64_t channels;              // of the data set; no key
+  int64_t memory;                // MiB of decoded picture files that may be kept
+  bool skip_broken;              // broken: fail | skip
   sst_encoding encoding;         // event sets: always frames, T = student.timesteps of them
   int mean_count, deviation_count; // mean, deviation: lists of one number a channel; default 0 and 1 for each
   float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];

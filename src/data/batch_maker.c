@@ -31,7 +31,7 @@ sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker
   size_t batch = (size_t)maker->options.batch, picture = (size_t)maker->picture_size;
   size_t sample = (size_t)maker->sample_size;
   *room = (ssti_batch_room){0};
-  sst_status status = ssti_allocate_raw(context, 1, sample + picture, &room->bytes);
+  sst_status status = ssti_allocate_raw(context, 1, sample + picture, &room->sample.bytes);
   if (status == SST_OK && maker->stages) {
     status = ssti_allocate_raw(context, maker->mixes ? batch : 1, sample * sizeof(float), &room->values);
   }
@@ -43,7 +43,8 @@ sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker
 }
 
 void ssti_batch_room_free(sst_context *context, ssti_batch_room *room) {
-  ssti_free(context, room->bytes);
+  ssti_free(context, room->sample.bytes);
+  ssti_picture_room_free(context, &room->sample.decoding);
   ssti_free(context, room->values);
   ssti_free(context, room->partners);
   *room = (ssti_batch_room){0};
@@ -74,10 +75,11 @@ static void cut_out(const ssti_batch_maker *maker, ssti_cutout square, float *va
 
 // Sample number `picture` as numbers, augmented with the draws of its position in the epoch. All frames of a sample are
 // changed alike.
-static sst_status prepare(const ssti_batch_maker *maker, int32_t picture, uint64_t stream, uint8_t *room,
-                          float *values) {
+static sst_status prepare(const ssti_batch_maker *maker, int32_t picture, uint64_t stream,
+                          ssti_sample_room *sample_room, float *values) {
+  uint8_t *room = sample_room->bytes;
   const uint8_t *source = NULL;
-  SST_TRY(ssti_dataset_sample(maker->dataset, picture, room, &source));
+  SST_TRY(ssti_dataset_sample(maker->dataset, picture, sample_room, &source));
   if (!maker->options.augment) {
     to_values(maker, source, values);
     return SST_OK;
@@ -132,7 +134,7 @@ static sst_status make_mixed(const ssti_batch_maker *maker, const int32_t *pictu
   float share = (float)ssti_beta_draw((double)maker->options.augmentation.mixup, &random);
   ssti_random_permutation(maker->options.seed, ssti_random_stream_with(stream, 1), count, room->partners);
   for (int64_t i = 0; i < count; i++) {
-    SST_TRY(prepare(maker, pictures[i], ssti_random_stream_with(streams[0], (uint64_t)(first + i)), room->bytes,
+    SST_TRY(prepare(maker, pictures[i], ssti_random_stream_with(streams[0], (uint64_t)(first + i)), &room->sample,
                     room->values + i * size));
   }
   for (int64_t i = 0; i < count; i++) {
@@ -170,7 +172,7 @@ static sst_status make(const ssti_batch_maker *maker, const int32_t *pictures, i
   for (int64_t i = 0; i < count; i++) {
     uint64_t position = (uint64_t)(first + i);
     float *values = maker->stages ? room->values : slot->input + i * size;
-    SST_TRY(prepare(maker, pictures[i], ssti_random_stream_with(streams[0], position), room->bytes, values));
+    SST_TRY(prepare(maker, pictures[i], ssti_random_stream_with(streams[0], position), &room->sample, values));
     if (maker->stages) { encode(maker, values, i, ssti_random_stream_with(streams[2], position), slot); }
     slot->target[i * classes + slot->labels[i]] = 1.f;
   }

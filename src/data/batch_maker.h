@@ -23,9 +23,9 @@ typedef struct ssti_batch_maker {
 
 // One thread's room.
 typedef struct ssti_batch_room {
-  uint8_t *bytes;    // a sample and a picture
-  float *values;     // [staged samples, sample_size]; NULL if nothing is staged
-  int32_t *partners; // [N]; NULL without mixup
+  ssti_sample_room sample; // bytes: a sample and a picture
+  float *values;           // [staged samples, sample_size]; NULL if nothing is staged
+  int32_t *partners;       // [N]; NULL without mixup
 } ssti_batch_room;
 
 // Where a batch goes: input [T,N,H,W,C], target [N,classes], labels [N].
@@ -33,7 +33,7 @@ typedef struct ssti_batch_slot {
   float *input, *target;
   int32_t *labels;
   int64_t count;
-  sst_status status; // of making it
+  sst_status status;  // of making it
   char failure[1024]; // the sentence, where it failed
 } ssti_batch_slot;
 
@@ -42,8 +42,8 @@ void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options
 sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker *maker, ssti_batch_room *room);
 void ssti_batch_room_free(sst_context *context, ssti_batch_room *room);
 
-// Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros. Where a sample
-// cannot be read, the slot says so and its content is of no use.
+// Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros. Where a
+// sample cannot be read, the slot says so and its content is of no use.
 void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch,
                      int64_t index, ssti_batch_room *room, ssti_batch_slot *slot);
 

@@ -19,7 +19,7 @@ enum { MAX_FILES = 5, MAX_DIGITS = 10000000, MAX_SIDE = 4096, MAX_FRAMES = 4096 
 
 static const sst_dataset_info DATASETS[SST_DATASET_COUNT] = {
 #define DATASET_INFO(name, word, form, classes, height, width, channels, text)                                         \
-  {SST_DATASET_##name, 0, classes, height, width, channels, 0},
+  {SST_DATASET_##name, 0, 0, classes, height, width, channels, 0},
     SST_DATASET_LIST(DATASET_INFO)
 #undef DATASET_INFO
 };
@@ -184,8 +184,8 @@ static sst_status append_cifar(sst_dataset *dataset, ssti_cifar_kind kind, const
   size_t total = (size_t)(before + found);
   SST_TRY_GOTO(ssti_grow(context, &dataset->pixels, pixels_capacity, total * SSTI_CIFAR_BYTES, 1));
   SST_TRY_GOTO(ssti_grow(context, labels, labels_capacity, total, 1));
-  SST_TRY_GOTO(ssti_cifar_read(context, path, data, found, kind, dataset->pixels + before * SSTI_CIFAR_BYTES,
-                               *labels + before));
+  SST_TRY_GOTO(
+      ssti_cifar_read(context, path, data, found, kind, dataset->pixels + before * SSTI_CIFAR_BYTES, *labels + before));
   dataset->info.count = (int64_t)total;
 done:
   ssti_free(context, data);
@@ -242,15 +242,32 @@ static sst_status open_digits(sst_dataset *dataset, const sst_dataset_options *o
   return status;
 }
 
+// ---- picture files ----
+
+static sst_status open_pictures(sst_dataset *dataset, const sst_dataset_options *options) {
+  const int wanted = dataset->info.classes;
+  SST_TRY(ssti_picture_folder_open(dataset->context, options, &dataset->info, &dataset->labels, &dataset->pictures));
+  if (dataset->info.skipped > 0) {
+    ssti_log(dataset->context, SST_LOG_WARNING, "%s: left out %" PRId64 " broken pictures of %" PRId64,
+             WORDS[options->kind], dataset->info.skipped, dataset->info.skipped + dataset->info.count);
+  }
+  if (dataset->info.classes != wanted) {
+    SST_FAIL(dataset->context, SST_MISMATCH, "%s: %d classes are asked for, but it has %d", WORDS[options->kind],
+             wanted, dataset->info.classes);
+  }
+  return SST_OK;
+}
+
 // ---- the public functions ----
 
-static sst_status check_size(sst_context *context, const sst_dataset_options *options, const char *side,
-                             int64_t wanted, int64_t own) {
+static sst_status check_size(sst_context *context, const sst_dataset_options *options, const char *side, int64_t wanted,
+                             int64_t own) {
   if (wanted < 0 || wanted > MAX_SIDE) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found a %s of %" PRId64 ", expected 1 to %d, or 0 for the set's own",
              WORDS[options->kind], side, wanted, MAX_SIDE);
   }
-  if (wanted > 0 && wanted != own) {
+  const bool free_size = options->kind == SST_DATASET_FOLDER || options->kind == SST_DATASET_TINY_IMAGENET;
+  if (wanted > 0 && wanted != own && !free_size) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: a %s of %" PRId64 " is asked for, but its samples have %" PRId64,
              WORDS[options->kind], side, wanted, own);
   }
@@ -265,6 +282,20 @@ sst_status sst_dataset_sizes(sst_context *context, const sst_dataset_options *op
   sst_dataset_info info = DATASETS[options->kind];
   SST_TRY(check_size(context, options, "height", options->height, info.height));
   SST_TRY(check_size(context, options, "width", options->width, info.width));
+  // One side alone means a square.
+  if (options->height > 0 || options->width > 0) {
+    info.height = options->height > 0 ? options->height : options->width;
+    info.width = options->width > 0 ? options->width : options->height;
+  }
+  if (info.height == 0) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: the pictures' size must be told: height and width",
+             WORDS[options->kind]);
+  }
+  if (info.classes == 0 && options->classes == 0) {
+    SST_TRY(ssti_picture_folder_classes(context, options, &info.classes));
+  } else if (info.classes == 0) {
+    info.classes = options->classes;
+  }
   if (options->classes > 0 && options->classes != info.classes) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: %d classes are asked for, but it has %d", WORDS[options->kind],
              options->classes, info.classes);
@@ -298,6 +329,8 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
   case SST_DATASET_DIGITS: status = open_digits(dataset, options); break;
   case SST_DATASET_MNIST:
   case SST_DATASET_FASHION_MNIST: status = open_idx(dataset, root, options->train, options->limit); break;
+  case SST_DATASET_FOLDER:
+  case SST_DATASET_TINY_IMAGENET: status = open_pictures(dataset, options); break;
   default: status = open_cifar(dataset, root, options->train, options->limit); break;
   }
   if (status != SST_OK) {
@@ -310,6 +343,7 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
 
 void sst_dataset_close(sst_dataset *dataset) {
   if (dataset == NULL) { return; }
+  ssti_picture_folder_close(dataset->pictures);
   ssti_free(dataset->context, dataset->pixels);
   ssti_free(dataset->context, dataset->labels);
   ssti_free(dataset->context, dataset);
@@ -323,20 +357,28 @@ int64_t sst_dataset_sample_bytes(const sst_dataset_info *info) {
 
 const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t index) {
   assert(index >= 0 && index < dataset->info.count);
-  return dataset->pixels + index * sst_dataset_sample_bytes(&dataset->info);
+  return dataset->pixels != NULL ? dataset->pixels + index * sst_dataset_sample_bytes(&dataset->info) : NULL;
 }
 
-sst_status ssti_dataset_sample(const sst_dataset *dataset, int64_t index, uint8_t *room, const uint8_t **out) {
-  (void)room;
+sst_status ssti_dataset_sample(const sst_dataset *dataset, int64_t index, ssti_sample_room *room, const uint8_t **out) {
+  if (dataset->pictures != NULL) {
+    return ssti_picture_folder_read(dataset->pictures, index, &room->decoding, room->bytes, out);
+  }
   *out = sst_dataset_picture(dataset, index);
   return SST_OK;
 }
 
 sst_status sst_dataset_read(const sst_dataset *dataset, int64_t index, uint8_t *out) {
   const uint8_t *sample = NULL;
-  SST_TRY(ssti_dataset_sample(dataset, index, out, &sample));
-  if (sample != out) { memcpy(out, sample, (size_t)sst_dataset_sample_bytes(&dataset->info)); }
-  return SST_OK;
+  ssti_sample_room room = {.bytes = out};
+  const sst_status status = ssti_dataset_sample(dataset, index, &room, &sample);
+  ssti_picture_room_free(dataset->context, &room.decoding);
+  if (status == SST_OK && sample != out) { memcpy(out, sample, (size_t)sst_dataset_sample_bytes(&dataset->info)); }
+  return status;
+}
+
+const char *sst_dataset_class_name(const sst_dataset *dataset, int label) {
+  return dataset->pictures != NULL ? ssti_picture_folder_class(dataset->pictures, label) : NULL;
 }
 
 int sst_dataset_label(const sst_dataset *dataset, int64_t index) {

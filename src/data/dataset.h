@@ -3,17 +3,25 @@
 #define SPIKESTILL_DATA_DATASET_H
 
 #include "base/memory.h"
+#include "data/picture_folder.h"
 #include "spikestill/data.h"
 
 struct sst_dataset {
   sst_context *context;
   sst_dataset_info info;
-  uint8_t *pixels; // [count] samples
-  int32_t *labels; // [count]
+  uint8_t *pixels;               // [count] samples; NULL for picture files
+  ssti_picture_folder *pictures; // picture files, else NULL
+  int32_t *labels;               // [count]
 };
 
-// Sample i: borrowed from the data set where it is in memory, else made in `room` [sst_dataset_sample_bytes].
-sst_status ssti_dataset_sample(const sst_dataset *dataset, int64_t index, uint8_t *room, const uint8_t **out);
+// One thread's room for a sample.
+typedef struct ssti_sample_room {
+  uint8_t *bytes; // [sample_bytes]
+  ssti_picture_room decoding;
+} ssti_sample_room;
+
+// Sample i: borrowed from the data set where it is in memory, else made in room->bytes.
+sst_status ssti_dataset_sample(const sst_dataset *dataset, int64_t index, ssti_sample_room *room, const uint8_t **out);
 
 // Where data sets lie: `root`, else the environment's SPIKESTILL_DATA, else "./data". Borrowed.
 const char *ssti_data_root(const char *root);

@@ -83,6 +83,8 @@ sst_dataset_options sst_recipe_dataset(const sst_recipe *recipe, bool train) {
       .classes = data->classes,
       .height = data->height,
       .width = data->width,
+      .memory = data->memory << 20,
+      .skip_broken = data->skip_broken,
       .frames = recipe->student.options.timesteps,
   };
 }

@@ -48,6 +48,7 @@ static sst_status complete_encoding(const ssti_recipe_reader *reader) {
 // Classes and sizes: where neither the set nor the recipe says them, the data is looked at.
 static sst_status complete_sizes(const ssti_recipe_reader *reader) {
   sst_recipe *recipe = &reader->draft->recipe;
+  recipe->data.skip_broken = reader->draft->broken == 1;
   sst_dataset_options options = sst_recipe_dataset(recipe, true);
   sst_dataset_info info;
   const sst_status status = sst_dataset_sizes(reader->context, &options, &info);

@@ -19,6 +19,7 @@ static const char *const optimizer_words[] = {SST_OPTIMIZER_LIST(WORDS_2)};
 static const char *const schedule_words[] = {SST_SCHEDULE_LIST(WORDS_2)};
 static const char *const kind_words[] = {"snn", "ann"};
 static const char *const pool_words[] = {"average", "max"};
+static const char *const broken_words[] = {"fail", "skip"};
 static const char *const reset_words[] = {"hard", "soft"};
 static const char *const twin_words[] = {"same", "ann"}; // sst_twin_kind
 
@@ -62,6 +63,9 @@ static const ssti_option data_options[] = {
     NUMBER("classes", INT, recipe.data.classes, 0, 1e6, "0", "0: as many as the data has; filled in when it is read"),
     NUMBER("height", INT64, recipe.data.height, 0, 4096, "0", "of a sample in pixels; 0: the data set's own"),
     NUMBER("width", INT64, recipe.data.width, 0, 4096, "0", "of a sample in pixels; 0: the data set's own"),
+    NUMBER("memory", INT64, recipe.data.memory, 0, 1e9, "2048",
+           "MiB that decoded picture files may take to be kept; beyond, they are decoded at each access"),
+    WORD("broken", broken, broken_words, "fail", "picture files that cannot be decoded"),
     WORD("encoding", recipe.data.encoding, encoding_words, "direct",
          "how samples become input over time; event sets: frames if it is not given"),
     NUMBER("workers", INT, recipe.data.workers, 0, 256, "1",

@@ -14,6 +14,7 @@ typedef struct ssti_recipe_draft {
   int network_model; // a builder
   int pool;          // 0 average, 1 max
   int reset;         // 0 hard, 1 soft
+  int broken;        // 0 fail, 1 skip
 } ssti_recipe_draft;
 
 // A list of numbers inside the draft.
