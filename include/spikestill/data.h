@@ -92,6 +92,13 @@ SST_API const char *sst_dataset_class_name(const sst_dataset *dataset, int label
 SST_MUST_CHECK SST_API sst_status sst_picture_write(sst_context *context, const char *path, int64_t width,
                                                     int64_t height, const uint8_t *rgb);
 
+// A contact sheet of samples `indices` [count], as a PNG file: pictures in a square of rows, or a row for each
+// recording with its frames from left to right, brighter events blue and darker ones red on white. Small samples are
+// enlarged by a whole number. Errors: as sst_picture_write and sst_dataset_read; INVALID_ARGUMENT (an index outside,
+// too large a sheet).
+SST_MUST_CHECK SST_API sst_status sst_dataset_draw(sst_context *context, const sst_dataset *dataset,
+                                                   const int64_t *indices, int64_t count, const char *path);
+
 // X(NAME, "word", "one line")
 #define SST_ENCODING_LIST(X)                                                                                           \
   X(DIRECT, "direct", "the picture as a constant current: T = 1, repeated by the first neuron")                        \

@@ -22,7 +22,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsdtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
-  X(data, "info|get NAME", 2, 2, "RUtj", "look at a data set, or download it", "data get mnist --root data")           \
+  X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
+    "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
   X(quickstart, "", 0, 0, "osrSdtjq", "teacher, plain and distilled spiking network on drawn digits",                  \
     "quickstart --out runs/quickstart")                                                                                \
   X(bench, "", 0, 0, "ndtj", "speed of training and inference beside what the machine can do", "bench --threads 2")    \
@@ -36,7 +37,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 // long names are spoken. An argument in lower case with '|' is a list of the words that may stand there.
 #define OPTION_LIST(X)                                                                                                 \
   X('o', "out", "DIR", NULL,                                                                                           \
-    "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart; sweep: none)")                  \
+    "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart; sweep: none); data show: the "  \
+    "PNG file")                                                                                                        \
   X('s', "set", "KEY=VALUE", "KEY=VALUE, such as train.epochs=3",                                                      \
     "give a recipe's key another value: a.b=1, a list's item by its place: a.0.b=1; may be repeated")                  \
   X('V', "vary", "KEY=V1,V2", "KEY=V1,V2, such as student.timesteps=2,4",                                              \
@@ -66,6 +68,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('b', "batch", "N", "a whole number from 1 to 65536",                                                               \
     "pictures in the batch that memory is planned for (default: 1)")                                                   \
   X('R', "root", "DIR", NULL, "folder that holds the data sets (default: $SPIKESTILL_DATA, else ./data)")              \
+  X('E', "count", "N", "a whole number from 1 to 4096",                                                                \
+    "samples that are drawn: the first ones (default: 64 pictures, 8 recordings)")                                     \
+  X('X', "index", "N,N", "whole numbers from 0, such as 0,5,9", "draw these samples instead")                          \
   X('U', "url", "URL", NULL, "download from here instead of the built-in mirrors")                                     \
   X('n', "repetitions", "N", "a whole number from 1 to 10000",                                                         \
     "steps that are timed; their median counts (default: 5)")                                                          \
@@ -84,9 +89,9 @@ typedef struct arguments {
   const char *vary[MOST_VARIED];
   int vary_count;
   char seed[64], device[64], data[128]; // overrides made of short forms
-  const char *out, *part, *root, *url, *list, *method, *timesteps;
+  const char *out, *part, *root, *url, *list, *index, *method, *timesteps;
   bool resume, overwrite, json, quiet;
-  int threads, batch, repetitions, seeds, jobs, samples, calibration_steps;
+  int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
   double at_least; // negative: not asked
   double percentile, initial_membrane; // NAN: not given
 } arguments;

@@ -2,94 +2,14 @@
 #include "spikestill/data.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "data_info.h"
 #include "json_output.h"
-
-enum { MOST_CLASSES = 1024 };
-
-typedef struct summary {
-  sst_dataset_info info;
-  int64_t per_class[MOST_CLASSES];
-  double mean[SST_MAX_CHANNELS], square[SST_MAX_CHANNELS]; // of pixels in 0..1
-} summary;
-
-static void summarise(const sst_dataset *dataset, summary *s) {
-  *s = (summary){.info = sst_dataset_describe(dataset)};
-  int64_t channels = s->info.channels, pixels = s->info.height * s->info.width;
-  for (int64_t i = 0; i < s->info.count; i++) {
-    int label = sst_dataset_label(dataset, i);
-    if (label >= 0 && label < MOST_CLASSES) { s->per_class[label]++; }
-    const uint8_t *picture = sst_dataset_picture(dataset, i);
-    for (int64_t p = 0; p < pixels * channels; p++) {
-      double value = picture[p] / 255.0;
-      s->mean[p % channels] += value;
-      s->square[p % channels] += value * value;
-    }
-  }
-  double total = (double)(s->info.count * pixels);
-  for (int64_t c = 0; c < channels && total > 0; c++) {
-    s->mean[c] /= total;
-    s->square[c] /= total;
-  }
-}
-
-static double deviation(const summary *s, int64_t c) { return sqrt(fmax(0.0, s->square[c] - s->mean[c] * s->mean[c])); }
-
-static void print_summary(const char *part, const summary *s) {
-  printf("%s: %" PRId64 " pictures of %" PRId64 "x%" PRId64 "x%" PRId64 ", %d classes\n", part, s->info.count,
-         s->info.height, s->info.width, s->info.channels, s->info.classes);
-  for (int64_t c = 0; c < s->info.channels; c++) {
-    printf("  channel %" PRId64 ": mean %.4f, deviation %.4f (of pixels in 0..1)\n", c, s->mean[c], deviation(s, c));
-  }
-  printf("  per class:");
-  for (int k = 0; k < s->info.classes && k < MOST_CLASSES; k++) { printf(" %" PRId64, s->per_class[k]); }
-  printf("\n");
-}
-
-static json_t *summary_json(const summary *s) {
-  json_t *mean = json_array(), *deviations = json_array(), *classes = json_array();
-  for (int64_t c = 0; c < s->info.channels; c++) {
-    json_array_append_new(mean, json_real(s->mean[c]));
-    json_array_append_new(deviations, json_real(deviation(s, c)));
-  }
-  for (int k = 0; k < s->info.classes && k < MOST_CLASSES; k++) {
-    json_array_append_new(classes, json_integer((json_int_t)s->per_class[k]));
-  }
-  return json_pack("{s:I, s:[I, I, I], s:i, s:o, s:o, s:o}", "count", (json_int_t)s->info.count, "shape",
-                   (json_int_t)s->info.height, (json_int_t)s->info.width, (json_int_t)s->info.channels, "classes",
-                   s->info.classes, "mean", mean, "deviation", deviations, "per_class", classes);
-}
-
-static int show_info(sst_context *context, const arguments *a, sst_dataset_kind kind) {
-  json_t *answer = json_object();
-  for (int train = 1; train >= 0; train--) {
-    sst_dataset_options options = {
-        .kind = kind, .root = a->root, .train = train, .digits_seed = 1, .digits_count = train ? 10000 : 2000};
-    sst_dataset *dataset;
-    sst_status status = sst_dataset_open(context, &options, &dataset);
-    if (status != SST_OK) {
-      json_decref(answer);
-      return report_failure(context, status);
-    }
-    summary s;
-    summarise(dataset, &s);
-    sst_dataset_close(dataset);
-    if (a->json) {
-      json_object_set_new(answer, train ? "train" : "test", summary_json(&s));
-    } else {
-      print_summary(train ? "train" : "test", &s);
-    }
-  }
-  if (a->json) { return print_json(answer); }
-  json_decref(answer);
-  return EXIT_DONE;
-}
 
 static void show_download(void *user, const char *file, uint64_t done, uint64_t total) {
   (void)user;
@@ -126,8 +46,75 @@ static int unknown_dataset(const char *name) {
   return usage_error("there is no data set '%s'; there are %s", name, list);
 }
 
-int command_data(sst_context *context, const arguments *a) {
+// The recipe that tells how the data is opened: the one given, or one with every key but the name left out.
+static sst_status open_recipe(sst_context *context, const arguments *a, sst_recipe **out) {
+  const char *overrides[MOST_OVERRIDES + 2], *word = a->words[1];
+  char name[128], root[SST_RECIPE_TEXT_SIZE + 16];
+  int count = 0;
   sst_dataset_kind kind;
-  if (!sst_dataset_parse(a->words[1], &kind)) { return unknown_dataset(a->words[1]); }
-  return strcmp(a->words[0], "get") == 0 ? download(context, a, kind) : show_info(context, a, kind);
+  const bool is_name = sst_dataset_parse(word, &kind);
+  snprintf(name, sizeof name, "data.name=%s", word);
+  snprintf(root, sizeof root, "data.root=%s", a->root ? a->root : "");
+  if (is_name) { overrides[count++] = name; }
+  if (a->root) { overrides[count++] = root; }
+  for (int i = 0; i < a->override_count; i++) { overrides[count++] = a->overrides[i]; }
+  // The network does not matter here.
+  return is_name ? sst_recipe_from_text(context, word, "data: {}\nstudent: {model: mlp}\n", overrides, count, out)
+                 : sst_recipe_open(context, word, overrides, count, out);
+}
+
+// The samples to draw: those named, or the first ones. Owned by the caller; NULL if there is no memory.
+static int64_t *choose(const arguments *a, sst_dataset_info info, int64_t *count) {
+  int64_t *indices = malloc(4096 * sizeof *indices);
+  *count = 0;
+  if (!indices) { return NULL; }
+  if (!a->index) {
+    const int64_t wanted = a->count > 0 ? a->count : info.frames > 0 ? 8 : 64;
+    for (; *count < wanted && *count < info.count; ++*count) { indices[*count] = *count; }
+    return indices;
+  }
+  for (const char *at = a->index; *at && *count < 4096;) {
+    char *end = NULL;
+    indices[(*count)++] = strtoll(at, &end, 10);
+    at = *end == ',' ? end + 1 : end + strlen(end);
+  }
+  return indices;
+}
+
+static int draw(sst_context *context, const arguments *a, const sst_recipe *recipe) {
+  if (!a->out) { return usage_error("data show needs --out FILE.png"); }
+  const sst_dataset_options options = sst_recipe_dataset(recipe, a->part && strcmp(a->part, "test") != 0);
+  sst_dataset *dataset;
+  sst_status status = sst_dataset_open(context, &options, &dataset);
+  if (status != SST_OK) { return report_failure(context, status); }
+  int64_t count = 0, *indices = choose(a, sst_dataset_describe(dataset), &count);
+  status = indices ? sst_dataset_draw(context, dataset, indices, count, a->out) : SST_OUT_OF_MEMORY;
+  if (status == SST_OK && a->json) {
+    json_t *labels = json_array();
+    for (int64_t i = 0; i < count; i++) {
+      json_array_append_new(labels, json_integer(sst_dataset_label(dataset, indices[i])));
+    }
+    print_json(json_pack("{s:s, s:I, s:o}", "file", a->out, "count", (json_int_t)count, "labels", labels));
+  } else if (status == SST_OK) {
+    printf("%s shows %" PRId64 " samples; labels:", a->out, count);
+    for (int64_t i = 0; i < count; i++) { printf(" %d", sst_dataset_label(dataset, indices[i])); }
+    printf("\n");
+  }
+  free(indices);
+  sst_dataset_close(dataset);
+  return status == SST_OK ? EXIT_DONE : report_failure(context, status);
+}
+
+int command_data(sst_context *context, const arguments *a) {
+  const char *what = a->words[0], *name = a->words[1], *dot = strrchr(name, '.');
+  const bool is_file = strchr(name, '/') || (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0));
+  sst_dataset_kind kind;
+  if (!sst_dataset_parse(name, &kind) && (!is_file || strcmp(what, "get") == 0)) { return unknown_dataset(name); }
+  if (strcmp(what, "get") == 0) { return download(context, a, kind); }
+  sst_recipe *recipe = NULL;
+  const sst_status status = open_recipe(context, a, &recipe);
+  if (status != SST_OK) { return report_failure(context, status); }
+  const int code = strcmp(what, "show") == 0 ? draw(context, a, recipe) : show_data_info(context, a, recipe);
+  sst_recipe_close(context, recipe);
+  return code;
 }

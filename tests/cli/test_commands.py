@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import struct
 import subprocess
 import unittest
 
@@ -73,8 +74,10 @@ class Usage(ProgramTest):
             ("eval", "tiny.yaml", "--at-least", "nan"): "from 0 to 1",
             ("inspect", "tiny.yaml", "--batch", "0"): "from 1 to 65536",
             ("bench", "--repetitions", "0"): "from 1 to 10000",
-            ("data", "info"): "needs info|get NAME",
-            ("data", "show", "digits"): "info|get",
+            ("data", "info"): "needs info|show|get NAME|RECIPE",
+            ("data", "draw", "digits"): "info|show|get",
+            ("data", "show", "digits"): "data show needs --out FILE.png",
+            ("data", "show", "digits", "--index", "1,x"): "--index is '1,x'",
             ("data", "info", "digitz"): "did you mean 'digits'",
             ("data", "info", "imagenet"): "there are digits, mnist",
             ("completion", "tcsh"): "bash|zsh|fish",
@@ -244,7 +247,26 @@ class Looking(ProgramTest):
         self.assertEqual(answer["train"]["shape"], [28, 28, 1])
         self.assertEqual(sum(answer["train"]["per_class"]), answer["train"]["count"])
         self.assertEqual(len(answer["test"]["per_class"]), 10)
-        self.assertIn("28x28x1, 10 classes", self.good("data", "info", "digits").out)
+        text = self.good("data", "info", "digits").out
+        self.assertIn("28x28x1, 10 classes", text)
+        self.assertIn(f"mean: [{answer['train']['mean'][0]:.4f}]", text)
+        # Of a recipe, with other values.
+        answer = self.good("data", "info", "tiny.yaml", "--set", "data.digits_train=70", "--json").json
+        self.assertEqual(answer["train"]["count"], 70)
+
+    def test_data_show(self):
+        words = ["data", "show", "digits", "--out", "sheet.png"]
+        done = self.run_program(*words, "--count", "5", "--json")
+        if done.code != 0 and "not built in" in done.err:
+            self.skipTest("built without libpng")
+        self.assertEqual(len(done.json["labels"]), 5)
+        sheet = self.path("sheet.png").read_bytes()
+        self.assertEqual(sheet[:8], b"\x89PNG\r\n\x1a\n")
+        # Three columns and two rows of cells of 2 * 28 pixels with 2 between.
+        self.assertEqual(struct.unpack(">II", sheet[16:24]), (3 * 58 + 2, 2 * 58 + 2))
+        self.assertIn("shows 2 samples", self.good(*words, "--index", "7,3").out)
+        self.bad(1, [*words, "--index", "2000"], "sample 2000 is asked for, but the data set has 2000, from 0")
+        self.bad(1, [*words, "--count", "4096"], "too large; show fewer samples")
 
     def test_data_get_has_nothing_to_get_for_drawn_digits(self):
         self.bad(1, ["data", "get", "digits"], "nothing to download")

@@ -26,6 +26,8 @@ _spikestill() {
     --at-least) COMPREPLY=(); return ;;
     --batch) COMPREPLY=(); return ;;
     --root) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --count) COMPREPLY=(); return ;;
+    --index) COMPREPLY=(); return ;;
     --url) COMPREPLY=(); return ;;
     --repetitions) COMPREPLY=(); return ;;
     --threads) COMPREPLY=(); return ;;
@@ -36,7 +38,7 @@ _spikestill() {
     eval) options="--help --set --seed --device --data --part --at-least --threads --json" ;;
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --threads --json --quiet" ;;
     inspect) options="--help --set --device --batch --threads --json" ;;
-    data) options="--help --root --url --threads --json" words="info get" ;;
+    data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
     bench) options="--help --device --repetitions --threads --json" ;;
     recipe) options="--help --set" ;;
@@ -44,7 +46,7 @@ _spikestill() {
     completion) options="--help" words="bash zsh fish" ;;
     help) options="--help" ;;
   esac
-  if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100"; fi
+  if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100 folder tiny-imagenet"; fi
   if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect data quickstart bench recipe version completion help"; fi
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
