@@ -266,7 +266,6 @@ class Looking(ProgramTest):
         self.assertEqual(struct.unpack(">II", sheet[16:24]), (3 * 58 + 2, 2 * 58 + 2))
         self.assertIn("shows 2 samples", self.good(*words, "--index", "7,3").out)
         self.bad(1, [*words, "--index", "2000"], "sample 2000 is asked for, but the data set has 2000, from 0")
-        self.bad(1, [*words, "--count", "4096"], "too large; show fewer samples")
 
     def test_data_get_has_nothing_to_get_for_drawn_digits(self):
         self.bad(1, ["data", "get", "digits"], "nothing to download")

@@ -410,7 +410,7 @@ static const struct {
     {SMALLEST "optimizer:\n  momentum: 0\n  nesterov: true\n",
      "x.yaml:5: optimizer.nesterov needs optimizer.momentum above 0"},
     {"data: {name: minst}\n",
-     "data.name: found \"minst\", expected one of digits, mnist, fashion-mnist, cifar10, cifar100; did"},
+     "data.name: found \"minst\", expected one of digits, mnist, fashion-mnist, cifar10, cifar100, folder, tiny-imagenet"},
     {"data: {name: mnist, mean: [1, 2]}\nstudent: {model: cnn}\n",
      "data.mean has 2 numbers, but mnist has 1 channel: expected one number for all"},
     {"data: {name: cifar10,\n deviation: [1, 2]}\nstudent: {model: cnn}\n",
