@@ -25,6 +25,7 @@ extern "C" {
   X(bkdsnn, "the teacher's features from the student's with channels blotted out, and weighted soft labels")           \
   X(sakd, "a learned transform of time-averaged spikes matches the teacher's features, stage by stage")                \
   X(sastc, "every stage learns from every stage of the teacher, most from those alike")                                \
+  X(self_distillation, "the same network, run for more time steps, teaches itself")                                    \
   X(sliding_window, "a spiking teacher's output over windows of steps")                                                \
   X(hta_kl, "the teacher's likely classes by forward, the others by reverse divergence")                               \
   X(md_snn, "membrane potentials of a spiking teacher, stage by stage and step by step")                               \
@@ -46,6 +47,11 @@ typedef struct sst_distill_scene {
   // networks', trained beside the student by an optimiser of its own and discarded afterwards. Borrowed, and by the
   // graph too. NULL: a term that wants parameters is the graph's failure.
   sst_parameters *parameters;
+  // Builds the student's network once more in the current scope, over the student's parameters and frozen, for other time
+  // steps, and returns its logits after the readout; `user` is run_longer_user. NULL: a term that wants it is the graph's
+  // failure.
+  sst_value (*run_longer)(sst_graph *graph, const void *user, int64_t timesteps);
+  const void *run_longer_user;
   int index; // of the term among those that share the store: its parameters are "<index>.<name>"
 } sst_distill_scene;
 

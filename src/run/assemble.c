@@ -176,17 +176,49 @@ uint32_t ssti_terms_counting(const sst_recipe *recipe, int64_t epoch) {
   return bits;
 }
 
+// What it takes to build the student's network again.
+typedef struct rerun {
+  const sst_recipe *recipe;
+  sst_parameters *parameters;
+  sst_value input;
+} rerun;
+
+// Frozen, so that the student's running statistics are not moved a second time and no dropout is drawn.
+static sst_value run_longer(sst_graph *graph, const void *user, int64_t timesteps) {
+  const rerun *student = user;
+  if (!student->recipe->student.spiking || sst_graph_shape(graph, student->input).dim[SST_AXIS_T] != 1) {
+    sst_graph_fail(graph, SST_UNSUPPORTED,
+                   "a run of the student for more time steps needs student.kind: snn and data.encoding: direct, found"
+                   " %s and %s",
+                   student->recipe->student.spiking ? "snn" : "ann",
+                   student->recipe->data.encoding == SST_ENCODING_DIRECT ? "direct" : "a spike encoding");
+    return SST_NO_VALUE;
+  }
+  sst_model_options model = student->recipe->student.options;
+  model.timesteps = timesteps;
+  sst_value logits = SST_NO_VALUE;
+  sst_graph_push(graph, "longer", true);
+  sst_parameters *before = sst_graph_use_parameters(graph, student->parameters);
+  ssti_build_model(graph, student->recipe, &model, student->input, &logits);
+  sst_graph_pop(graph);
+  sst_graph_use_parameters(graph, before);
+  return logits;
+}
+
 // Adds the sum of weight * term over the terms that count.
-static void build_terms(const sst_recipe *recipe, bool has_teacher, const ssti_companions *companions,
-                        ssti_loss_graph *loss) {
+static void build_terms(const sst_recipe *recipe, sst_parameters *parameters, bool has_teacher,
+                        const ssti_companions *companions, ssti_loss_graph *loss) {
   sst_graph *g = loss->graph;
   const sst_model_options *student = &recipe->student.options;
+  const rerun again = {recipe, parameters, loss->input};
   sst_distill_scene scene = {.student = "student",
                              .teacher = has_teacher ? "teacher" : NULL,
                              .twin = ssti_companions_twin(companions),
                              .target = loss->target,
                              .threshold = student->spiking ? student->neuron.threshold : 0.0f,
-                             .parameters = companions->terms};
+                             .parameters = companions->terms,
+                             .run_longer = run_longer,
+                             .run_longer_user = &again};
   for (int i = 0; i < recipe->term_count; i++) {
     const sst_distill_term *term = recipe->terms[i];
     float weight = sst_distill_term_weight(term);
@@ -215,7 +247,7 @@ sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters,
   if (teacher) { build_teacher(recipe, teacher, out); }
   add_cross_entropy(recipe, "cross_entropy", recipe->loss_weight, step_logits, out->logits, out);
   build_companions(recipe, companions, out);
-  build_terms(recipe, teacher != NULL, companions, out);
+  build_terms(recipe, parameters, teacher != NULL, companions, out);
   sst_graph_keep(graph, out->logits);
   sst_status status = sst_graph_compile(graph, out->loss);
   if (status != SST_OK) {

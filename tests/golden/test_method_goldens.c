@@ -100,6 +100,7 @@ static void add_tap(method_case *c, tensor *t) {
   if (is(t, "spikes")) { add_spikes(c, t); }
   if (is(t, "twin")) { method_twin(c, t->name, t->shape); }
   if (is(t, "teacher")) { method_teacher(c, t->name, t->shape); }
+  if (is(t, "longer")) { method_longer(c, t->shape); }
   if (is(t, "target")) { method_target(c, t->shape); }
 }
 
@@ -118,6 +119,7 @@ static void fill(method_case *c, const tensor *t) {
               : is(t, "target")  ? method_target_data(c)
               : is(t, "own")     ? method_own(c, t->name)->value
               : is(t, "spikes")  ? parameter_value(c, t->name)
+              : is(t, "longer")  ? parameter_value(c, "longer")
                                  : NULL;
   assert_non_null(to);
   const int64_t count = sst_shape_count(t->shape);

@@ -289,6 +289,52 @@ static void test_a_spiking_teacher_of_other_steps(void **state) {
   end(&t);
 }
 
+#define LONGER_NETWORK(steps)                                                                                          \
+  "student: {kind: snn, timesteps: " steps                                                                             \
+  ", norm: none, layers: [{conv: {out: 5, stride: 2}}, {act: {}}, {avgpool: {}}, {linear: {}}]}\n"
+
+// The run that teaches in self_distillation is that of a teacher with the student's own parameters and more steps, and
+// follows them as they learn.
+static void test_the_longer_run_is_the_students_own(void **state) {
+  for (int d = 0; d < 2; d++) {
+    training self, taught;
+    begin(&self, *state, both[d], LONGER_NETWORK("2"), "distill: [{method: self_distillation, timesteps: 5}]\n", NULL);
+    begin(&taught, *state, both[d], LONGER_NETWORK("2"), "distill: [{method: kd}]\n",
+          DATA "seed: 3\n" LONGER_NETWORK("5"));
+    run(&self);
+    run(&taught);
+    assert_true(loss_of(&self) == loss_of(&taught));
+    for (int i = 0; i < 2; i++) {
+      step(&self);
+      step(&taught);
+    }
+    assert_true(loss_of(&self) != loss_of(&taught)); // the teacher stayed behind
+    end(&self);
+    end(&taught);
+  }
+}
+
+static void test_what_has_no_longer_run_is_said(void **state) {
+  static const char *const texts[] = {"student: {kind: ann, model: mlp}\n",
+                                      "student: {kind: snn, model: mlp}\ndata: {name: digits, encoding: poisson}\n"};
+  static const char *const found[] = {"found ann and direct", "found snn and a spike encoding"};
+  for (int i = 0; i < 2; i++) {
+    char text[RECIPE_SIZE];
+    snprintf(text, sizeof text, "name: x\n%s%sdistill: [{method: self_distillation}]\n",
+             i == 0 ? "data: {name: digits}\n" : "", texts[i]);
+    sst_recipe *recipe = read_recipe(*state, text);
+    sst_parameters *store = NULL;
+    ssti_companions companions;
+    ssti_loss_graph loss;
+    assert_ok(*state, sst_parameters_create(*state, 1, &store));
+    assert_ok(*state, ssti_companions_open(*state, recipe, &companions));
+    assert_fails(*state, SST_UNSUPPORTED, ssti_build_loss(recipe, store, NULL, &companions, 0, &loss), found[i]);
+    ssti_companions_close(&companions);
+    sst_parameters_destroy(store);
+    sst_recipe_close(*state, recipe);
+  }
+}
+
 // The largest difference of two networks' parameters, which have the same names.
 static double distance(const sst_parameters *a, const sst_parameters *b) {
   double largest = 0;
@@ -353,7 +399,9 @@ int main(void) {
                                      TEST(test_terms_enter_with_their_weight),
                                      TEST(test_the_teacher_stays_as_it_is),
                                      TEST(test_a_student_equal_to_its_teacher_learns_nothing),
-                                     TEST(test_a_spiking_teacher_of_other_steps),
+                                     TEST(test_the_longer_run_is_the_students_own),
+      TEST(test_what_has_no_longer_run_is_said),
+      TEST(test_a_spiking_teacher_of_other_steps),
                                      TEST(test_an_unmatched_twin_leaves_the_student_alone),
                                      TEST(test_a_matched_twin_changes_both)};
   return cmocka_run_group_tests(tests, NULL, NULL);

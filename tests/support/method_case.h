@@ -35,11 +35,13 @@ typedef struct method_case {
   sst_run_options run; // of every pass: inference unless the suite says otherwise
   method_tap student[METHOD_TAPS], teacher[METHOD_TAPS];
   int student_count, teacher_count;
+  sst_value longer;       // logits of the student's longer run
+  int64_t longer_steps;   // that the term asked for
 } method_case;
 
 // `options`: keys and values in turn, ended by NULL; NULL for the defaults.
 static inline void method_begin(method_case *c, sst_context *context, const char *method, const char *const *options) {
-  *c = (method_case){.context = context, .target = SST_NONE, .loss = SST_NO_VALUE};
+  *c = (method_case){.context = context, .target = SST_NONE, .loss = SST_NO_VALUE, .longer = SST_NO_VALUE};
   assert_ok(context, sst_distill_term_create(context, method, &c->term));
   for (int i = 0; options && options[i]; i += 2) {
     assert_ok(context, sst_distill_term_set(c->term, options[i], options[i + 1]));
@@ -92,6 +94,18 @@ static inline void method_target(method_case *c, sst_shape shape) {
   c->target = sst_graph_input(c->graph, "target", shape);
 }
 
+// What a longer run of the student gives: a weight, so that a gradient that should not pass would show.
+static inline void method_longer(method_case *c, sst_shape shape) {
+  c->longer = graph_weight(c->graph, "parameter.longer", shape);
+}
+
+static inline sst_value method_run_longer(sst_graph *graph, const void *user, int64_t timesteps) {
+  method_case *c = *(method_case *const *)user;
+  (void)graph;
+  c->longer_steps = timesteps;
+  return c->longer;
+}
+
 // The term, as it is built; what went wrong is the graph's status.
 static inline sst_value method_build(method_case *c) {
   sst_distill_scene scene = {.student = "student",
@@ -99,7 +113,9 @@ static inline sst_value method_build(method_case *c) {
                              .twin = c->has_twin ? "twin" : NULL,
                              .target = c->target,
                              .threshold = c->threshold,
-                             .parameters = c->own};
+                             .parameters = c->own,
+                             .run_longer = c->longer >= 0 ? method_run_longer : NULL,
+                             .run_longer_user = &c};
   return c->loss = sst_distill_term_build(c->term, c->graph, &scene);
 }
 
