@@ -20,7 +20,7 @@ extern "C" {
 
 typedef enum sst_cost_kind { SST_COST_CONV, SST_COST_LINEAR } sst_cost_kind;
 
-enum { SST_COST_NAME_SIZE = 128, SST_MAX_COST_LAYERS = 4096 };
+enum { SST_COST_NAME_SIZE = 128, SST_MAX_COST_LAYERS = 4096, SST_MAX_COST_STEPS = 65536 };
 
 // A layer with weights. Sizes are those of one picture; a linear layer has height, width and kernel 1.
 // What is measured is the mean over the samples, for one inference, all steps together.
@@ -32,7 +32,8 @@ typedef struct sst_cost_layer {
   int64_t pooled_height, pooled_width; // size that the next layer with weights sees: after pooling
   int64_t kernel_height, kernel_width, stride_height, stride_width, groups;
   int64_t timesteps;  // how often it is computed for one inference: T, or 1 ahead of the first neuron
-  bool spiking_input; // every input is 0 or 1; else the layer multiplies
+  bool spiking_input; // inputs are spikes, sums or averages of them: the layer need only add; else it multiplies
+  bool binary_input;  // every input is 0 or 1
   bool neurons;       // a neuron layer is what its output feeds
   bool leak;          // and that neuron's membrane decays
   bool bias;          // a number is added to every output at each step: a bias, or batch norm's offset
@@ -40,8 +41,8 @@ typedef struct sst_cost_layer {
   int weight_bits;    // as above
   int membrane_bits;  // as above
   int64_t weights, zero_weights;
-  double dense_operations;         // multiply-accumulates at one step if no input were zero, without the padding's
-  double nonzero_inputs;           // spikes entering, or inputs that are not 0
+  double dense_operations; // multiply-accumulates at one step if no input were zero, without the padding's
+  double nonzero_inputs;   // spikes entering (before they were averaged: each is added), or inputs that are not 0
   double nonzero_inputs_deviation; // of that over the samples
   double spikes_out;               // spikes of the neurons that follow
   double effective_operations;     // pairs of a non-zero input and a non-zero weight
@@ -56,15 +57,19 @@ typedef struct sst_cost_record {
   sst_context *context;
   char network[SST_COST_NAME_SIZE], data[SST_COST_NAME_SIZE]; // what was measured on what; may be empty
   bool spiking;
-  int64_t timesteps; // T
-  int64_t samples;   // 0: not measured, shapes and assumed rates only
-  int64_t crossbar;  // rows of the crossbars that were counted; 0: none
+  int64_t timesteps;             // T
+  int64_t samples;               // 0: not measured, shapes and assumed rates only
+  int64_t crossbar;              // rows of the crossbars that were counted; 0: none
+  double operation_quantiles[5]; // over the samples: additions of spikes and multiplications at 5, 25, 50, 75 and 95 %
   int layer_count;
   sst_cost_layer *layers; // [layer_count], owned
+  double *step_inputs;    // [layer_count][timesteps] nonzero_inputs of each step, owned; 0 where a layer does not run
 } sst_cost_record;
 
-// A record of `layer_count` layers, all fields 0. Owned by the caller. Errors: OUT_OF_MEMORY, INVALID_ARGUMENT.
-SST_MUST_CHECK SST_API sst_status sst_cost_record_create(sst_context *context, int layer_count, sst_cost_record **out);
+// A record of `layer_count` layers and T steps, all other fields 0. Owned by the caller.
+// Errors: OUT_OF_MEMORY, INVALID_ARGUMENT.
+SST_MUST_CHECK SST_API sst_status sst_cost_record_create(sst_context *context, int layer_count, int64_t timesteps,
+                                                         sst_cost_record **out);
 SST_API void sst_cost_record_destroy(sst_cost_record *record); // NULL is allowed
 
 // A record from shapes alone, a YAML file:
@@ -120,6 +125,7 @@ typedef enum sst_energy_model {
 #undef SST_ENERGY_MODEL_ENUM
       SST_ENERGY_MODEL_COUNT
 } sst_energy_model;
+// The word used on the command line, one line about it, and from the word back; false for an unknown one.
 SST_API const char *sst_energy_model_word(sst_energy_model model);
 SST_API const char *sst_energy_model_text(sst_energy_model model);
 SST_API bool sst_energy_model_parse(const char *word, sst_energy_model *out);
@@ -138,6 +144,7 @@ typedef enum sst_energy_part {
 #undef SST_ENERGY_PART_ENUM
       SST_ENERGY_PART_COUNT
 } sst_energy_part;
+// The part's word in tables and JSON.
 SST_API const char *sst_energy_part_word(sst_energy_part part);
 
 typedef struct sst_layer_energy {
@@ -178,6 +185,7 @@ typedef struct sst_neurobench {
   double membrane_updates;
   double footprint_bytes; // weights as stored at their bits
 } sst_neurobench;
+// The measures of a record. A sparsity is NAN where there is nothing to be sparse.
 SST_API sst_neurobench sst_neurobench_measure(const sst_cost_record *record);
 
 // A break-even rate from the literature: spikes per synapse and inference above which an ANN would be cheaper.
@@ -186,6 +194,7 @@ typedef struct sst_break_even {
   bool per_step;      // a firing rate per step instead of spikes per inference
   const char *source; // and under which conditions
 } sst_break_even;
+// Number of them, and the i-th; NULL beyond.
 SST_API int sst_break_even_count(void);
 SST_API const sst_break_even *sst_break_even_get(int index);
 

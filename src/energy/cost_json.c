@@ -64,6 +64,7 @@ static const field layer_fields[] = {
 #define TRUTH(name)                                                                                                    \
   { #name, FIELD_TRUTH, offsetof(sst_cost_record, name) }
 static const field record_fields[] = {TRUTH(spiking), WHOLE(timesteps), WHOLE(samples), WHOLE(crossbar)};
+enum { QUANTILES = 5 };
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 static json_t *field_value(const field *f, const char *object) {
@@ -84,17 +85,35 @@ static json_t *fields_object(const field *fields, int count, const void *object)
   return out;
 }
 
+static json_t *numbers_array(const double *numbers, int64_t count) {
+  json_t *out = json_array();
+  for (int64_t i = 0; i < count; i++) { json_array_append_new(out, json_real(numbers[i])); }
+  return out;
+}
+
+static sst_status read_numbers(sst_context *context, const char *key, const json_t *from, int64_t count, double *out) {
+  const json_t *list = json_object_get(from, key);
+  if (!json_is_array(list) || json_array_size(list) != (size_t)count) {
+    SST_FAIL(context, SST_FORMAT, "'%s' is no list of %lld numbers", key, (long long)count);
+  }
+  for (int64_t i = 0; i < count; i++) { out[i] = json_number_value(json_array_get(list, (size_t)i)); }
+  return SST_OK;
+}
+
 sst_status sst_cost_record_text(const sst_cost_record *record, char **out) {
   *out = NULL;
   json_t *root = fields_object(record_fields, COUNT(record_fields), record);
   json_t *layers = json_array();
   json_object_set_new(root, "network", json_string(record->network));
   json_object_set_new(root, "data", json_string(record->data));
+  json_object_set_new(root, "operation_quantiles", numbers_array(record->operation_quantiles, QUANTILES));
   for (int i = 0; i < record->layer_count; i++) {
     const sst_cost_layer *layer = &record->layers[i];
     json_t *object = fields_object(layer_fields, COUNT(layer_fields), layer);
     json_object_set_new(object, "name", json_string(layer->name));
     json_object_set_new(object, "kind", json_string(layer->kind == SST_COST_CONV ? "conv" : "linear"));
+    json_object_set_new(object, "step_inputs",
+                        numbers_array(record->step_inputs + i * record->timesteps, layer->timesteps));
     json_array_append_new(layers, object);
   }
   sst_status status = json_object_set_new(root, "layers", layers) == 0
@@ -142,7 +161,8 @@ static sst_status read_text(sst_context *context, const char *key, const json_t 
   return SST_OK;
 }
 
-static sst_status read_layer(sst_context *context, const json_t *from, sst_cost_layer *out) {
+static sst_status read_layer(sst_context *context, const json_t *from, int64_t steps, sst_cost_layer *out,
+                             double *step_inputs) {
   SST_TRY(read_fields(context, layer_fields, COUNT(layer_fields), from, out));
   SST_TRY(read_text(context, "name", from, out->name));
   const char *kind = json_string_value(json_object_get(from, "kind"));
@@ -155,7 +175,11 @@ static sst_status read_layer(sst_context *context, const json_t *from, sst_cost_
       out->stride_height < 1 || out->stride_width < 1) {
     SST_FAIL(context, SST_FORMAT, "layer %s has a size of 0", out->name);
   }
-  return SST_OK;
+  if (out->timesteps > steps) {
+    SST_FAIL(context, SST_FORMAT, "layer %s runs at %lld of %lld steps", out->name, (long long)out->timesteps,
+             (long long)steps);
+  }
+  return read_numbers(context, "step_inputs", from, out->timesteps, step_inputs);
 }
 
 static sst_status read_record(sst_context *context, const json_t *root, sst_cost_record **out) {
@@ -163,12 +187,15 @@ static sst_status read_record(sst_context *context, const json_t *root, sst_cost
   if (!json_is_array(layers) || json_array_size(layers) < 1 || json_array_size(layers) > SST_MAX_COST_LAYERS) {
     SST_FAIL(context, SST_FORMAT, "'layers' is no list of 1 to %d layers", (int)SST_MAX_COST_LAYERS);
   }
-  SST_TRY(sst_cost_record_create(context, (int)json_array_size(layers), out));
+  json_int_t timesteps = json_integer_value(json_object_get(root, "timesteps"));
+  SST_TRY(sst_cost_record_create(context, (int)json_array_size(layers), (int64_t)timesteps, out));
   SST_TRY(read_fields(context, record_fields, COUNT(record_fields), root, *out));
   SST_TRY(read_text(context, "network", root, (*out)->network));
   SST_TRY(read_text(context, "data", root, (*out)->data));
+  SST_TRY(read_numbers(context, "operation_quantiles", root, QUANTILES, (*out)->operation_quantiles));
   for (int i = 0; i < (*out)->layer_count; i++) {
-    sst_status status = read_layer(context, json_array_get(layers, (size_t)i), &(*out)->layers[i]);
+    sst_status status = read_layer(context, json_array_get(layers, (size_t)i), timesteps, &(*out)->layers[i],
+                                   (*out)->step_inputs + i * timesteps);
     if (status != SST_OK) { return ssti_fail_within(context, status, "layer %d", i); }
   }
   return SST_OK;

@@ -4,19 +4,28 @@
 
 #include "energy/energy_model.h"
 
-sst_status sst_cost_record_create(sst_context *context, int layer_count, sst_cost_record **out) {
+sst_status sst_cost_record_create(sst_context *context, int layer_count, int64_t timesteps, sst_cost_record **out) {
   *out = NULL;
   if (layer_count < 1 || layer_count > SST_MAX_COST_LAYERS) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "a cost record of %d layers, expected 1 to %d", layer_count,
              (int)SST_MAX_COST_LAYERS);
   }
+  if (timesteps < 1 || timesteps > SST_MAX_COST_STEPS) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "a cost record of %lld steps, expected 1 to %d", (long long)timesteps,
+             (int)SST_MAX_COST_STEPS);
+  }
   sst_cost_record *record = NULL;
   SST_TRY(ssti_allocate(context, 1, sizeof *record, &record));
   record->context = context;
   record->layer_count = layer_count;
-  sst_status status = ssti_allocate(context, (size_t)layer_count, sizeof *record->layers, &record->layers);
+  record->timesteps = timesteps;
+  size_t layers = (size_t)layer_count, steps = (size_t)timesteps;
+  sst_status status = ssti_allocate(context, layers, sizeof *record->layers, &record->layers);
+  if (status == SST_OK) {
+    status = ssti_allocate(context, layers * steps, sizeof *record->step_inputs, &record->step_inputs);
+  }
   if (status != SST_OK) {
-    ssti_free(context, record);
+    sst_cost_record_destroy(record);
     return status;
   }
   *out = record;
@@ -26,6 +35,7 @@ sst_status sst_cost_record_create(sst_context *context, int layer_count, sst_cos
 void sst_cost_record_destroy(sst_cost_record *record) {
   if (record == NULL) { return; }
   ssti_free(record->context, record->layers);
+  ssti_free(record->context, record->step_inputs);
   ssti_free(record->context, record);
 }
 
@@ -53,19 +63,18 @@ int sst_matched_bits(int64_t timesteps) {
 }
 
 sst_status sst_cost_record_as_ann(const sst_cost_record *record, int bits, sst_cost_record **out) {
-  SST_TRY(sst_cost_record_create(record->context, record->layer_count, out));
+  SST_TRY(sst_cost_record_create(record->context, record->layer_count, 1, out));
   sst_cost_record *ann = *out;
   memcpy(ann->network, record->network, sizeof ann->network);
   memcpy(ann->data, record->data, sizeof ann->data);
-  ann->timesteps = 1;
   ann->samples = record->samples;
   for (int i = 0; i < record->layer_count; i++) {
     sst_cost_layer *layer = &ann->layers[i];
     *layer = record->layers[i];
     layer->timesteps = 1;
-    layer->spiking_input = layer->neurons = layer->leak = false;
+    layer->spiking_input = layer->binary_input = layer->neurons = layer->leak = false;
     layer->input_bits = layer->weight_bits = layer->membrane_bits = bits;
-    layer->nonzero_inputs = ssti_cost_inputs(layer);
+    layer->nonzero_inputs = ann->step_inputs[i] = ssti_cost_inputs(layer);
     layer->nonzero_inputs_deviation = 0;
     layer->spikes_out = 0;
     layer->zero_weights = 0;

@@ -23,7 +23,7 @@ double ssti_cost_macs(const sst_cost_layer *layer);
 // Number of inputs of one step, and of outputs of one step.
 double ssti_cost_inputs(const sst_cost_layer *layer);
 double ssti_cost_outputs(const sst_cost_layer *layer);
-// Share of inputs that are not zero, 0..1.
+// Share of inputs that are not zero; above 1 where averages of many spikes enter.
 double ssti_cost_rate(const sst_cost_layer *layer);
 
 #endif

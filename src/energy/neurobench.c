@@ -8,7 +8,7 @@ sst_neurobench sst_neurobench_measure(const sst_cost_record *record) {
   double outputs = 0, spikes = 0, weights = 0, zeros = 0;
   for (int i = 0; i < record->layer_count; i++) {
     const sst_cost_layer *l = &record->layers[i];
-    *(l->spiking_input ? &m.effective_acs : &m.effective_macs) += l->effective_operations;
+    *(l->binary_input ? &m.effective_acs : &m.effective_macs) += l->effective_operations;
     m.dense_operations += l->dense_operations * (double)l->timesteps;
     m.membrane_updates += l->membrane_updates;
     m.footprint_bytes += (double)l->weights * l->weight_bits / 8;

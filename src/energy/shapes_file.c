@@ -106,7 +106,7 @@ static void fill_layer(const shapes_head *head, const shapes_layer *s, int index
   out->stride_height = out->stride_width = s->stride;
   out->groups = 1;
   out->input_bits = s->input_bits ? s->input_bits : (index == 0 ? 32 : 1);
-  out->spiking_input = out->input_bits == 1;
+  out->spiking_input = out->binary_input = out->input_bits == 1;
   out->timesteps = out->spiking_input ? head->timesteps : 1;
   out->neurons = out->leak = !last;
   out->bias = true;
@@ -134,15 +134,18 @@ static void fill_neurons(const shapes_head *head, sst_cost_record *record) {
 
 static sst_status read_layers(const reader *r, const shapes_head *head, const ssti_yaml_node *list,
                               sst_cost_record **out) {
-  SST_TRY(sst_cost_record_create(r->context, list->count, out));
+  SST_TRY(sst_cost_record_create(r->context, list->count, head->timesteps, out));
   int index = 0;
   for (const ssti_yaml_node *item = list->first; item != NULL; item = item->next, index++) {
     shapes_layer shape = {0};
     SST_TRY(read_map(r, item, layer_options, COUNT(layer_options), NULL, &shape));
-    fill_layer(head, &shape, index, item->next == NULL, &(*out)->layers[index]);
+    sst_cost_layer *layer = &(*out)->layers[index];
+    fill_layer(head, &shape, index, item->next == NULL, layer);
+    for (int64_t t = 0; t < layer->timesteps; t++) {
+      (*out)->step_inputs[index * head->timesteps + t] = layer->nonzero_inputs / (double)layer->timesteps;
+    }
   }
   (*out)->spiking = true;
-  (*out)->timesteps = head->timesteps;
   fill_neurons(head, *out);
   return SST_OK;
 }

@@ -39,6 +39,7 @@ static sst_cost_layer conv_layer(int64_t in, int64_t out, int64_t size, int64_t 
       .groups = 1,
       .timesteps = steps,
       .spiking_input = true,
+      .binary_input = true,
       .neurons = true,
       .leak = true,
       .bias = true,
@@ -54,10 +55,9 @@ static sst_cost_layer conv_layer(int64_t in, int64_t out, int64_t size, int64_t 
 
 static sst_cost_record *record_of(sst_context *context, const sst_cost_layer *layers, int count, int64_t steps) {
   sst_cost_record *record = NULL;
-  assert_int_equal(sst_cost_record_create(context, count, &record), SST_OK);
+  assert_int_equal(sst_cost_record_create(context, count, steps, &record), SST_OK);
   memcpy(record->layers, layers, (size_t)count * sizeof *layers);
   record->spiking = true;
-  record->timesteps = steps;
   return record;
 }
 
@@ -228,7 +228,7 @@ static void test_lemaire_hand_case(void **state) {
 static void test_operations_take_the_table(void **state) {
   sst_context *context = *state;
   sst_cost_layer layers[2] = {conv_layer(3, 4, 6, 6, 3, 1), conv_layer(4, 5, 6, 6, 3, 4)};
-  layers[0].spiking_input = false;
+  layers[0].spiking_input = layers[0].binary_input = false;
   layers[0].input_bits = 32;
   layers[0].nonzero_inputs = 3 * 36;
   layers[1].nonzero_inputs = 0.1 * 4 * 36 * 4;
@@ -299,7 +299,7 @@ static void test_energy_adds_up_over_layers_and_is_linear_in_the_rate(void **sta
 static void test_neurobench_sums(void **state) {
   sst_context *context = *state;
   sst_cost_layer layers[2] = {conv_layer(3, 4, 6, 6, 3, 1), conv_layer(4, 5, 6, 6, 3, 4)};
-  layers[0].spiking_input = false;
+  layers[0].spiking_input = layers[0].binary_input = false;
   layers[0].effective_operations = 100;
   layers[0].dense_operations = 300;
   layers[0].spikes_out = 144;
@@ -343,6 +343,7 @@ static void test_a_record_survives_writing_and_reading(void **state) {
   sst_cost_record_destroy(record);
   const char bad[] =
       "{\"spiking\": true, \"timesteps\": 4, \"samples\": 1, \"crossbar\": 0, \"network\": \"n\", \"data\": \"d\", "
+      "\"operation_quantiles\": [0, 0, 0, 0, 0], "
       "\"layers\": [{\"in_channels\": \"three\"}]}";
   assert_int_equal(sst_cost_record_parse(context, "bad.json", bad, sizeof bad - 1, &back), SST_FORMAT);
   assert_null(back);
