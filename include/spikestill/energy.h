@@ -110,6 +110,9 @@ SST_MUST_CHECK SST_API sst_status sst_technology_set(sst_technology *technology,
 // (sst_energy_text_free).
 SST_MUST_CHECK SST_API sst_status sst_technology_text(const sst_technology *technology, char **out);
 
+// Rows of the crossbars that a record has to be measured for: 0 unless event_mode is set.
+SST_API int64_t sst_technology_counted_crossbar(const sst_technology *technology);
+
 // ---- models
 
 // X(NAME, "word", "one line")

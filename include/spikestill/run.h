@@ -8,11 +8,13 @@
 //     timing.jsonl           seconds and samples/s of each epoch (kept apart because time never repeats)
 //     checkpoint.safetensors the last state: parameters, optimiser, position
 //     best.safetensors       parameters of the epoch that was best on the validation part
+//     costs.json             cost record of the last epoch's network on the first pictures of the test part (energy.h)
 //     result.json            written when the run is complete
 #ifndef SPIKESTILL_RUN_H
 #define SPIKESTILL_RUN_H
 
 #include "spikestill/convert.h"
+#include "spikestill/energy.h"
 #include "spikestill/recipe.h"
 #include "spikestill/train.h"
 
@@ -50,6 +52,19 @@ typedef enum sst_part { SST_PART_TRAIN, SST_PART_VALIDATION, SST_PART_TEST } sst
 SST_MUST_CHECK SST_API sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out);
 SST_API void sst_report_free(sst_context *context, sst_report *report);
 
+typedef struct sst_cost_options {
+  sst_part part;
+  int64_t samples;  // first so many of the part; 0: all
+  int64_t crossbar; // rows of the crossbars whose patches and rows are counted (energy.h); 0: none
+} sst_cost_options;
+// Runs the network over a part of its data and counts what each layer with weights does: shapes, spikes in and out,
+// operations with non-zero inputs and weights. Spikes are counted exactly. A membrane counts as updated at every step,
+// since bias or batch norm adds to it. `accuracy`, if not NULL, receives the share that was classified correctly. The
+// record is owned by the caller (sst_cost_record_destroy).
+// Errors: as sst_network_evaluate; UNSUPPORTED (no layer with weights).
+SST_MUST_CHECK SST_API sst_status sst_network_measure_costs(sst_network *network, const sst_cost_options *options,
+                                                            double *accuracy, sst_cost_record **out);
+
 typedef struct sst_run_options_train {
   const char *out;  // run directory; NULL: runs/<recipe name>
   bool resume;      // go on from out's checkpoint; a complete run is only reported
@@ -69,6 +84,7 @@ typedef struct sst_run_result {
   double best_validation_accuracy;
   int64_t best_epoch;              // counts from 1; 0 without validation
   double spikes_per_inference;     // on the test part, last epoch
+  double energy_pj;                // of one inference, model operations at its default constants, from costs.json
   int64_t parameters;
   double seconds;                  // of training, all sittings
   double samples_per_second;

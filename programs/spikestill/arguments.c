@@ -171,6 +171,15 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'I': return parse_share_of(value, 1, &out->initial_membrane);
   case 'K': return parse_int(value, 1, 4096, &out->calibration_steps);
   case 'a': return parse_share_of(value, 1, &out->at_least);
+  case 'G': out->model = value; return true;
+  case 'H': out->shapes = value; return value[0] != '\0';
+  case 'Y': out->technology = value; return value[0] != '\0';
+  case 'Q': out->print_technology = true; return true;
+  case 'c': out->csv = true; return true;
+  case 'A':
+    if (out->against_count == MOST_AGAINST) { return false; }
+    out->against[out->against_count++] = value;
+    return value[0] != '\0';
   default: return false;
   }
 }

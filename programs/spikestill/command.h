@@ -22,6 +22,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsdtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
+  X(energy, "MODEL", 0, 1, "HGAYQCpsdDtjc", "energy, latency and area of a network, beside ANNs of its shape",         \
+    "energy runs/first --model all --samples 1000")                                                                    \
   X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
   X(quickstart, "", 0, 0, "osrSdtjq", "teacher, plain and distilled spiking network on drawn digits",                  \
@@ -53,7 +55,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('P', "percentile", "P", "a number above 0, at most 100",                                                           \
     "share of a layer's currents that lie at or below its threshold (default: 99.9)")                                  \
   X('C', "samples", "N", "a whole number from 1 to 1000000000",                                                        \
-    "pictures of the training part that thresholds are taken from (default: 1000)")                                    \
+    "convert: training pictures that thresholds are taken from (default: 1000); energy: first so many (default: all)") \
   X('I', "initial-membrane", "SHARE", "a number from 0 to 1",                                                          \
     "of the threshold, in every neuron at first (default: 0.5 for qcfs, else 0)")                                      \
   X('K', "calibration-steps", "N", "a whole number from 1 to 4096",                                                    \
@@ -74,11 +76,17 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('U', "url", "URL", NULL, "download from here instead of the built-in mirrors")                                     \
   X('n', "repetitions", "N", "a whole number from 1 to 10000",                                                         \
     "steps that are timed; their median counts (default: 5)")                                                          \
+  X('G', "model", "NAME|all", NULL, "energy model, or all of them (default: operations)")                              \
+  X('H', "shapes", "FILE", NULL, "shapes of layers (YAML) in place of a MODEL")                                        \
+  X('A', "against", "MODEL", NULL, "another network to compare with; may be repeated")                                 \
+  X('Y', "technology", "FILE", NULL, "constants that replace the built-in ones (YAML)")                                \
+  X('Q', "print-technology", NULL, NULL, "print all constants and settings with their sources")                        \
+  X('c', "csv", NULL, NULL, "the result as CSV on standard output")                                                    \
   X('t', "threads", "N", "a whole number from 1 to 1024", "threads of a computation (default: one for each core)")     \
   X('j', "json", NULL, NULL, "the result as JSON on standard output")                                                  \
   X('q', "quiet", NULL, NULL, "no progress on standard error")
 
-enum { MOST_OVERRIDES = 256, MOST_VARIED = 32, MOST_WORDS = 4 };
+enum { MOST_OVERRIDES = 256, MOST_VARIED = 32, MOST_AGAINST = 4, MOST_WORDS = 4 };
 
 typedef struct arguments {
   const char *command;
@@ -89,10 +97,12 @@ typedef struct arguments {
   const char *vary[MOST_VARIED];
   int vary_count;
   char seed[64], device[64], data[128]; // overrides made of short forms
-  const char *out, *part, *root, *url, *list, *index, *method, *timesteps;
-  bool resume, overwrite, json, quiet;
+  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology;
+  const char *against[MOST_AGAINST];
+  int against_count;
+  bool resume, overwrite, json, csv, quiet, print_technology;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
-  double at_least; // negative: not asked
+  double at_least;                     // negative: not asked
   double percentile, initial_membrane; // NAN: not given
 } arguments;
 

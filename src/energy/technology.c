@@ -192,6 +192,10 @@ sst_status sst_technology_text(const sst_technology *technology, char **out) {
   return SST_OK;
 }
 
+int64_t sst_technology_counted_crossbar(const sst_technology *technology) {
+  return technology->event_mode ? technology->crossbar : 0;
+}
+
 double ssti_add_pj(const sst_technology *t, int bits) {
   if (bits == 32) { return t->fp32_add_pj; }
   if (bits == 16) { return t->fp16_add_pj; }

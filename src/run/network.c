@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "run/assemble.h"
 #include "run/checkpoint.h"
+#include "run/part_data.h"
 #include "run/run_folder.h"
 
 static bool has_ending(const char *text, const char *ending) {
@@ -149,51 +150,27 @@ static sst_status own_layers(sst_context *context, sst_evaluation *evaluation) {
 }
 
 // `seconds` receives the time of the evaluation proper, without reading the data and compiling the graph.
-static sst_status evaluate_part(sst_network *network, sst_part part, sst_evaluation *out, double *seconds) {
-  sst_context *context = network->context;
-  const sst_recipe *recipe = network->recipe;
-  sst_dataset *dataset = NULL;
-  sst_loader *loader = NULL;
-  int32_t *train = NULL, *validation = NULL;
-  sst_status status = SST_OK;
-  SST_TRY_GOTO(ssti_open_data(context, recipe, part != SST_PART_TEST, &dataset));
-  int64_t count = sst_dataset_describe(dataset).count, train_count = 0, validation_count = 0;
-  const int32_t *indices = NULL;
-  if (part != SST_PART_TEST) {
-    SST_TRY_GOTO(ssti_allocate(context, (size_t)count, sizeof *train, &train));
-    SST_TRY_GOTO(ssti_allocate(context, (size_t)count, sizeof *validation, &validation));
-    sst_split_validation(count, recipe->data.validation, recipe->seed, train, &train_count, validation,
-                         &validation_count);
-    indices = part == SST_PART_TRAIN ? train : validation;
-    count = part == SST_PART_TRAIN ? train_count : validation_count;
-  }
-  if (count == 0) {
-    status = ssti_fail(context, SST_INVALID_ARGUMENT, "this part of the data is empty (data.validation is %g)",
-                       recipe->data.validation);
-    goto done;
-  }
-  SST_TRY_GOTO(ssti_loader_for(context, recipe, dataset, indices, count, false, &loader));
+static sst_status evaluate_part(sst_network *network, const ssti_part_data *data, sst_evaluation *out,
+                                double *seconds) {
   if (!network->evaluator) {
-    SST_TRY_GOTO(ssti_build_evaluator(context, recipe, network->parameters, &network->evaluator));
+    SST_TRY(ssti_build_evaluator(network->context, network->recipe, network->parameters, &network->evaluator));
   }
   double start = ssti_clock_seconds();
-  SST_TRY_GOTO(sst_evaluate(network->evaluator, loader, out));
+  SST_TRY(sst_evaluate(network->evaluator, data->loader, out));
   *seconds = ssti_clock_seconds() - start;
-done:
-  sst_loader_close(loader);
-  sst_dataset_close(dataset);
-  ssti_free(context, train);
-  ssti_free(context, validation);
-  return status;
+  return SST_OK;
 }
 
 sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out) {
-  static const char *const part_words[] = {"train", "validation", "test"};
   *out = (sst_report){0};
-  SST_TRY(evaluate_part(network, part, &out->evaluation, &out->seconds));
+  ssti_part_data data;
+  sst_status status = ssti_part_open(network->context, network->recipe, part, 0, &data);
+  if (status == SST_OK) { status = evaluate_part(network, &data, &out->evaluation, &out->seconds); }
+  memcpy(out->data, data.name, sizeof out->data);
+  ssti_part_close(&data);
+  SST_TRY(status);
   out->samples_per_second = (double)out->evaluation.count / out->seconds;
   out->parameters = sst_parameters_elements(network->parameters);
-  snprintf(out->data, sizeof out->data, "%s %s", sst_dataset_word(network->recipe->data.kind), part_words[part]);
   return own_layers(network->context, &out->evaluation);
 }
 

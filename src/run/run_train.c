@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "run/assemble.h"
 #include "run/checkpoint.h"
+#include "run/cost_measure.h"
 #include "run/run_folder.h"
 
 typedef struct session {
@@ -311,15 +312,41 @@ static json_t *number_or_null(double value) { return isfinite(value) ? json_real
 
 static sst_status write_result(session *s, const sst_evaluation *test, const sst_run_result *result) {
   json_t *value = json_pack(
-      "{s:s, s:f, s:o, s:o, s:o, s:I, s:f, s:o, s:f, s:I, s:f, s:f, s:I, s:I, s:s, s:s}", "name", s->recipe->name,
+      "{s:s, s:f, s:o, s:o, s:o, s:I, s:f, s:o, s:f, s:f, s:s, s:I, s:f, s:f, s:I, s:I, s:s, s:s}", "name", s->recipe->name,
       "test_accuracy", result->test_accuracy, "test_accuracy_best_by_validation",
       number_or_null(result->test_accuracy_best), "validation_accuracy", number_or_null(result->validation_accuracy),
       "best_validation_accuracy", number_or_null(result->best_validation_accuracy), "best_epoch",
       (json_int_t)result->best_epoch, "test_loss", test->loss, "firing_rate", firing_rates(test),
-      "spikes_per_inference", result->spikes_per_inference, "parameters", (json_int_t)result->parameters, "seconds",
+      "spikes_per_inference", result->spikes_per_inference, "energy_pj", result->energy_pj, "energy_model",
+      sst_energy_model_word(SST_ENERGY_OPERATIONS), "parameters", (json_int_t)result->parameters, "seconds",
       result->seconds, "samples_per_second", result->samples_per_second, "seed", (json_int_t)result->seed, "epochs",
       (json_int_t)s->recipe->train.epochs, "device", sst_device_word(s->recipe->device), "recipe", s->recipe_text);
   return ssti_run_write_json(s->context, s->folder.result, value);
+}
+
+// Pictures of the test part whose costs are measured at the end of a run: enough for a mean, and no second evaluation.
+enum { COST_SAMPLES = 1000 };
+
+// The record of what the network does for an inference, and the usual estimate from it.
+static sst_status write_costs(session *s, double *energy_pj) {
+  const sst_cost_options options = {.part = SST_PART_TEST, .samples = COST_SAMPLES};
+  sst_cost_record *record = NULL;
+  sst_technology *technology = NULL;
+  sst_energy *energy = NULL;
+  char *text = NULL;
+  sst_status status = SST_OK;
+  SST_TRY_GOTO(ssti_measure_costs(s->context, s->recipe, s->parameters, &options, NULL, &record));
+  SST_TRY_GOTO(sst_technology_create(s->context, &technology));
+  SST_TRY_GOTO(sst_energy_estimate(SST_ENERGY_OPERATIONS, record, technology, &energy));
+  *energy_pj = energy->energy_pj;
+  SST_TRY_GOTO(sst_cost_record_text(record, &text));
+  status = ssti_file_write(s->context, s->folder.costs, text, strlen(text));
+done:
+  sst_energy_text_free(s->context, text);
+  sst_energy_destroy(energy);
+  sst_technology_destroy(technology);
+  sst_cost_record_destroy(record);
+  return status;
 }
 
 static sst_status conclude(session *s, sst_run_result *out) {
@@ -345,6 +372,7 @@ static sst_status conclude(session *s, sst_run_result *out) {
   SST_TRY(sst_evaluate(s->evaluator, s->test_loader, &test));
   out->test_accuracy = test.accuracy;
   out->spikes_per_inference = test.spikes_per_inference;
+  SST_TRY(write_costs(s, &out->energy_pj));
   return write_result(s, &test, out);
 }
 
@@ -370,6 +398,7 @@ static sst_status read_result(session *s, sst_run_result *out) {
                 {"validation_accuracy", &out->validation_accuracy},
                 {"best_validation_accuracy", &out->best_validation_accuracy},
                 {"spikes_per_inference", &out->spikes_per_inference},
+                {"energy_pj", &out->energy_pj},
                 {"seconds", &out->seconds},
                 {"samples_per_second", &out->samples_per_second}};
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {

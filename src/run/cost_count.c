@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/cost_count.h"
+
+#include <string.h>
+
+// Calls `visit` for every pair of an output site and a tap whose input lies inside the picture.
+typedef void visit_function(void *user, int64_t out_h, int64_t out_w, int64_t tap, int64_t in_h, int64_t in_w);
+
+static void for_each_tap(const sst_cost_layer *l, const ssti_cost_geometry *g, visit_function *visit, void *user) {
+  for (int64_t oh = 0; oh < l->out_height; oh++) {
+    for (int64_t ow = 0; ow < l->out_width; ow++) {
+      for (int64_t kh = 0; kh < l->kernel_height; kh++) {
+        int64_t h = oh * l->stride_height - g->pad_h + kh * g->dilation_h;
+        if (h < 0 || h >= l->in_height) { continue; }
+        for (int64_t kw = 0; kw < l->kernel_width; kw++) {
+          int64_t w = ow * l->stride_width - g->pad_w + kw * g->dilation_w;
+          if (w < 0 || w >= l->in_width) { continue; }
+          visit(user, oh, ow, kh * l->kernel_width + kw, h, w);
+        }
+      }
+    }
+  }
+}
+
+typedef struct fan_making {
+  const sst_cost_layer *layer;
+  const float *weights;
+  float *fan;
+  double dense;
+} fan_making;
+
+// Adds, for one tap, the outputs whose weight there is not zero.
+static void add_fan(void *user, int64_t out_h, int64_t out_w, int64_t tap, int64_t in_h, int64_t in_w) {
+  (void)out_h, (void)out_w;
+  fan_making *m = user;
+  const sst_cost_layer *l = m->layer;
+  int64_t inside = l->in_channels / l->groups, outputs = l->out_channels / l->groups;
+  int64_t taps = l->kernel_height * l->kernel_width;
+  float *to = m->fan + (in_h * l->in_width + in_w) * l->in_channels;
+  for (int64_t group = 0; group < l->groups; group++) {
+    for (int64_t o = group * outputs; o < (group + 1) * outputs; o++) {
+      const float *w = m->weights + (o * taps + tap) * inside;
+      for (int64_t c = 0; c < inside; c++) { to[group * inside + c] += w[c] != 0.0f ? 1.0f : 0.0f; }
+    }
+  }
+  m->dense += (double)(inside * l->out_channels);
+}
+
+void ssti_cost_fan(const sst_cost_layer *layer, const ssti_cost_geometry *geometry, const float *weights, float *fan,
+                   int64_t *zero_weights, double *dense_operations) {
+  memset(fan, 0, (size_t)(layer->in_height * layer->in_width * layer->in_channels) * sizeof *fan);
+  fan_making making = {.layer = layer, .weights = weights, .fan = fan};
+  for_each_tap(layer, geometry, add_fan, &making);
+  *dense_operations = making.dense;
+  *zero_weights = 0;
+  for (int64_t i = 0; i < layer->weights; i++) { *zero_weights += weights[i] == 0.0f; }
+}
+
+// Spikes of each place and input tile: [H,W,tiles].
+static void count_tiles(const sst_cost_layer *l, const float *x, double spike_value, int64_t crossbar, int64_t tiles,
+                        float *out) {
+  int64_t places = l->in_height * l->in_width;
+  for (int64_t place = 0; place < places; place++) {
+    for (int64_t tile = 0; tile < tiles; tile++) {
+      int64_t first = tile * crossbar, last = first + crossbar < l->in_channels ? first + crossbar : l->in_channels;
+      float sum = 0;
+      for (int64_t c = first; c < last; c++) { sum += x[place * l->in_channels + c]; }
+      out[place * tiles + tile] = sum / (float)spike_value;
+    }
+  }
+}
+
+static void count_crossbars(const sst_cost_layer *l, const ssti_cost_geometry *g, int64_t crossbar, int64_t tiles,
+                            const float *spikes, ssti_cost_counts *out) {
+  int64_t out_tiles = (l->out_channels + crossbar - 1) / crossbar;
+  for (int64_t oh = 0; oh < l->out_height; oh++) {
+    for (int64_t ow = 0; ow < l->out_width; ow++) {
+      bool any = false;
+      for (int64_t tile = 0; tile < tiles; tile++) {
+        double seen = 0;
+        for (int64_t kh = 0; kh < l->kernel_height; kh++) {
+          int64_t h = oh * l->stride_height - g->pad_h + kh * g->dilation_h;
+          if (h < 0 || h >= l->in_height) { continue; }
+          for (int64_t kw = 0; kw < l->kernel_width; kw++) {
+            int64_t w = ow * l->stride_width - g->pad_w + kw * g->dilation_w;
+            if (w < 0 || w >= l->in_width) { continue; }
+            seen += (double)spikes[(h * l->in_width + w) * tiles + tile];
+          }
+        }
+        out->rows += seen;
+        out->patches += seen > 0;
+        any = any || seen > 0;
+      }
+      out->sites += any ? (double)out_tiles : 0;
+    }
+  }
+}
+
+// Sums over one row in lanes that the compiler can put into vector registers. Spikes and their averages are multiples
+// of a power of two, and all counts stay far below 2^24 in a row, so f32 is exact.
+enum { LANES = 16 };
+
+static void count_row(const float *x, const float *fan, int64_t length, ssti_cost_counts *sums, double *nonzeros) {
+  float sum[LANES] = {0}, nonzero[LANES] = {0}, operations[LANES] = {0};
+  int64_t whole = length - length % LANES;
+  for (int64_t i = 0; i < whole; i += LANES) {
+    for (int lane = 0; lane < LANES; lane++) {
+      float value = x[i + lane], is_nonzero = value != 0.0f ? 1.0f : 0.0f;
+      sum[lane] += value;
+      nonzero[lane] += is_nonzero;
+      operations[lane] += is_nonzero * fan[i + lane];
+    }
+  }
+  for (int64_t i = whole; i < length; i++) {
+    float is_nonzero = x[i] != 0.0f ? 1.0f : 0.0f;
+    sum[0] += x[i];
+    nonzero[0] += is_nonzero;
+    operations[0] += is_nonzero * fan[i];
+  }
+  for (int lane = 0; lane < LANES; lane++) {
+    sums->inputs += (double)sum[lane];
+    sums->operations += (double)operations[lane];
+    *nonzeros += (double)nonzero[lane];
+  }
+}
+
+ssti_cost_counts ssti_cost_count(const sst_cost_layer *layer, const ssti_cost_geometry *geometry, const float *x,
+                                 const float *fan, double spike_value, int64_t crossbar, float *scratch) {
+  ssti_cost_counts counts = {0};
+  double nonzeros = 0;
+  int64_t row = layer->in_width * layer->in_channels;
+  for (int64_t h = 0; h < layer->in_height; h++) { count_row(x + h * row, fan + h * row, row, &counts, &nonzeros); }
+  counts.inputs = spike_value > 0 ? counts.inputs / spike_value : nonzeros;
+  if (crossbar > 0 && spike_value > 0) {
+    int64_t tiles = (layer->in_channels + crossbar - 1) / crossbar;
+    count_tiles(layer, x, spike_value, crossbar, tiles, scratch);
+    count_crossbars(layer, geometry, crossbar, tiles, scratch, &counts);
+  }
+  return counts;
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measuring a cost record: the network runs over data, and what enters each layer with weights is counted.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "run/assemble.h"
+#include "run/cost_layers.h"
+#include "run/cost_measure.h"
+#include "run/part_data.h"
+#include "train/accuracy.h"
+
+typedef struct measuring {
+  sst_context *context;
+  const sst_recipe *recipe;
+  sst_parameters *parameters;
+  const sst_cost_options *options;
+  sst_graph *graph;
+  sst_value input, logits;
+  int64_t batch, samples, correct;
+  ssti_cost_source *sources;
+  sst_cost_record *record;
+  float **fans;   // one a layer, made after the first batch
+  float *scratch; // [threads' places: batch * T][largest tile map]; NULL without crossbars
+  int64_t scratch_size;
+  ssti_cost_counts *counts;           // [T][batch] of the layer being counted
+  double *input_sums, *input_squares; // [layer] over samples
+  double *sample_operations;          // [samples]
+  double *totals;                     // sums over samples: see TOTALS
+} measuring;
+
+// Sums over all samples, for each layer.
+enum { TOTAL_OPERATIONS, TOTAL_SPIKES_OUT, TOTAL_PATCHES, TOTAL_ROWS, TOTAL_SITES, TOTALS };
+
+static sst_status build(measuring *m) {
+  const sst_recipe *recipe = m->recipe;
+  m->batch = recipe->train.evaluation_batch;
+  SST_TRY(sst_graph_create(m->parameters, recipe->device, &m->graph));
+  m->input = sst_graph_input(m->graph, "input", sst_recipe_input_shape(recipe, m->batch));
+  ssti_build_network(m->graph, recipe, m->input, &m->logits);
+  sst_graph_keep(m->graph, m->logits);
+  SST_TRY(ssti_cost_layers_find(m->graph, recipe->student.options.timesteps, &m->sources, &m->record));
+  return sst_graph_compile(m->graph, SST_NO_VALUE);
+}
+
+static sst_status make_room(measuring *m, int64_t samples) {
+  size_t layers = (size_t)m->record->layer_count;
+  size_t places = (size_t)(m->record->timesteps * m->batch);
+  SST_TRY(ssti_allocate(m->context, layers, sizeof *m->fans, &m->fans));
+  for (size_t i = 0; i < layers; i++) {
+    const sst_cost_layer *l = &m->record->layers[i];
+    SST_TRY(ssti_allocate(m->context, (size_t)(l->in_height * l->in_width * l->in_channels), sizeof **m->fans,
+                          &m->fans[i]));
+    if (m->options->crossbar == 0) { continue; }
+    int64_t tiles = (l->in_channels + m->options->crossbar - 1) / m->options->crossbar;
+    int64_t size = l->in_height * l->in_width * tiles;
+    if (size > m->scratch_size) { m->scratch_size = size; }
+  }
+  if (m->scratch_size > 0) {
+    SST_TRY(ssti_allocate(m->context, places * (size_t)m->scratch_size, sizeof *m->scratch, &m->scratch));
+  }
+  SST_TRY(ssti_allocate(m->context, places, sizeof *m->counts, &m->counts));
+  SST_TRY(ssti_allocate(m->context, layers, sizeof *m->input_sums, &m->input_sums));
+  SST_TRY(ssti_allocate(m->context, layers, sizeof *m->input_squares, &m->input_squares));
+  SST_TRY(ssti_allocate(m->context, layers * TOTALS, sizeof *m->totals, &m->totals));
+  return ssti_allocate(m->context, (size_t)samples, sizeof *m->sample_operations, &m->sample_operations);
+}
+
+static void release(measuring *m) {
+  for (int i = 0; m->fans != NULL && i < m->record->layer_count; i++) { ssti_free(m->context, m->fans[i]); }
+  ssti_free(m->context, m->fans);
+  ssti_free(m->context, m->scratch);
+  ssti_free(m->context, m->counts);
+  ssti_free(m->context, m->input_sums);
+  ssti_free(m->context, m->input_squares);
+  ssti_free(m->context, m->totals);
+  ssti_free(m->context, m->sample_operations);
+  ssti_free(m->context, m->sources);
+  sst_graph_destroy(m->graph);
+}
+
+// What a layer's weights are is known once they were computed: quantised ones are values of the graph.
+static void make_fans(measuring *m) {
+  for (int i = 0; i < m->record->layer_count; i++) {
+    sst_cost_layer *l = &m->record->layers[i];
+    ssti_cost_fan(l, &m->sources[i].geometry, sst_graph_data(m->graph, m->sources[i].weight), m->fans[i],
+                  &l->zero_weights, &l->dense_operations);
+  }
+}
+
+typedef struct layer_counting {
+  measuring *m;
+  int layer;
+  int64_t pictures;
+} layer_counting;
+
+// Places are pictures within steps, as they lie in memory.
+static void count_places(void *arg, int64_t begin, int64_t end) {
+  const layer_counting *c = arg;
+  measuring *m = c->m;
+  const sst_cost_layer *l = &m->record->layers[c->layer];
+  const ssti_cost_source *source = &m->sources[c->layer];
+  const float *x = sst_graph_data(m->graph, source->input);
+  int64_t size = l->in_height * l->in_width * l->in_channels;
+  for (int64_t place = begin; place < end; place++) {
+    if (place % m->batch >= c->pictures) { continue; } // the last batch is filled up with zeros
+    float *scratch = m->scratch ? m->scratch + place * m->scratch_size : NULL;
+    m->counts[place] = ssti_cost_count(l, &source->geometry, x + place * size, m->fans[c->layer], source->spike_value,
+                                       m->options->crossbar, scratch);
+  }
+}
+
+static double spikes_of(const sst_graph *graph, sst_value value, const float *data, int64_t batch, int64_t pictures) {
+  sst_shape shape = sst_graph_shape(graph, value);
+  int64_t size = shape.dim[SST_AXIS_H] * shape.dim[SST_AXIS_W] * shape.dim[SST_AXIS_C];
+  double total = 0;
+  for (int64_t t = 0; t < shape.dim[SST_AXIS_T]; t++) {
+    const float *at = data + t * batch * size;
+    int64_t sum = 0;
+    for (int64_t i = 0; i < pictures * size; i++) { sum += at[i] > 0.0f; }
+    total += (double)sum;
+  }
+  return total;
+}
+
+static void add_layer(measuring *m, int layer, int64_t pictures) {
+  const sst_cost_layer *l = &m->record->layers[layer];
+  layer_counting counting = {m, layer, pictures};
+  ssti_parallel_for(m->context, l->timesteps * m->batch, 1, count_places, &counting);
+  double *totals = m->totals + (int64_t)layer * TOTALS;
+  double fan_out = (double)l->out_channels / (double)l->groups * (double)(l->kernel_height * l->kernel_width);
+  for (int64_t n = 0; n < pictures; n++) {
+    double inputs = 0;
+    for (int64_t t = 0; t < l->timesteps; t++) {
+      const ssti_cost_counts *c = &m->counts[t * m->batch + n];
+      inputs += c->inputs;
+      m->record->step_inputs[layer * m->record->timesteps + t] += c->inputs;
+      totals[TOTAL_OPERATIONS] += c->operations;
+      totals[TOTAL_PATCHES] += c->patches;
+      totals[TOTAL_ROWS] += c->rows;
+      totals[TOTAL_SITES] += c->sites;
+    }
+    m->input_sums[layer] += inputs;
+    m->input_squares[layer] += inputs * inputs;
+    m->sample_operations[m->samples + n] += inputs * fan_out;
+  }
+  sst_value spikes = m->sources[layer].spikes;
+  if (spikes >= 0) {
+    totals[TOTAL_SPIKES_OUT] += spikes_of(m->graph, spikes, sst_graph_data(m->graph, spikes), m->batch, pictures);
+  }
+}
+
+static sst_status run_over(measuring *m, sst_loader *loader, int64_t classes) {
+  sst_batch batch;
+  sst_loader_start(loader, 0, 0);
+  while (sst_loader_next(loader, &batch)) {
+    if (sst_context_stop_requested(m->context)) {
+      SST_FAIL(m->context, SST_INTERRUPTED, "measuring was stopped after %lld pictures", (long long)m->samples);
+    }
+    sst_graph_bind(m->graph, m->input, batch.input);
+    sst_graph_forward(m->graph, NULL);
+    if (m->samples == 0) { make_fans(m); }
+    for (int i = 0; i < m->record->layer_count; i++) { add_layer(m, i, batch.count); }
+    m->correct += ssti_count_correct(sst_graph_data(m->graph, m->logits), batch.labels, batch.count, classes);
+    m->samples += batch.count;
+  }
+  return SST_OK;
+}
+
+static int by_size(const void *a, const void *b) {
+  const double *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+static void conclude(measuring *m) {
+  static const double shares[] = {0.05, 0.25, 0.5, 0.75, 0.95};
+  sst_cost_record *record = m->record;
+  double count = (double)m->samples;
+  record->samples = m->samples;
+  record->crossbar = m->options->crossbar;
+  record->spiking = m->recipe->student.spiking;
+  qsort(m->sample_operations, (size_t)m->samples, sizeof *m->sample_operations, by_size);
+  for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+    record->operation_quantiles[i] = m->sample_operations[(int64_t)(shares[i] * (count - 1) + 0.5)];
+  }
+  for (int i = 0; i < record->layer_count; i++) {
+    sst_cost_layer *l = &record->layers[i];
+    const double *totals = m->totals + (int64_t)i * TOTALS;
+    l->nonzero_inputs = m->input_sums[i] / count;
+    double variance = m->input_squares[i] / count - l->nonzero_inputs * l->nonzero_inputs;
+    l->nonzero_inputs_deviation = variance > 0 ? sqrt(variance) : 0;
+    l->effective_operations = totals[TOTAL_OPERATIONS] / count;
+    l->spikes_out = totals[TOTAL_SPIKES_OUT] / count;
+    double outputs = (double)(l->out_channels * l->out_height * l->out_width);
+    l->membrane_updates = l->neurons ? outputs * (double)record->timesteps : 0;
+    if (record->crossbar > 0 && l->spiking_input) {
+      l->crossbar_patches = totals[TOTAL_PATCHES] / count;
+      l->crossbar_rows = totals[TOTAL_ROWS] / count;
+      l->crossbar_sites = totals[TOTAL_SITES] / count;
+    }
+    for (int64_t t = 0; t < l->timesteps; t++) { record->step_inputs[i * record->timesteps + t] /= count; }
+  }
+}
+
+static sst_status measure(measuring *m, double *accuracy) {
+  const sst_recipe *recipe = m->recipe;
+  ssti_part_data data = {0};
+  sst_status status = SST_OK;
+  SST_TRY_GOTO(ssti_part_open(m->context, recipe, m->options->part, m->options->samples, &data));
+  SST_TRY_GOTO(build(m));
+  SST_TRY_GOTO(make_room(m, data.count));
+  SST_TRY_GOTO(run_over(m, data.loader, sst_dataset_describe(data.dataset).classes));
+  conclude(m);
+  snprintf(m->record->network, sizeof m->record->network, "%.120s", recipe->name);
+  snprintf(m->record->data, sizeof m->record->data, "%.120s", data.name);
+  if (accuracy != NULL) { *accuracy = (double)m->correct / (double)m->samples; }
+done:
+  ssti_part_close(&data);
+  return status;
+}
+
+sst_status ssti_measure_costs(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
+                              const sst_cost_options *options, double *accuracy, sst_cost_record **out) {
+  *out = NULL;
+  measuring m = {.context = context, .recipe = recipe, .parameters = parameters, .options = options};
+  if (options->samples < 0 || options->crossbar < 0) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "samples %lld, crossbar %lld; expected at least 0",
+             (long long)options->samples, (long long)options->crossbar);
+  }
+  sst_status status = measure(&m, accuracy);
+  release(&m);
+  if (status == SST_OK) {
+    *out = m.record;
+  } else {
+    sst_cost_record_destroy(m.record);
+  }
+  return status;
+}
+
+sst_status sst_network_measure_costs(sst_network *network, const sst_cost_options *options, double *accuracy,
+                                     sst_cost_record **out) {
+  return ssti_measure_costs(network->context, network->recipe, network->parameters, options, accuracy, out);
+}
