@@ -12,6 +12,7 @@ build_packages=(
   libcurl4-openssl-dev ca-certificates       # spikestill data get: transfer,
   libssl-dev libarchive-dev                  # checksum, unpacking
   libjpeg62-turbo-dev libpng-dev             # picture folders, contact sheets
+  libhdf5-dev                                # NIR files, recordings of events
   libcmocka-dev python3                      # tests
 )
 check_packages=(clang libomp-dev libclang-rt-dev clang-tidy clang-format valgrind)

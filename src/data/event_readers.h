@@ -45,7 +45,7 @@ sst_status ssti_shd_open_bytes(sst_context *context, const char *name, const voi
                                ssti_shd **out);
 int64_t ssti_shd_count(const ssti_shd *file);
 int ssti_shd_label(const ssti_shd *file, int64_t index);
-// Recording `index`; times are cut off to whole microseconds. One thread at a time.
+// Recording `index`; times are cut off to whole microseconds. Threads may read at the same time; they take turns.
 sst_status ssti_shd_read(ssti_shd *file, int64_t index, ssti_events *events);
 void ssti_shd_close(ssti_shd *file);
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the readers and writers of HDF5 files share. libhdf5 keeps its state in globals and prints its errors, so all
+// use of it lies between ssti_hdf5_enter and ssti_hdf5_leave: one thread of the process at a time, silently. Only built
+// where libhdf5 is there.
+#ifndef SPIKESTILL_BASE_HDF5_H
+#define SPIKESTILL_BASE_HDF5_H
+
+#include <hdf5.h>
+
+#include "base/memory.h"
+
+typedef struct ssti_hdf5_guard {
+  H5E_auto2_t printer; // what would have been done with errors
+  void *printer_data;
+} ssti_hdf5_guard;
+
+ssti_hdf5_guard ssti_hdf5_enter(void);
+void ssti_hdf5_leave(ssti_hdf5_guard guard);
+
+// Opens a file that is in memory, for reading. The library copies the bytes. A negative number if it is no HDF5 file.
+hid_t ssti_hdf5_open_image(const void *data, size_t size);
+
+// A new file in memory: H5Fclose discards it, ssti_hdf5_image gives its bytes. A negative number on failure.
+hid_t ssti_hdf5_create_image(void);
+
+// The file's bytes as they would lie on the disk; owned by the caller.
+sst_status ssti_hdf5_image(sst_context *context, hid_t file, void **data, size_t *size);
+
+// What the library says about the last failure ("filter is not registered"); "" if it says nothing.
+enum { SSTI_HDF5_REASON_SIZE = 160 };
+const char *ssti_hdf5_reason(char text[SSTI_HDF5_REASON_SIZE]);
+
+#endif
