@@ -121,6 +121,7 @@ typedef struct sst_node_info {
   int64_t macs;           // multiply-accumulates of convolutions and linear layers
   int64_t elementwise;    // other arithmetic
   int64_t neuron_updates; // membrane updates
+  int bits;               // of the codes, factors or stored membranes it makes; 0: full precision
 } sst_node_info;
 // Number of nodes, and the i-th in the order they were built.
 SST_API int sst_graph_node_count(const sst_graph *graph);

@@ -5,6 +5,7 @@
 
 #include "spikestill/graph.h"
 #include "spikestill/neuron.h"
+#include "spikestill/quantize.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -106,6 +107,14 @@ SST_API sst_layer sst_layer_default(sst_layer_kind kind); // kernel 3 (pools 2),
 
 enum { SST_MAX_QCFS_LEVELS = 65536 };
 
+// What of a network is quantised; membranes are the neuron's own affair (neuron.h). The first layer is every convolution
+// or linear layer that no activation comes before, the last one the last of the list.
+typedef struct sst_quantization {
+  sst_weight_quantizer weights;
+  bool first_last; // also the first and the last layer, with their norms; otherwise those stay in full precision
+  int norm_bits;   // of factors and offsets of norms, and of scale and bias where none follows; 0: full precision
+} sst_quantization;
+
 typedef struct sst_model_options {
   bool spiking;          // SNN, else ANN
   int64_t timesteps;     // T; 1 for an ANN
@@ -119,11 +128,15 @@ typedef struct sst_model_options {
   float norm_momentum, norm_epsilon; // 0.1, 1e-5
   sst_readout readout;   // of an SNN
   float readout_decay;   // of the membrane readout's integrator, 0..1; default 0.5
+  sst_quantization quantization;
   const sst_layer *layers; // [layer_count]; borrowed
   int layer_count;
 } sst_model_options;
-SST_API sst_model_options sst_model_default(void); // SNN, T = 4, default neuron, batch norm, current readout,
-                                                   // relu, no layers
+// SNN, T = 4, default neuron, batch norm, current readout, relu, nothing quantised, no layers.
+SST_API sst_model_options sst_model_default(void);
+
+// Nothing quantised: neither weights nor norms nor membranes.
+SST_API void sst_model_full_precision(sst_model_options *options);
 
 // X(NAME, "word", "one line"): named layer lists.
 #define SST_BUILDER_LIST(X)                                                                                            \
@@ -178,11 +191,14 @@ SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
 //     block's activation is its sum of spikes); of neurons also "stage<k>.membrane" and "features.membrane", the
 //     membrane before firing behind it (a SEW block's: that of its residual branch);
 //   "step_logits" and "logits";
-//   those of sst_activation_build where layers have thresholds.
+//   those of sst_activation_build where layers have thresholds;
+//   of a quantised layer "<layer>.conv.codes" and "<layer>.conv.sums", what the convolution makes of the codes
+//     (".linear.codes", ".conv1.sums" and so on).
 //
 // Parameters: "<layer>.conv.weight", ".linear.bias", ".norm.gamma|beta|running_mean|running_variance", in blocks
 // ".conv1.weight", ".shortcut_norm.gamma" and so on; ".decay" (".decay1", ...) for PLIF, ".threshold" where
-// layers have thresholds. ANN and SNN of the same list have the same names and shapes but for those.
+// layers have thresholds, ".conv.step" (".linear.step", ...) for learned steps. ANN and SNN of the same list, quantised
+// or not, have the same names and shapes but for those.
 // Errors: INVALID_ARGUMENT, SHAPE and MISMATCH (parameters of another network), with the layer's number and kind.
 SST_API sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, sst_value x, sst_value *logits);
 

@@ -18,6 +18,14 @@
 // (Bellec et al. 2018): a[t] = adaptation_decay * a[t-1] + s[t-1], theta[t] = theta + adaptation * a[t], soft reset
 // subtracts theta[t]. I, a and s are 0 before the first step.
 //
+// IF, LIF and PLIF can store their state in few bits (quantize.h). The leak then acts when the state is stored:
+//
+//     v[t] = D * round(clip(d * u[t] / D, -Q, Q)),  Q = 2^(membrane_bits - 1) - 1      H[t] = v[t-1] + gain * x[t]
+//
+// D is a power of two: membrane_range * theta, raised to one, over 2^(membrane_bits - 1). d is rounded to a multiple of
+// 1/256, so that all is integer arithmetic. The state rests at 0: a hard reset must go there, and a soft reset must
+// subtract a multiple of D. The gradient passes the roundings unchanged, and not at all where v was clipped.
+//
 // Backward: ds/dH is the surrogate's derivative at (H - theta). With `detach_reset` the s in the reset line and in
 // ALIF's a[t] is a constant (so theta[t] is one too); otherwise its derivative is followed too.
 #ifndef SPIKESTILL_NEURON_H
@@ -82,10 +90,12 @@ typedef struct sst_neuron {
   float adaptation_decay; // ALIF: 0..1
   sst_surrogate_kind surrogate;
   float alpha; // surrogate's sharpness, > 0
+  int membrane_bits;    // of the stored state, 2..16; 0: full precision
+  float membrane_range; // where the stored state's grid ends, in thresholds, > 0
 } sst_neuron;
 
 // LIF, decay 0.5, threshold 1, hard reset to 0, starting at rest, no input decay, detached reset, arctan with its
-// default alpha.
+// default alpha, membranes in full precision (range 1).
 SST_API sst_neuron sst_neuron_default(void);
 
 // Words and back. *_parse returns false for an unknown word. The texts have static storage.

@@ -7,6 +7,7 @@
 
 #include "spikestill/graph.h"
 #include "spikestill/neuron.h"
+#include "spikestill/quantize.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,12 +31,24 @@ SST_API sst_value sst_conv2d(sst_graph *g, sst_value x, sst_value weight, sst_va
 // y = W x + b over C: x [T,N,1,1,I], weight [1,O,1,1,I], bias [1,1,1,1,O] or SST_NONE.
 SST_API sst_value sst_linear(sst_graph *g, sst_value x, sst_value weight, sst_value bias);
 
+// Integer codes of a weight [1,O,Kh,Kw,I] for sst_conv2d or sst_linear (formulas: src/op/quantize_weights.c). *scale receives
+// what makes weights of them, [1,1,1,1,O] with `per_channel`, else [1,1,1,1,1]: a batch norm behind the layer absorbs it,
+// where none follows sst_rescale multiplies with it. `step` is learned_step's parameter, of the scale's shape and kind
+// SST_PARAMETER_STEP, SST_NONE for ternary; a step that is not above 0 starts from the weights.
+SST_API sst_value sst_quantize_weights(sst_graph *g, sst_value weight, sst_value step,
+                                       const sst_weight_quantizer *quantizer, sst_value *scale);
+
+// factor * x + offset per channel: factor [1,1,1,1,C] or [1,1,1,1,1], without gradient; offset [1,1,1,1,C] or SST_NONE.
+// `bits`: both in fixed point, as in sst_batch_norm_options; 0: full precision.
+SST_API sst_value sst_rescale(sst_graph *g, sst_value x, sst_value factor, sst_value offset, int bits);
+
 typedef struct sst_batch_norm_options {
   float epsilon;  // > 0
   float momentum; // weight of the newest batch in the running statistics, 0..1
   float scale;    // multiplies gamma: alpha * threshold in threshold-dependent batch norm (Zheng et al. 2021), else 1
+  int bits;       // of the effective factor and offset, 2..16, as multiples of powers of two; 0: full precision
 } sst_batch_norm_options;
-SST_API sst_batch_norm_options sst_batch_norm_default(void); // 1e-5, 0.1, 1
+SST_API sst_batch_norm_options sst_batch_norm_default(void); // 1e-5, 0.1, 1, 0
 
 // Per channel over T, N, H, W: scale * gamma * (x - mean) / sqrt(variance + epsilon) + beta. All vectors [1,1,1,1,C].
 SST_API sst_value sst_batch_norm(sst_graph *g, sst_value x, sst_value gamma, sst_value beta, sst_value running_mean,

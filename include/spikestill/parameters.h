@@ -19,6 +19,7 @@ typedef enum sst_parameter_kind {
   SST_PARAMETER_BIAS,
   SST_PARAMETER_NORM,   // batch norm's gamma and beta
   SST_PARAMETER_NEURON, // learned decay
+  SST_PARAMETER_STEP,   // learned step of a quantiser; one that is not above 0 starts from its weights
   SST_PARAMETER_BUFFER  // running statistics: saved, never trained
 } sst_parameter_kind;
 

@@ -55,7 +55,8 @@ typedef struct sst_recipe_network { // section student
   bool has_builder;              // model: a builder's word; or layers: a list, each a map of one layer kind to its options
   sst_builder_kind builder;
   sst_builder_options builder_options; // width, hidden, form, pool: average|max, dropout
-  sst_model_options options;     // timesteps, norm, norm_momentum, norm_epsilon, readout, readout_decay, neuron: {...}
+  sst_model_options options;     // timesteps, norm, norm_momentum, norm_epsilon, readout, readout_decay, neuron: {...},
+                                 // quantize: {...}
   sst_layer *layers;             // the expanded list, owned by the recipe; options.layers points here
   char start[SST_RECIPE_TEXT_SIZE]; // checkpoint or run directory whose parameters it starts from; empty: none
 } sst_recipe_network;
@@ -63,9 +64,13 @@ typedef struct sst_recipe_network { // section student
 // What the twin is: another network of the student's kind, or the ANN of the same layers.
 typedef enum sst_twin_kind { SST_TWIN_SAME, SST_TWIN_ANN } sst_twin_kind;
 
+// Whether the twin is quantised as the student is.
+typedef enum sst_twin_precision { SST_TWIN_SAME_PRECISION, SST_TWIN_FULL_PRECISION } sst_twin_precision;
+
 typedef struct sst_recipe_twin { // section twin: a network of the student's layers, trained beside it and discarded
   bool enabled;                  // default false
   sst_twin_kind kind;            // same | ann
+  sst_twin_precision precision;  // same | full
   uint64_t seed_offset;          // its initial values are those of the recipe's seed plus this, default 1
   float cross_entropy_weight;    // of its own cross-entropy in the loss, default 1; loss.weight is the student's alone
 } sst_recipe_twin;

@@ -7,13 +7,16 @@
 #include "spikestill/run.h"
 
 static void print_layers(const sst_graph *graph, int batch) {
-  printf("%-22s %-14s %-22s %12s %14s %12s\n", "layer", "op", "output [T,N,H,W,C]", "parameters", "MACs", "updates");
+  printf("%-22s %-16s %-22s %5s %12s %14s %12s\n", "layer", "op", "output [T,N,H,W,C]", "bits", "parameters", "MACs",
+         "updates");
   int64_t macs = 0, updates = 0;
   for (int i = 0; i < sst_graph_node_count(graph); i++) {
     sst_node_info n = sst_graph_node_info(graph, i);
     char shape[SST_SHAPE_TEXT_SIZE];
-    printf("%-22s %-14s %-22s %12" PRId64 " %14" PRId64 " %12" PRId64 "\n", n.name, n.op,
-           sst_shape_text(n.shape, shape, sizeof shape), n.parameters, n.macs / batch, n.neuron_updates / batch);
+    char bits[16] = "";
+    if (n.bits > 0) { snprintf(bits, sizeof bits, "%d", n.bits); }
+    printf("%-22s %-16s %-22s %5s %12" PRId64 " %14" PRId64 " %12" PRId64 "\n", n.name, n.op,
+           sst_shape_text(n.shape, shape, sizeof shape), bits, n.parameters, n.macs / batch, n.neuron_updates / batch);
     macs += n.macs / batch;
     updates += n.neuron_updates / batch;
   }
@@ -45,8 +48,8 @@ static int print_network_json(sst_network *network, const sst_graph *graph, int 
   json_t *layers = json_array(), *taps = json_array();
   for (int i = 0; i < sst_graph_node_count(graph); i++) {
     sst_node_info n = sst_graph_node_info(graph, i);
-    json_array_append_new(layers, json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", n.name, "op", n.op, "shape",
-                                            shape_json(n.shape), "parameters", (json_int_t)n.parameters, "macs",
+    json_array_append_new(layers, json_pack("{s:s, s:s, s:o, s:i, s:I, s:I, s:I}", "name", n.name, "op", n.op, "shape",
+                                            shape_json(n.shape), "bits", n.bits, "parameters", (json_int_t)n.parameters, "macs",
                                             (json_int_t)(n.macs / batch), "neuron_updates",
                                             (json_int_t)(n.neuron_updates / batch)));
   }

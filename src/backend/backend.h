@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "spikestill/device.h"
 #include "spikestill/neuron.h"
+#include "spikestill/quantize.h"
 #include "spikestill/tensor.h"
 
 typedef struct ssti_backend ssti_backend;
@@ -47,6 +48,12 @@ typedef struct ssti_batch_norm {
   float momentum; // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
   float scale;    // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
 } ssti_batch_norm;
+
+// Weights as a matrix: a row is an output channel. The scales are [rows] with `quantizer.per_channel`, else [1].
+typedef struct ssti_weight_shape {
+  sst_weight_quantizer quantizer; // not NONE
+  int64_t rows, columns;
+} ssti_weight_shape;
 
 // X(NAME, name): y = f(x), with parameters a and b where named.
 #define SSTI_UNARY_LIST(X)                                                                                             \
@@ -142,6 +149,25 @@ typedef struct ssti_kernels {
                               const float *gamma, const float *saved, bool batch_statistics, float *dx,
                               bool accumulate_dx, float *dgamma, bool accumulate_dgamma, float *dbeta,
                               bool accumulate_dbeta);
+
+  // Integer codes and the scales that make weights of them (op/quantize_weights.c has the formulas). `step` is NULL for
+  // ternary; of learned steps those that are not above 0 start from the weights. The workspace, aligned for doubles, holds
+  // quantize_workspace() bytes.
+  void (*quantize_weights_forward)(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
+                                   const float *step, float *codes, float *scale, void *workspace);
+  // `scale` as forward gave it. dweight and dstep may each be NULL.
+  void (*quantize_weights_backward)(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
+                                    const float *scale, const float *dcodes, float *dweight, bool accumulate_weight,
+                                    float *dstep, bool accumulate_step, void *workspace);
+  size_t (*quantize_workspace)(const ssti_weight_shape *shape);
+
+  // In place: factors become multiples of a power of two, which is returned, in codes of `bits` bits; offsets multiples
+  // of a power of two that is at least `factor_step`, so that all of factor * integer + offset is a multiple of that.
+  float (*fixed_factors)(ssti_backend *backend, int64_t channels, int bits, float *factor);
+  void (*fixed_offsets)(ssti_backend *backend, int64_t channels, int bits, float factor_step, float *offset);
+  // y = x * factor + offset; offset may be NULL.
+  void (*channel_affine)(ssti_backend *backend, int64_t rows, int64_t channels, const float *x, const float *factor,
+                         const float *offset, float *y, bool accumulate);
 
   void (*unary_forward)(ssti_backend *backend, ssti_unary_kind kind, float a, float b, int64_t count, const float *x,
                         float *y);

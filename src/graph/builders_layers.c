@@ -17,11 +17,26 @@ sst_value sst_linear(sst_graph *g, sst_value x, sst_value weight, sst_value bias
   return ssti_graph_add(g, &ssti_op_linear, NULL, (sst_value[]){x, weight, bias}, 3, 1, NULL);
 }
 
-sst_batch_norm_options sst_batch_norm_default(void) { return (sst_batch_norm_options){1e-5f, 0.1f, 1.0f}; }
+sst_value sst_quantize_weights(sst_graph *g, sst_value weight, sst_value step, const sst_weight_quantizer *quantizer,
+                               sst_value *scale) {
+  ssti_quantize_weights_attributes attributes = {*quantizer};
+  sst_value outputs[2];
+  sst_value codes =
+      ssti_graph_add(g, &ssti_op_quantize_weights, &attributes, (sst_value[]){weight, step}, 2, 2, outputs);
+  *scale = outputs[1];
+  return codes;
+}
+
+sst_value sst_rescale(sst_graph *g, sst_value x, sst_value factor, sst_value offset, int bits) {
+  ssti_rescale_attributes attributes = {bits};
+  return ssti_graph_add(g, &ssti_op_rescale, &attributes, (sst_value[]){x, factor, offset}, 3, 1, NULL);
+}
+
+sst_batch_norm_options sst_batch_norm_default(void) { return (sst_batch_norm_options){1e-5f, 0.1f, 1.0f, 0}; }
 
 sst_value sst_batch_norm(sst_graph *g, sst_value x, sst_value gamma, sst_value beta, sst_value running_mean,
                          sst_value running_variance, const sst_batch_norm_options *options) {
-  ssti_batch_norm_attributes attributes = {options->epsilon, options->momentum, options->scale};
+  ssti_batch_norm_attributes attributes = {options->epsilon, options->momentum, options->scale, options->bits};
   return ssti_graph_add(g, &ssti_op_batch_norm, &attributes,
                         (sst_value[]){x, gamma, beta, running_mean, running_variance}, 5, 1, NULL);
 }

@@ -18,6 +18,7 @@ sst_node_info sst_graph_node_info(const sst_graph *graph, int index) {
       info.parameters += sst_shape_count(input->tensor.shape);
     }
   }
+  if (node->op->bits) { info.bits = node->op->bits(&node->call); }
   sst_cost cost = {0};
   if (node->op->cost) {
     // Between building and compiling the call's pointers may be old; a copy with fresh ones answers at any time.

@@ -80,6 +80,59 @@ static bool check_conv(ssti_model *model, const sst_layer *layer, int64_t groups
   return true;
 }
 
+// Whether the layer being built is neither the first nor the last one, or those are not left out.
+static bool is_quantizable(const ssti_model *model) {
+  const sst_model_options *options = model->options;
+  return options->quantization.first_last || (model->last.output != SST_NONE && model->index != model->last_weights);
+}
+
+// What makes a layer's output from x, weight and bias.
+typedef sst_value build_product(sst_graph *graph, sst_value x, sst_value weight, sst_value bias, const void *options);
+
+static sst_value build_conv(sst_graph *graph, sst_value x, sst_value weight, sst_value bias, const void *options) {
+  return sst_conv2d(graph, x, weight, bias, options);
+}
+static sst_value build_linear(sst_graph *graph, sst_value x, sst_value weight, sst_value bias, const void *options) {
+  (void)options;
+  return sst_linear(graph, x, weight, bias);
+}
+
+typedef struct product {
+  const char *word; // "conv" or "linear"
+  build_product *build;
+  const void *options;
+  sst_value weight, bias; // bias may be SST_NONE
+  bool normalised;
+} product;
+
+// The layer on codes of its weight. A norm right behind the sums absorbs their scale; else it is multiplied in.
+static sst_value quantized_product(ssti_model *model, ssti_part part, const product *p, sst_value x) {
+  sst_graph *graph = model->graph;
+  const sst_quantization *quantization = &model->options->quantization;
+  const sst_weight_quantizer *quantizer = &quantization->weights;
+  sst_value step = SST_NONE, scale = SST_NO_VALUE;
+  if (quantizer->kind == SST_WEIGHT_QUANTIZER_LEARNED_STEP) {
+    int64_t groups = quantizer->per_channel ? sst_graph_shape(graph, p->weight).dim[SST_AXIS_N] : 1;
+    step = channel_vector(model, part, p->word, ".step", groups, SST_PARAMETER_STEP, 0.0f);
+  }
+  sst_value codes = sst_quantize_weights(graph, p->weight, step, quantizer, &scale);
+  sst_value sums = p->build(graph, x, codes, SST_NONE, p->options), y = sums;
+  if (!p->normalised || p->bias != SST_NONE) { y = sst_rescale(graph, sums, scale, p->bias, quantization->norm_bits); }
+  char name[NAME_SIZE];
+  ssti_model_tap(model, part, p->word, y);
+  sst_graph_tap(graph, part_name(name, part, p->word, ".codes"), codes);
+  sst_graph_tap(graph, part_name(name, part, p->word, ".sums"), sums);
+  return y;
+}
+
+static sst_value build_weighted(ssti_model *model, ssti_part part, const product *p, sst_value x) {
+  model->quantized = is_quantizable(model);
+  if (model->quantized && model->options->quantization.weights.kind != SST_WEIGHT_QUANTIZER_NONE) {
+    return quantized_product(model, part, p, x);
+  }
+  return ssti_model_tap(model, part, p->word, p->build(model->graph, x, p->weight, p->bias, p->options));
+}
+
 sst_value ssti_model_conv(ssti_model *model, const sst_layer *layer, ssti_part part, bool bias, bool normalised,
                           sst_value x) {
   if (x < 0) { return SST_NO_VALUE; }
@@ -97,7 +150,7 @@ sst_value ssti_model_conv(ssti_model *model, const sst_layer *layer, ssti_part p
   options.pad_h = options.pad_w = layer->padding;
   options.dilation_h = options.dilation_w = layer->dilation;
   options.groups = groups;
-  return ssti_model_tap(model, part, "conv", sst_conv2d(model->graph, x, weight, offset, &options));
+  return build_weighted(model, part, &(product){"conv", build_conv, &options, weight, offset, normalised}, x);
 }
 
 sst_value ssti_model_linear(ssti_model *model, int64_t out, bool bias, bool normalised, bool last, sst_value x) {
@@ -118,7 +171,7 @@ sst_value ssti_model_linear(ssti_model *model, int64_t out, bool bias, bool norm
                                          sst_shape_make(1, out, 1, 1, in.dim[SST_AXIS_C]), SST_PARAMETER_WEIGHT,
                                          weight_initializer(model, normalised, last));
   sst_value offset = bias ? channel_vector(model, part, "linear", ".bias", out, SST_PARAMETER_BIAS, 0.0f) : SST_NONE;
-  return ssti_model_tap(model, part, "linear", sst_linear(model->graph, x, weight, offset));
+  return build_weighted(model, part, &(product){"linear", build_linear, NULL, weight, offset, normalised}, x);
 }
 
 sst_value ssti_model_norm(ssti_model *model, ssti_part part, float share, sst_value x) {
@@ -132,6 +185,7 @@ sst_value ssti_model_norm(ssti_model *model, ssti_part part, float share, sst_va
   sst_batch_norm_options norm = sst_batch_norm_default();
   norm.momentum = options->norm_momentum;
   norm.epsilon = options->norm_epsilon;
+  if (model->quantized) { norm.bits = options->quantization.norm_bits; }
   // An ANN has no threshold, so there both kinds of batch norm are the plain one.
   if (options->norm == SST_NORM_THRESHOLD && options->spiking) { norm.scale = share * options->neuron.threshold; }
   return ssti_model_tap(model, part, "norm", sst_batch_norm(model->graph, x, gamma, beta, mean, variance, &norm));

@@ -39,7 +39,14 @@ sst_model_options sst_model_default(void) {
                              .norm_momentum = norm.momentum,
                              .norm_epsilon = norm.epsilon,
                              .readout = SST_READOUT_CURRENT,
-                             .readout_decay = 0.5f};
+                             .readout_decay = 0.5f,
+                             .quantization = {.weights = sst_weight_quantizer_default()}};
+}
+
+void sst_model_full_precision(sst_model_options *options) {
+  options->quantization.weights.kind = SST_WEIGHT_QUANTIZER_NONE;
+  options->quantization.norm_bits = 0;
+  options->neuron.membrane_bits = 0;
 }
 
 static bool is_pool(sst_layer_kind kind) { return kind == SST_LAYER_AVERAGE_POOL || kind == SST_LAYER_MAX_POOL; }
@@ -141,6 +148,13 @@ static int find_last_linear(const sst_model_options *options) {
   return -1;
 }
 
+static int find_last_weights(const sst_model_options *options) {
+  for (int i = options->layer_count - 1; i >= 0; i--) {
+    if (has_width(options->layers[i].kind)) { return i; }
+  }
+  return -1;
+}
+
 static sst_value build_pool(ssti_model *model, const sst_layer *layer, sst_value x) {
   sst_shape in = sst_graph_shape(model->graph, x);
   if (layer->kernel > in.dim[SST_AXIS_H] + 2 * layer->padding ||
@@ -214,8 +228,12 @@ sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, ss
     return SST_NO_VALUE;
   }
   const ssti_activation none = {SST_NONE, SST_NONE};
-  ssti_model model = {
-      .graph = graph, .options = options, .last = none, .before_reduction = none, .last_stage = SST_NONE};
+  ssti_model model = {.graph = graph,
+                      .options = options,
+                      .last = none,
+                      .before_reduction = none,
+                      .last_stage = SST_NONE,
+                      .last_weights = find_last_weights(options)};
   int last_linear = find_last_linear(options);
   for (int i = 0; i < options->layer_count && sst_graph_status(graph) == SST_OK; i++) {
     const sst_layer *layer = &options->layers[i];

@@ -20,6 +20,8 @@ typedef struct ssti_model {
   ssti_activation before_reduction; // the last before the height and width shrink in this layer
   sst_value last_stage;             // what the newest "stage<k>" tap names
   int stage;                        // number of stages so far
+  int last_weights;                 // index of the last layer with weights
+  bool quantized;                   // the convolution or linear layer built last may be quantised
 } ssti_model;
 
 // Names of one part of a layer: a layer's own parts have neither prefix nor suffix, a block's "1", "2" or "shortcut_".

@@ -33,6 +33,7 @@ static sst_value spiking_steps(ssti_model *model, sst_value x) {
     neuron.decay = options->readout_decay;
     neuron.hard_reset = false; // rest 0: classes start on a par
     neuron.v_reset = 0.0f;
+    neuron.membrane_bits = 0; // the integrator of the logits is in full precision
     sst_graph_push(model->graph, "readout", false);
     y = ssti_neurons_build(model->graph, part, &neuron, options->timesteps, x, NULL);
     sst_graph_pop(model->graph);

@@ -5,6 +5,7 @@
 #define SPIKESTILL_NEURON_DYNAMICS_H
 
 #include "base/fail.h"
+#include "quantize/grid.h"
 #include "spikestill/neuron.h"
 
 // H = decay * u + bias + gain * x, which is rest + decay * (u - rest) + gain * x with bias = (1 - decay) * rest.
@@ -25,6 +26,10 @@ typedef struct ssti_dynamics {
   bool adapts;   // ALIF
   bool current;  // CubaLIF
   bool learns;   // PLIF
+  float w_leak, w_decay; // PLIF: sigmoid(w) and 1 - sigmoid(w), before any rounding; their product is dleak/dw
+  // Stored states on a grid: `decay` is 1 and `bias` 0 above, because the leak acts when the state is stored.
+  bool stores; // false: u itself is kept
+  float stored_decay, grid_step, grid_inverse, grid_largest;
   bool gain_is_leak; // the input is multiplied by 1 - decay, so PLIF's w acts on it as well
 } ssti_dynamics;
 
@@ -56,5 +61,18 @@ static inline float ssti_reset_hard(const ssti_dynamics *d, float h, float s) {
   return h * (1.0f - s) + d->reset_to * s;
 }
 static inline float ssti_reset_soft(float h, float threshold, float s) { return h - threshold * s; }
+
+// For neurons that store on a grid: u in steps of the grid, before clip and rounding; what is stored; and whether the
+// gradient passes.
+static inline float ssti_in_steps(const ssti_dynamics *d, float u) { return d->stored_decay * u * d->grid_inverse; }
+static inline float ssti_stored(const ssti_dynamics *d, float u) {
+  return ssti_code(ssti_in_steps(d, u), d->grid_largest) * d->grid_step;
+}
+// What the neurons carry into the first step.
+static inline float ssti_start(const ssti_dynamics *d) { return d->stores ? ssti_stored(d, d->start) : d->start; }
+static inline bool ssti_is_inside(const ssti_dynamics *d, float u) {
+  const float steps = ssti_in_steps(d, u);
+  return (steps >= -d->grid_largest) & (steps <= d->grid_largest);
+}
 
 #endif

@@ -37,6 +37,7 @@ sst_neuron sst_neuron_default(void) {
       .adaptation = 0.2f,
       .adaptation_decay = 0.9f,
       .surrogate = SST_SURROGATE_ARCTAN,
+      .membrane_range = 1.0f,
   };
   neuron.alpha = sst_surrogate_default_alpha(neuron.surrogate);
   return neuron;
@@ -94,6 +95,29 @@ static sst_status check_positive(sst_context *context, const char *field, float 
            (double)value);
 }
 
+// What the stored state's grid asks of the other fields.
+static sst_status check_membrane(sst_context *context, const sst_neuron *neuron) {
+  SST_TRY(ssti_bits_check(context, "the neuron's membrane", neuron->membrane_bits));
+  SST_TRY(check_positive(context, "membrane_range", neuron->membrane_range));
+  if (neuron->membrane_bits == 0) { return SST_OK; }
+  if (neuron->kind != SST_NEURON_IF && neuron->kind != SST_NEURON_LIF && neuron->kind != SST_NEURON_PLIF) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "the neuron's kind is %s, expected if, lif or plif for a membrane of %d bits",
+             sst_neuron_word(neuron->kind), neuron->membrane_bits);
+  }
+  if (neuron->hard_reset && neuron->v_reset != 0.0f) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "the neuron's v_reset is %g, expected 0 for a membrane of %d bits",
+             (double)neuron->v_reset, neuron->membrane_bits);
+  }
+  const float step = ssti_membrane_step(neuron->membrane_bits, neuron->membrane_range, neuron->threshold);
+  if (!neuron->hard_reset && fmodf(neuron->threshold, step) != 0.0f) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT,
+             "the neuron's threshold is %g, expected a multiple of %g, the step of its membrane of %d bits, because the "
+             "soft reset subtracts it",
+             (double)neuron->threshold, (double)step, neuron->membrane_bits);
+  }
+  return SST_OK;
+}
+
 sst_status ssti_neuron_check(sst_context *context, const sst_neuron *neuron) {
   if (!is_neuron(neuron->kind)) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "the neuron's kind is %d, expected 0 to %d", (int)neuron->kind,
@@ -122,7 +146,7 @@ sst_status ssti_neuron_check(sst_context *context, const sst_neuron *neuron) {
     }
     SST_TRY(check_between(context, "adaptation_decay", neuron->adaptation_decay, 0.0f, 1.0f));
   }
-  return SST_OK;
+  return check_membrane(context, neuron);
 }
 
 int ssti_neuron_state_rows(sst_neuron_kind kind) {
@@ -133,6 +157,20 @@ float ssti_neuron_decay_parameter(float decay) {
   const float edge = 1e-6f;
   const float inside = decay < edge ? edge : (decay > 1.0f - edge ? 1.0f - edge : decay);
   return logf((1.0f - inside) / inside);
+}
+
+// Moves the leak to where the state is stored, and rounds it so that the product is a multiple of a power of two.
+static void store_on_grid(ssti_dynamics *d, const sst_neuron *neuron) {
+  const float parts = 256.0f;
+  d->stores = true;
+  d->stored_decay = ssti_round_half_up(d->decay * parts) / parts;
+  d->leak = 1.0f - d->stored_decay;
+  d->decay = 1.0f;
+  d->bias = 0.0f;
+  d->gain = d->gain_is_leak ? d->leak : 1.0f;
+  d->grid_step = ssti_membrane_step(neuron->membrane_bits, neuron->membrane_range, neuron->threshold);
+  d->grid_inverse = 1.0f / d->grid_step;
+  d->grid_largest = ssti_largest_code(neuron->membrane_bits);
 }
 
 ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_parameter) {
@@ -162,8 +200,11 @@ ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_pa
   if (d.learns) {
     d.leak = 1.0f / (1.0f + expf(-*decay_parameter));
     d.decay = 1.0f - d.leak;
+    d.w_leak = d.leak;
+    d.w_decay = d.decay;
   }
   d.bias = d.leak * d.rest;
   d.gain = d.gain_is_leak ? d.leak : 1.0f;
+  if (neuron->membrane_bits > 0) { store_on_grid(&d, neuron); }
   return d;
 }

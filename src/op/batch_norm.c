@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch norm per channel over T, N, H and W: y = scale * gamma * (x - mean) / sqrt(variance + epsilon) + beta.
 //   inputs: x [T,N,H,W,C]; gamma, beta, running mean, running variance [1,1,1,1,C], the last two updated in training
-//   saved:  [2*C]: the mean and 1/sqrt(variance + epsilon) that forward used
+//   saved:  [2*C]: the mean and 1/sqrt(variance + epsilon) that forward used; with `bits` [5*C], see below
+// With `bits` it is y = a' * x + b' in fixed point, at inference as in training:
+//     a = scale * gamma / sqrt(variance + epsilon),   a' = round(a to multiples of Da),   b' = round(beta - mean * a')
+// with powers of two Da and Db (backend.h: fixed_factors). The offset follows the rounded factor, so that an x that is the
+// mean still gives beta. Straight through (da'/da = 1, db'/db = 1) the gradients are those of plain batch norm but for
+//     dx = plain + (a' - a) * (dy - mean(dy))        (with constant statistics dx = a' * dy)
+// saved [5*C]: mean, 1/sqrt(variance + epsilon), a', b', a' - a
 // In a frozen scope, and in runs that do not train, the running statistics are used, as constants.
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "op/op.h"
+#include "quantize/grid.h"
 
 static const char *const input_names[] = {"x", "gamma", "beta", "running mean", "running variance"};
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE, INPUT_COUNT };
@@ -28,6 +35,7 @@ static sst_status infer(sst_context *context, ssti_call *call) {
   if (!isfinite(a->scale)) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "scale is %g, expected a finite number", (double)a->scale);
   }
+  SST_TRY(ssti_bits_check(context, "batch norm", a->bits));
   sst_shape x = call->x[X]->shape;
   sst_shape vector = sst_shape_make(1, 1, 1, 1, x.dim[SST_AXIS_C]);
   for (int i = GAMMA; i < INPUT_COUNT; i++) {
@@ -53,6 +61,8 @@ static ssti_batch_norm kernel_shape(const ssti_call *call) {
                            .scale = a->scale};
 }
 
+static int bits_of(const ssti_call *call) { return ((const ssti_batch_norm_attributes *)call->attributes)->bits; }
+
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
   ssti_batch_norm shape = kernel_shape(call);
   if (call->training && !call->frozen && shape.rows < 2) {
@@ -61,11 +71,34 @@ static sst_status prepare(ssti_call *call, ssti_needs *needs) {
              "input is %s: training needs at least 2 values a channel to have a variance, found 1",
              sst_shape_text(call->x[X]->shape, text, sizeof text));
   }
-  needs->saved = (size_t)(2 * shape.channels) * sizeof(float);
+  needs->saved = (size_t)((bits_of(call) > 0 ? 5 : 2) * shape.channels) * sizeof(float);
+  if (bits_of(call) > 0) { needs->backward_workspace = (size_t)shape.channels * sizeof(float); }
   return SST_OK;
 }
 
 static bool uses_batch_statistics(const ssti_call *call) { return call->run->training && !call->frozen; }
+
+// Factors and offsets from the statistics in `saved`, and y by them.
+static void apply_fixed_point(const ssti_call *call, const ssti_batch_norm *shape) {
+  const ssti_kernels *kernels = &call->backend->kernels;
+  const int64_t channels = shape->channels;
+  const float *gamma = call->x[GAMMA]->data, *beta = call->x[BETA]->data;
+  float *saved = call->saved;
+  float *mean = saved, *inverse = mean + channels, *factor = inverse + channels, *offset = factor + channels;
+  float *change = offset + channels;
+  for (int64_t c = 0; c < channels; c++) {
+    factor[c] = (float)((double)shape->scale * (double)gamma[c] * (double)inverse[c]);
+    change[c] = factor[c];
+  }
+  const float step = kernels->fixed_factors(call->backend, channels, bits_of(call), factor);
+  for (int64_t c = 0; c < channels; c++) {
+    change[c] = factor[c] - change[c];
+    offset[c] = (float)((double)beta[c] - (double)mean[c] * (double)factor[c]);
+  }
+  kernels->fixed_offsets(call->backend, channels, bits_of(call), step, offset);
+  kernels->channel_affine(call->backend, shape->rows, channels, call->x[X]->data, factor, offset, call->y[0]->data,
+                          false);
+}
 
 static void forward(ssti_call *call) {
   const ssti_kernels *kernels = &call->backend->kernels;
@@ -74,16 +107,36 @@ static void forward(ssti_call *call) {
   if (uses_batch_statistics(call)) {
     kernels->batch_norm_forward_training(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,
                                          call->x[BETA]->data, mean, variance, call->y[0]->data, saved);
+    if (bits_of(call) > 0) { apply_fixed_point(call, &shape); }
+    return;
+  }
+  if (bits_of(call) > 0 || call->training) {
+    // A copy, because another node may share the running statistics and update them before backward.
+    for (int64_t c = 0; c < shape.channels; c++) {
+      saved[c] = mean[c];
+      saved[shape.channels + c] = (float)(1.0 / sqrt((double)variance[c] + (double)shape.epsilon));
+    }
+  }
+  if (bits_of(call) > 0) {
+    apply_fixed_point(call, &shape);
     return;
   }
   kernels->batch_norm_forward_inference(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,
                                         call->x[BETA]->data, mean, variance, call->y[0]->data);
-  if (!call->training) { return; }
-  // A copy, because another node may share the running statistics and update them before backward.
-  for (int64_t c = 0; c < shape.channels; c++) {
-    saved[c] = mean[c];
-    saved[shape.channels + c] = (float)(1.0 / sqrt((double)variance[c] + (double)shape.epsilon));
+}
+
+// dx += (a' - a) * (dy - mean(dy))
+static void add_fixed_point_gradient(const ssti_call *call, const ssti_batch_norm *shape) {
+  const ssti_kernels *kernels = &call->backend->kernels;
+  const float *dy = call->dy[0]->data, *change = (const float *)call->saved + 4 * shape->channels;
+  float *offset = NULL;
+  if (uses_batch_statistics(call)) {
+    offset = call->workspace;
+    kernels->reduce_forward(call->backend, SSTI_REDUCE_MEAN, call->dy[0]->shape,
+                            SST_AXES_T | SST_AXES_N | SST_AXES_H | SST_AXES_W, dy, offset);
+    for (int64_t c = 0; c < shape->channels; c++) { offset[c] *= -change[c]; }
   }
+  kernels->channel_affine(call->backend, shape->rows, shape->channels, dy, change, offset, call->dx[X]->data, true);
 }
 
 static void backward(ssti_call *call) {
@@ -94,6 +147,7 @@ static void backward(ssti_call *call) {
                                              call->x[GAMMA]->data, call->saved, uses_batch_statistics(call), dx[X],
                                              call->accumulate[X], dx[GAMMA], call->accumulate[GAMMA], dx[BETA],
                                              call->accumulate[BETA]);
+  if (bits_of(call) > 0 && dx[X] != NULL) { add_fixed_point_gradient(call, &shape); }
   // Running statistics are constants, even if somebody made them of something that learns.
   for (int i = RUNNING_MEAN; i < INPUT_COUNT; i++) {
     if (call->dx[i] != NULL && !call->accumulate[i]) {
@@ -115,5 +169,6 @@ const ssti_op ssti_op_batch_norm = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
+    .bits = bits_of,
     .backward_reads_inputs = 1u << X | 1u << GAMMA,
 };

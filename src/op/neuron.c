@@ -89,6 +89,8 @@ static void backward(ssti_call *call) {
 
 static void cost(const ssti_call *call, sst_cost *cost) { cost->neuron_updates = sst_shape_count(call->y[0]->shape); }
 
+static int bits(const ssti_call *call) { return attributes_of(call)->neuron.membrane_bits; }
+
 const ssti_op ssti_op_neuron = {
     .name = "neuron",
     .attributes_size = sizeof(ssti_neuron_attributes),
@@ -97,5 +99,6 @@ const ssti_op ssti_op_neuron = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
+    .bits = bits,
     .backward_reads_inputs = SSTI_ALL_INPUTS,
 };

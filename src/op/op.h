@@ -72,6 +72,7 @@ typedef struct ssti_op {
   void (*forward)(ssti_call *call);
   void (*backward)(ssti_call *call); // NULL: no gradient passes (stop-gradient)
   void (*cost)(const ssti_call *call, sst_cost *cost);
+  int (*bits)(const ssti_call *call); // of what it makes or keeps; 0, or NULL here: full precision
 
   // Which tensors' *values* backward reads, as bit masks over inputs and outputs; the memory plan keeps those alive.
   unsigned backward_reads_inputs;
@@ -83,9 +84,9 @@ typedef struct ssti_op {
 
 // The one list of ops; src/op/<name>.c defines ssti_op_<name>.
 #define SSTI_OP_LIST(X)                                                                                                \
-  X(conv2d) X(linear) X(batch_norm) X(pool) X(flatten) X(unary) X(binary) X(reduce) X(l2_normalize) X(softmax)         \
-  X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout) X(concat) X(select_steps)                 \
-  X(repeat_steps) X(neuron)
+  X(conv2d) X(linear) X(quantize_weights) X(batch_norm) X(rescale) X(pool) X(flatten) X(unary) X(binary) X(reduce)     \
+  X(l2_normalize) X(softmax) X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout) X(concat)       \
+  X(select_steps) X(repeat_steps) X(neuron)
 
 #define SSTI_OP_DECLARE(name) extern const ssti_op ssti_op_##name;
 SSTI_OP_LIST(SSTI_OP_DECLARE)
@@ -100,7 +101,16 @@ typedef struct ssti_conv2d_attributes {
 
 typedef struct ssti_batch_norm_attributes {
   float epsilon, momentum, scale;
+  int bits; // of factor and offset; 0: full precision
 } ssti_batch_norm_attributes; // inputs: x, gamma, beta, running mean, running variance (the last two are updated)
+
+typedef struct ssti_quantize_weights_attributes {
+  sst_weight_quantizer quantizer;
+} ssti_quantize_weights_attributes; // inputs: weight [1,O,Kh,Kw,I], for learned_step the step; outputs: codes, scale
+
+typedef struct ssti_rescale_attributes {
+  int bits; // of factor and offset; 0: full precision
+} ssti_rescale_attributes; // inputs: x, factor [1,1,1,1,C or 1] (no gradient), optional offset [1,1,1,1,C]
 
 typedef struct ssti_pool_attributes {
   ssti_pool_kind kind;

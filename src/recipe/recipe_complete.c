@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one key alone cannot tell: defaults that depend on other keys, and values that do not fit together.
+#include "neuron/dynamics.h"
 #include "recipe/recipe_parts.h"
 
 static const ssti_yaml_node *find(const ssti_recipe_reader *reader, const char *section, const char *key) {
@@ -119,6 +120,38 @@ static sst_status complete_activation(const ssti_recipe_reader *reader) {
   return SST_OK;
 }
 
+// The node of a key of student.quantize, or of what is around it.
+static const ssti_yaml_node *blame_quantize(const ssti_recipe_reader *reader, const char *key) {
+  const ssti_yaml_node *quantize = find(reader, "student", "quantize"), *node = ssti_yaml_get(quantize, key);
+  return node != NULL ? node : blame(reader, "student", "quantize");
+}
+
+static sst_status check_bits(const ssti_recipe_reader *reader, const char *key, int bits) {
+  if (bits == 0 || bits >= SST_MIN_BITS) { return SST_OK; }
+  SSTI_RECIPE_FAIL(reader, blame_quantize(reader, key),
+                   "student.quantize.%s is %d, expected 0 (full precision) or %d to %d", key, bits, SST_MIN_BITS,
+                   SST_MAX_BITS);
+}
+
+static sst_status complete_quantize(const ssti_recipe_reader *reader) {
+  sst_recipe_network *student = &reader->draft->recipe.student;
+  sst_model_options *options = &student->options;
+  options->quantization.first_last = reader->draft->first_last == 1;
+  SST_TRY(check_bits(reader, "norm_bits", options->quantization.norm_bits));
+  SST_TRY(check_bits(reader, "membrane_bits", options->neuron.membrane_bits));
+  if (options->neuron.membrane_bits == 0) { return SST_OK; }
+  if (!student->spiking) {
+    SSTI_RECIPE_FAIL(reader, blame_quantize(reader, "membrane_bits"),
+                     "student.quantize.membrane_bits is %d, expected 0 for an ann, which has no membranes",
+                     options->neuron.membrane_bits);
+  }
+  // Everything else that a grid asks of the neurons.
+  const sst_status status = ssti_neuron_check(reader->context, &options->neuron);
+  if (status == SST_OK) { return SST_OK; }
+  ssti_fail_within(reader->context, status, "student.neuron");
+  return ssti_recipe_place_failure(reader, blame_quantize(reader, "membrane_bits"), status);
+}
+
 static sst_status complete_student(const ssti_recipe_reader *reader) {
   const sst_recipe_data *data = &reader->draft->recipe.data;
   sst_recipe_network *student = &reader->draft->recipe.student;
@@ -144,7 +177,8 @@ static sst_status complete_student(const ssti_recipe_reader *reader) {
   }
   SST_TRY(complete_activation(reader));
   SST_TRY(ssti_recipe_read_layers(reader));
-  return complete_neuron(reader);
+  SST_TRY(complete_neuron(reader));
+  return complete_quantize(reader);
 }
 
 static sst_status complete_optimizer(const ssti_recipe_reader *reader) {

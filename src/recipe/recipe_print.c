@@ -47,6 +47,7 @@ sst_status sst_recipe_text(sst_context *context, const sst_recipe *recipe, char 
   draft->network_kind = recipe->student.spiking ? 0 : 1;
   draft->broken = recipe->data.skip_broken ? 1 : 0;
   draft->reset = recipe->student.options.neuron.hard_reset ? 0 : 1;
+  draft->first_last = recipe->student.options.quantization.first_last ? 1 : 0;
   ssti_text text = ssti_text_begin(context);
   for (int i = 0; i < ssti_recipe_section_count; i++) { print_section(&ssti_recipe_sections[i], draft, &text); }
   ssti_free(context, draft);

@@ -21,6 +21,9 @@ static const char *const kind_words[] = {"snn", "ann"};
 static const char *const pool_words[] = {"average", "max"};
 static const char *const broken_words[] = {"fail", "skip"};
 static const char *const reset_words[] = {"hard", "soft"};
+static const char *const quantizer_words[] = {SST_WEIGHT_QUANTIZER_LIST(WORDS_2)};
+static const char *const first_last_words[] = {"full", "same"};
+static const char *const precision_words[] = {"same", "full"}; // of a twin
 static const char *const twin_words[] = {"same", "ann"}; // sst_twin_kind
 
 // Words are stored into enums as ints.
@@ -139,6 +142,23 @@ static const ssti_option neuron_options[] = {
            "the surrogate's sharpness; 0: its own default"),
 };
 
+#define AT_QUANTIZATION(field) recipe.student.options.quantization.field
+static const ssti_option quantize_options[] = {
+    WORD("weights", AT_QUANTIZATION(weights.kind), quantizer_words, "none", "how weights become integers"),
+    NUMBER("weight_bits", INT, AT_QUANTIZATION(weights.bits), SST_MIN_BITS, SST_MAX_WEIGHT_BITS, "4", "learned_step: bits of a weight"),
+    TRUTH("per_channel", AT_QUANTIZATION(weights.per_channel), "false", "a scale for each output channel instead of one for the layer"),
+    NUMBER("gradient_limit", FLOAT, AT_QUANTIZATION(weights.gradient_limit), 0, 1e6, "0",
+           "ternary: weights larger than this receive no gradient; 0: no limit"),
+    WORD("first_last", first_last, first_last_words, "full",
+         "first and last layer: full, left in full precision; same, quantised as the others"),
+    NUMBER("membrane_bits", INT, recipe.student.options.neuron.membrane_bits, 0, SST_MAX_BITS, "0",
+           "bits of the stored membrane, at least 2; 0: full precision"),
+    NUMBER("membrane_range", FLOAT, recipe.student.options.neuron.membrane_range, 1e-3, 1e3, "1",
+           "where the grid of stored membranes ends, in thresholds"),
+    NUMBER("norm_bits", INT, AT_QUANTIZATION(norm_bits), 0, SST_MAX_BITS, "0",
+           "bits of the norms' factors and offsets, at least 2; 0: full precision"),
+};
+
 static const ssti_option loss_options[] = {
     NUMBER("weight", FLOAT, recipe.loss_weight, 0, 1e6, "1", "factor of the cross-entropy with the labels"),
     NUMBER("label_smoothing", FLOAT, recipe.label_smoothing, 0, 0.999, "0",
@@ -149,6 +169,8 @@ static const ssti_option loss_options[] = {
 static const ssti_option twin_options[] = {
     TRUTH("enabled", recipe.twin.enabled, "false", "whether there is one"),
     WORD("kind", recipe.twin.kind, twin_words, "same", "same: of the student's kind; ann: the ann of the same layers"),
+    WORD("precision", recipe.twin.precision, precision_words, "same",
+         "same: quantised as the student; full: in full precision"),
     NUMBER("seed_offset", UINT64, recipe.twin.seed_offset, 1, 1.8446744073709551615e19, "1",
            "its initial values are those of `seed` plus this"),
     NUMBER("cross_entropy_weight", FLOAT, recipe.twin.cross_entropy_weight, 0, 1e6, "1",
@@ -202,6 +224,7 @@ const ssti_recipe_section ssti_recipe_sections[] = {
     {"student", "the network that is trained", TABLE(student_options), NO_TABLE, TABLE(builder_options),
      TABLE(student_others)},
     {"student.neuron", "its spiking neurons", TABLE(neuron_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"student.quantize", "what of it is trained as integers", TABLE(quantize_options), NO_TABLE, NO_TABLE, NO_TABLE},
     {"loss", "the loss of the labels", TABLE(loss_options), NO_TABLE, NO_TABLE, NO_TABLE},
     {"twin", "a network of the student's layers and other initial values, trained beside it and discarded",
      TABLE(twin_options), NO_TABLE, NO_TABLE, NO_TABLE},

@@ -15,6 +15,7 @@ typedef struct ssti_recipe_draft {
   int pool;          // 0 average, 1 max
   int reset;         // 0 hard, 1 soft
   int broken;        // 0 fail, 1 skip
+  int first_last;    // 0 full, 1 same
 } ssti_recipe_draft;
 
 // A list of numbers inside the draft.

@@ -74,6 +74,7 @@ typedef struct file_part {
   char prefix[PAIR_TEXT]; // "" for the network itself, "companion.twin."
   const sst_parameters *parameters;
   sst_optimizer *optimizer; // NULL: parameters alone
+  bool fresh_steps;         // quantisers' steps are not read: the network may be quantised in another way than the file's
 } file_part;
 
 enum { MOST_PARTS = 1 + SSTI_MOST_COMPANIONS };
@@ -195,11 +196,23 @@ static bool is_parameter_of(const file_part *part, const char *full, const char 
          strncmp(*name, COMPANION_PREFIX, strlen(COMPANION_PREFIX)) != 0;
 }
 
+// Whether a tensor is a quantiser's step, as far as its name tells.
+static bool is_step(const char *name) {
+  static const char ending[] = ".step";
+  size_t length = strlen(name);
+  return length >= sizeof ending && strcmp(name + length - (sizeof ending - 1), ending) == 0;
+}
+
+static bool is_read(const file_part *part, const sst_parameter *parameter) {
+  return !(part->fresh_steps && parameter->kind == SST_PARAMETER_STEP);
+}
+
 // Every parameter of the network must be in the file, with its shape, before the first value is copied.
 static sst_status check_parameters(sst_context *context, const sst_safetensors *file, const char *path,
                                    const file_part *part) {
   for (int i = 0; i < sst_parameters_count(part->parameters); i++) {
     char name[NAME_TEXT];
+    if (!is_read(part, sst_parameters_at(part->parameters, i))) { continue; }
     sst_safetensors_entry want = parameter_entry(sst_parameters_at(part->parameters, i)), found;
     want.name = parameter_name(part, want.name, name);
     if (!sst_safetensors_find(file, want.name, &found)) {
@@ -218,7 +231,8 @@ static sst_status check_parameters(sst_context *context, const sst_safetensors *
   for (int i = 0; i < sst_safetensors_count(file); i++) {
     sst_safetensors_entry entry = sst_safetensors_at(file, i);
     const char *name;
-    if (is_parameter_of(part, entry.name, &name) && !sst_parameters_find(part->parameters, name)) {
+    if (is_parameter_of(part, entry.name, &name) && !(part->fresh_steps && is_step(name)) &&
+        !sst_parameters_find(part->parameters, name)) {
       SST_FAIL(context, SST_MISMATCH, "%s: is the checkpoint of another network: the network has no parameter '%s'",
                path, entry.name);
     }
@@ -233,6 +247,7 @@ static sst_status load_parameters(sst_context *context, const sst_safetensors *f
     const sst_parameter *parameter = sst_parameters_at(part->parameters, i);
     char name[NAME_TEXT];
     sst_safetensors_entry entry;
+    if (!is_read(part, parameter)) { continue; }
     if (!sst_safetensors_find(file, parameter_name(part, parameter->name, name), &entry)) { continue; }
     memcpy(parameter->value, entry.data, entry.bytes);
   }
@@ -242,6 +257,11 @@ static sst_status load_parameters(sst_context *context, const sst_safetensors *f
 sst_status ssti_checkpoint_load_parameters(sst_context *context, const sst_safetensors *file, const char *path,
                                            sst_parameters *parameters) {
   return load_parameters(context, file, path, &(file_part){.parameters = parameters});
+}
+
+sst_status ssti_checkpoint_load_start(sst_context *context, const sst_safetensors *file, const char *path,
+                                      sst_parameters *parameters) {
+  return load_parameters(context, file, path, &(file_part){.parameters = parameters, .fresh_steps = true});
 }
 
 static sst_status get_int(sst_context *context, const sst_safetensors *file, const char *path, const char *key,

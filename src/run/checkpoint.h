@@ -24,6 +24,11 @@ sst_status ssti_checkpoint_save(sst_context *context, const char *path, const ch
 sst_status ssti_checkpoint_load_parameters(sst_context *context, const sst_safetensors *file, const char *path,
                                            sst_parameters *parameters);
 
+// The same for a network that starts from the file's: it may be quantised in another way, or not at all. Steps of
+// quantisers keep their values, which in a new store are 0: they start from the weights.
+sst_status ssti_checkpoint_load_start(sst_context *context, const sst_safetensors *file, const char *path,
+                                      sst_parameters *parameters);
+
 // Copies what else resuming needs: the optimiser's state, the companions with theirs, the position. Errors: MISMATCH,
 // FORMAT (the file has none).
 sst_status ssti_checkpoint_load_state(sst_context *context, const sst_safetensors *file, const char *path,

@@ -13,6 +13,7 @@ static sst_status add_twin(sst_context *context, const sst_recipe *recipe, ssti_
   twin->name = twin_name;
   twin->cross_entropy_weight = recipe->twin.cross_entropy_weight;
   twin->model = recipe->student.options;
+  if (recipe->twin.precision == SST_TWIN_FULL_PRECISION) { sst_model_full_precision(&twin->model); }
   if (recipe->twin.kind == SST_TWIN_ANN) {
     twin->model.spiking = false;
     twin->model.timesteps = 1;

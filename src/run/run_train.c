@@ -77,11 +77,14 @@ static sst_status open_loaders(session *s) {
                          &s->test_loader);
 }
 
+typedef sst_status load_function(sst_context *context, const sst_safetensors *file, const char *path,
+                                 sst_parameters *parameters);
+
 // The student's parameters from a checkpoint.
-static sst_status load_parameters(session *s, const char *path) {
+static sst_status load_parameters(session *s, const char *path, load_function *load) {
   sst_safetensors *file = NULL;
   SST_TRY(sst_safetensors_open(s->context, path, &file));
-  sst_status status = ssti_checkpoint_load_parameters(s->context, file, path, s->parameters);
+  sst_status status = load(s->context, file, path, s->parameters);
   sst_safetensors_close(file);
   return status;
 }
@@ -93,7 +96,7 @@ static sst_status load_start(session *s) {
   char *path = NULL;
   sst_status status = ssti_folder_exists(start) ? ssti_path_join(s->context, start, "checkpoint.safetensors", &path)
                                                 : ssti_copy_text(s->context, start, &path);
-  if (status == SST_OK) { status = load_parameters(s, path); }
+  if (status == SST_OK) { status = load_parameters(s, path, ssti_checkpoint_load_start); }
   ssti_free(s->context, path);
   return status == SST_OK ? status : ssti_fail_within(s->context, status, "student.start");
 }
@@ -302,10 +305,10 @@ static sst_status run_epochs(session *s) {
 // Test accuracy of the best-by-validation parameters; the last ones are put back from the checkpoint.
 static sst_status test_best(session *s, double *accuracy) {
   sst_evaluation evaluation;
-  SST_TRY(load_parameters(s, s->folder.best));
+  SST_TRY(load_parameters(s, s->folder.best, ssti_checkpoint_load_parameters));
   SST_TRY(sst_evaluate(s->evaluator, s->test_loader, &evaluation));
   *accuracy = evaluation.accuracy;
-  return load_parameters(s, s->folder.checkpoint);
+  return load_parameters(s, s->folder.checkpoint, ssti_checkpoint_load_parameters);
 }
 
 static json_t *number_or_null(double value) { return isfinite(value) ? json_real(value) : json_null(); }

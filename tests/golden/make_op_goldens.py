@@ -16,6 +16,7 @@ Index, one line each:
     after I T N H W C                            value of input I after forward (running statistics)
     end
 """
+import math
 import pathlib
 
 import numpy
@@ -300,10 +301,107 @@ def heads():
              False)
 
 
+def through(x, value):
+    """`value` forward, the identity of x backward."""
+    return x + (value - x).detach()
+
+
+def round_half_up(x):
+    return torch.floor(x + 0.5)
+
+
+def over(x, per_channel):
+    """Axes that share a scale."""
+    return (0, 2, 3, 4) if per_channel else (0, 1, 2, 3, 4)
+
+
+def ternary(weight, per_channel, limit):
+    """alpha * code, straight through, and alpha (arXiv 1605.04711)."""
+    axes, size = over(weight, per_channel), weight.detach().abs()
+    code = torch.sign(weight.detach()) * (size > 0.7 * size.mean(axes, keepdim=True))
+    count = code.abs().sum(axes, keepdim=True)
+    alpha = torch.where(count > 0, (size * code.abs()).sum(axes, keepdim=True) / count.clamp(min=1), 1.0)
+    if limit > 0:
+        weight = torch.where(size <= limit, weight, weight.detach())
+    return through(weight, alpha * code), alpha
+
+
+def learned_step(weight, step, bits):
+    """step * code with the gradients of arXiv 1902.08153, and the step; step is [1,O or 1,1,1,1]."""
+    largest = 2 ** (bits - 1) - 1
+    step = step + (torch.where(step > 0, step, 2 * weight.abs().mean(
+        over(weight, step.numel() > 1), keepdim=True) / largest ** 0.5) - step).detach()
+    share = (weight.numel() / step.numel() * largest) ** -0.5
+    scaled = through(step * share, step)
+    clipped = (weight / scaled).clamp(-largest, largest)
+    return through(clipped, round_half_up(clipped)) * scaled, step.detach()
+
+
+def fixed_step(x, bits):
+    """The power of two of a grid of so many bits that holds all of x."""
+    return 2.0 ** math.ceil(math.log2(x.abs().max().item() / (2 ** (bits - 1) - 1)))
+
+
+def to_grid(x, step):
+    return through(x, round_half_up(x / step) * step)
+
+
+def fixed_point(factor, offset_of, bits):
+    """Factor and offset on their grids; the offset follows the rounded factor."""
+    step = fixed_step(factor.detach(), bits)
+    factor = to_grid(factor, step)
+    offset = offset_of(factor)
+    return factor, to_grid(offset, max(step, fixed_step(offset.detach(), bits)))
+
+
+def quantisers():
+    """Outputs are codes: the quantised weight over the scale, which is a constant there."""
+    for name, shape, per_channel, limit in [("layer", (1, 6, 3, 3, 5), False, 0), ("channels", (1, 7, 1, 1, 11), True, 0),
+                                            ("limited", (1, 5, 3, 1, 3), False, 0.75)]:
+        def function(weight, per_channel=per_channel, limit=limit):
+            quantized, alpha = ternary(weight, per_channel, limit)
+            return quantized / alpha
+        case("ternary_" + name, "quantize_weights", function, [reals(*shape)], (1, 4, per_channel, limit))
+    for name, shape, per_channel, bits, steps in [
+            ("2_bits", (1, 4, 3, 3, 3), False, 2, (0.6,)), ("4_bits", (1, 6, 3, 2, 5), False, 4, (0.21,)),
+            ("channels", (1, 3, 3, 3, 4), True, 3, (0.3, 0.5, 0.9)), ("8_bits", (1, 5, 1, 1, 9), False, 8, (0.01,)),
+            ("started", (1, 4, 3, 3, 3), False, 4, (0,)), ("started_channels", (1, 3, 1, 1, 13), True, 4, (0, 0.3, 0))]:
+        after = {}
+        step = torch.tensor(steps, dtype=torch.float64).float().double().reshape(1, 1, 1, 1, -1)
+
+        def function(weight, step, bits=bits, after=after):
+            quantized, scale = learned_step(weight, step.permute(0, 4, 1, 2, 3), bits)
+            after[1] = scale.permute(0, 2, 3, 4, 1)
+            return quantized / scale
+        case("learned_step_" + name, "quantize_weights", function, [reals(*shape), step], (2, bits, per_channel, 0),
+             True, (), True, after)
+    for name, shape, bits, training in [("8_bits", (2, 3, 3, 2, 5), 8, True), ("3_bits", (1, 4, 3, 3, 6), 3, True),
+                                        ("inference", (2, 2, 3, 2, 4), 6, False)]:
+        c = shape[4]
+        inputs = [(reals(*shape) * 0.5 + 3).float().double(), reals(1, 1, 1, 1, c, low=0.5, high=2),
+                  reals(1, 1, 1, 1, c), (reals(1, 1, 1, 1, c) + 3).float().double(),
+                  reals(1, 1, 1, 1, c, low=0.5, high=2)]
+
+        def function(x, gamma, beta, mean, variance, bits=bits, training=training):
+            if training:
+                mean, variance = x.mean((0, 1, 2, 3), keepdim=True), x.var((0, 1, 2, 3), correction=0, keepdim=True)
+            factor, offset = fixed_point(gamma / torch.sqrt(variance + single(1e-5)), lambda a: beta - mean * a, bits)
+            return factor * x + offset
+        case("batch_norm_" + name, "batch_norm", function, inputs, (1e-5, 0.1, 1, bits), training, (3, 4))
+    for name, shape, factors, bits in [("plain", (2, 3, 3, 2, 5), 5, 0), ("one", (1, 2, 2, 1, 7), 1, 0),
+                                       ("5_bits", (2, 2, 1, 1, 6), 6, 5)]:
+        def function(x, factor, offset, bits=bits):
+            if bits:
+                factor, offset = fixed_point(factor.expand_as(offset), lambda a: offset, bits)
+            return factor.detach() * x + offset
+        inputs = [reals(*shape), reals(1, 1, 1, 1, factors, low=0.1, high=2), reals(1, 1, 1, 1, shape[4])]
+        case("rescale_" + name, "rescale", function, inputs, (bits,), True, (1,))
+
+
 if __name__ == "__main__":
     index.append(f"made by make_op_goldens.py with torch {torch.__version__}")
     for part in (convolutions, linears, batch_norms, pools, unaries, binaries, reductions, softmaxes, losses,
-                 structure, heads):
+                 structure, heads, quantisers):
         part()
     (HERE / "op_goldens.txt").write_text("\n".join(index) + "\n")
     (HERE / "op_goldens.bin").write_bytes(b"".join(data))

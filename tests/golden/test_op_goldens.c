@@ -39,6 +39,8 @@ static int op_index(const char *name) {
 typedef union any_attributes {
   ssti_conv2d_attributes conv2d;
   ssti_batch_norm_attributes batch_norm;
+  ssti_quantize_weights_attributes quantize_weights;
+  ssti_rescale_attributes rescale;
   ssti_pool_attributes pool;
   ssti_unary_attributes unary;
   ssti_binary_attributes binary;
@@ -60,7 +62,14 @@ static void read_attributes(const golden *g, any_attributes *out) {
   memset(out, 0, sizeof *out);
 #define IS(word) (strcmp(g->op_name, word) == 0)
   if (IS("conv2d")) { out->conv2d = (ssti_conv2d_attributes){n[0], n[1], n[2], n[3], n[4], n[5], n[6]}; }
-  if (IS("batch_norm")) { out->batch_norm = (ssti_batch_norm_attributes){(float)v[0], (float)v[1], (float)v[2]}; }
+  if (IS("batch_norm")) {
+    out->batch_norm = (ssti_batch_norm_attributes){(float)v[0], (float)v[1], (float)v[2], (int)n[3]};
+  }
+  if (IS("quantize_weights")) {
+    out->quantize_weights.quantizer =
+        (sst_weight_quantizer){(sst_weight_quantizer_kind)n[0], (int)n[1], n[2] != 0, (float)v[3]};
+  }
+  if (IS("rescale")) { out->rescale = (ssti_rescale_attributes){(int)n[0]}; }
   if (IS("pool")) { out->pool = (ssti_pool_attributes){(ssti_pool_kind)n[0], n[1], n[2], n[3], n[4], n[5], n[6]}; }
   if (IS("unary")) { out->unary = (ssti_unary_attributes){(ssti_unary_kind)n[0], (float)v[1], (float)v[2]}; }
   if (IS("binary")) { out->binary = (ssti_binary_attributes){(ssti_binary_kind)n[0]}; }
@@ -136,6 +145,7 @@ static void run_forward(sst_context *context, golden *g, op_call *c) {
 static void run_case(sst_context *context, ssti_backend *backend, golden *g, bool seen[OP_COUNT]) {
   assert_int_equal(fscanf(g->index, "%63s %63s %d %d", g->name, g->op_name, &g->training, &g->attribute_count), 4);
   assert_in_range(g->attribute_count, 0, ATTRIBUTES_MAX);
+  memset(g->attribute, 0, sizeof g->attribute); // what a case leaves out
   for (int i = 0; i < g->attribute_count; i++) { assert_int_equal(fscanf(g->index, "%lf", &g->attribute[i]), 1); }
   const int op = op_index(g->op_name);
   seen[op] = true;

@@ -70,6 +70,22 @@ static inline double model_primitive(sst_surrogate_kind kind, double a, double v
   return (double)NAN;
 }
 
+// What is stored of u, in full precision or on the grid; straight through the rounding, nothing through the clip.
+static inline dual model_stored(const ssti_neuron_shape *shape, dual decay, dual u) {
+  const sst_neuron *p = &shape->neuron;
+  const double codes = pow(2, p->membrane_bits - 1);
+  const double step = pow(2, ceil(log2((double)p->membrane_range * (double)p->threshold))) / codes;
+  const dual leaked = dual_multiply(decay, u);
+  const double steps = leaked.value / step;
+  if (fabs(steps) > codes - 1) { return dual_constant(steps > 0 ? (codes - 1) * step : (1 - codes) * step); }
+  return (dual){shape->smooth ? leaked.value : floor(steps + 0.5) * step, leaked.tangent};
+}
+
+// The decay as a multiple of 1/256, straight through.
+static inline dual model_rounded_decay(dual decay) {
+  return (dual){floor(decay.value * 256 + 0.5) / 256, decay.tangent};
+}
+
 // Runs neuron `i` of the layer. x(t) comes from x[t * stride + i]; `spikes` and `membrane` get `steps` duals.
 static inline void model_neuron(const ssti_neuron_shape *shape, const dual *x, dual w, int64_t i, dual *spikes,
                                 dual *membrane) {
@@ -81,6 +97,8 @@ static inline void model_neuron(const ssti_neuron_shape *shape, const dual *x, d
     const double sigmoid = 1 / (1 + exp(-w.value));
     decay = (dual){1 - sigmoid, -sigmoid * (1 - sigmoid) * w.tangent};
   }
+  const bool on_grid = p->membrane_bits > 0;
+  if (on_grid) { decay = model_rounded_decay(decay); }
   const bool decay_input = p->decay_input && p->kind != SST_NEURON_IF;
   const double share = p->kind == SST_NEURON_LI ? 0 : (double)p->initial_membrane;
   dual u = dual_constant(rest.value + share * ((double)p->threshold - rest.value)), current = dual_constant(0),
@@ -94,7 +112,8 @@ static inline void model_neuron(const ssti_neuron_shape *shape, const dual *x, d
     } else if (decay_input) {
       drive = dual_multiply(dual_subtract(one, decay), drive);
     }
-    const dual h = dual_add(dual_add(rest, dual_multiply(decay, dual_subtract(u, rest))), drive);
+    const dual kept = on_grid ? model_stored(shape, decay, u) : dual_multiply(decay, dual_subtract(u, rest));
+    const dual h = dual_add(dual_add(rest, kept), drive);
     membrane[t] = h;
     if (p->kind == SST_NEURON_LI) {
       spikes[t] = u = h;

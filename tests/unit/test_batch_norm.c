@@ -4,7 +4,7 @@
 
 #include "support/op_call.h"
 
-static const ssti_batch_norm_attributes usual = {1e-5f, 0.1f, 1.0f}, scaled = {1e-3f, 0.25f, 0.7f};
+static const ssti_batch_norm_attributes usual = {1e-5f, 0.1f, 1.0f, 0}, scaled = {1e-3f, 0.25f, 0.7f, 0};
 
 static void begin_norm(op_call *c, ssti_backend *backend, const ssti_batch_norm_attributes *a, sst_shape x) {
   sst_shape vector = sst_shape_make(1, 1, 1, 1, x.dim[SST_AXIS_C]);
@@ -25,7 +25,7 @@ static void begin_norm(op_call *c, ssti_backend *backend, const ssti_batch_norm_
 // Four values 1, 3, 5, 7: mean 4, variance 5 biased and 20/3 unbiased.
 static void test_hand_computed(void **state) {
   ssti_backend *backend = op_call_reference(*state);
-  const ssti_batch_norm_attributes a = {4.0f, 0.5f, 2.0f}; // sqrt(5 + 4) = 3
+  const ssti_batch_norm_attributes a = {4.0f, 0.5f, 2.0f, 0}; // sqrt(5 + 4) = 3
   op_call c;
   begin_norm(&c, backend, &a, sst_shape_make(1, 2, 2, 1, 1));
   const float x[] = {1, 3, 5, 7}, vectors[] = {1.5f, 10.0f, 2.0f, 1.0f}, dy[] = {1, 0, 0, 0};
@@ -236,10 +236,10 @@ static void test_shape_rule_explains(void **state) {
   ssti_backend *backend = op_call_reference(*state);
   expect_failure(backend, &usual, 5, SST_SHAPE,
                  "input has 6 channels, running variance is [1,1,1,1,5], expected [1,1,1,1,6]");
-  expect_failure(backend, &(ssti_batch_norm_attributes){0.0f, 0.1f, 1.0f}, 6, SST_INVALID_ARGUMENT, "epsilon is 0");
-  expect_failure(backend, &(ssti_batch_norm_attributes){1e-5f, 1.5f, 1.0f}, 6, SST_INVALID_ARGUMENT,
+  expect_failure(backend, &(ssti_batch_norm_attributes){0.0f, 0.1f, 1.0f, 0}, 6, SST_INVALID_ARGUMENT, "epsilon is 0");
+  expect_failure(backend, &(ssti_batch_norm_attributes){1e-5f, 1.5f, 1.0f, 0}, 6, SST_INVALID_ARGUMENT,
                  "momentum is 1.5, expected 0..1");
-  expect_failure(backend, &(ssti_batch_norm_attributes){1e-5f, 0.1f, NAN}, 6, SST_INVALID_ARGUMENT, "scale is ");
+  expect_failure(backend, &(ssti_batch_norm_attributes){1e-5f, 0.1f, NAN, 0}, 6, SST_INVALID_ARGUMENT, "scale is ");
   ssti_backend_destroy(backend);
 }
 

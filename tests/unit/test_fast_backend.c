@@ -522,6 +522,7 @@ static void test_neuron(void **state) {
         neuron.surrogate = (sst_surrogate_kind)surrogate;
         neuron.alpha = sst_surrogate_default_alpha(neuron.surrogate);
         const int64_t steps = 1 + number % 5, count = counts[number % 5];
+        neuron.membrane_bits = number % 4 == 2 && neuron.v_reset == 0.0f ? 2 + (int)(number % 5) : 0;
         const ssti_neuron_shape shape = {.neuron = neuron, .steps = steps, .count = count,
                                          .input_steps = number % 4 == 0 ? 1 : steps};
         check_neuron(&p, &shape, number % 2, number % 3 == 1);

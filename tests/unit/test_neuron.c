@@ -140,6 +140,64 @@ static void test_fires_at_the_threshold(void **state) {
   }
 }
 
+// 3 bits, range 1: D = 1/4, Q = 3, so that states end at 3/4. A half is rounded up, also below 0.
+static void test_trace_on_a_grid(void **state) {
+  sst_neuron lif = neuron_of(SST_NEURON_LIF, true, false);
+  lif.membrane_bits = 3;
+  // u / 2 = 0.3125 -> 0.25; H = 0.875, 0.4375 -> 0.5; fires; then -0.375 -> -0.25 (a half up), -4 -> -0.75 (clipped).
+  expect_trace(*state, &lif, (float[]){0.625f, 0.625f, 1.0f, -0.75f, -7.75f, 0.0f},
+               (float[]){0.625f, 0.875f, 1.5f, -0.75f, -8.0f, -0.75f}, (float[]){0, 0, 1, 0, 0, 0}, 6);
+  lif.decay = 0.752f; // 192.5 / 256 is 0.75195, so 193 / 256 = 0.75390625: 0.5 * that = 1.508 D -> 2 D, not 1.504 D
+  expect_trace(*state, &lif, (float[]){0.49805f, 0.0f}, (float[]){0.49805f, 0.5f}, (float[]){0, 0}, 2);
+  sst_neuron soft = neuron_of(SST_NEURON_IF, false, false);
+  soft.membrane_bits = 4; // D = 1/8, up to 7/8
+  expect_trace(*state, &soft, (float[]){2.5f, 0.0625f, 0.125f, 0.1875f}, (float[]){2.5f, 0.9375f, 1.0f, 0.1875f},
+               (float[]){1, 0, 1, 0}, 4);
+  soft.initial_membrane = 0.34f; // 2.72 D -> 3 D
+  expect_trace(*state, &soft, (float[]){0.25f}, (float[]){0.625f}, (float[]){0}, 1);
+  sst_neuron plif = neuron_of(SST_NEURON_PLIF, true, true); // w = 0: decay 0.5
+  plif.membrane_bits = 2;                                   // D = 1/2, up to 1/2
+  expect_trace(*state, &plif, (float[]){1, 1, 1}, (float[]){0.5f, 1.0f, 0.5f}, (float[]){0, 1, 0}, 3);
+}
+
+// The rule is floor(x + 1/2) of the real number, also where the sum would be rounded in f32.
+static void test_rounding_rule(void **state) {
+  (void)state;
+  const float cases[][2] = {{0.5f, 1},   {-0.5f, 0},  {1.5f, 2},        {2.5f, 3},
+                            {-1.5f, -1}, {-2.5f, -2}, {0.49999997f, 0}, {-0.50000006f, -1},
+                            {3.0f, 3},   {-3.0f, -3}, {0.0f, 0},        {1048575.5f, 1048576}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_true(ssti_round_half_up(cases[i][0]) == cases[i][1]);
+  }
+  for (int i = -4096; i <= 4096; i++) {
+    const float x = (float)i / 64;
+    assert_true(ssti_round_half_up(x) == floorf(x + 0.5f));
+  }
+}
+
+static void test_grid_ranges(void **state) {
+  sst_neuron neuron = neuron_of(SST_NEURON_LIF, true, false);
+  neuron.membrane_bits = 1;
+  assert_fails(*state, SST_INVALID_ARGUMENT, ssti_neuron_check(*state, &neuron),
+               "the neuron's membrane has 1 bits, expected 0 (full precision) or 2 to 16");
+  neuron.membrane_bits = 17;
+  assert_fails(*state, SST_INVALID_ARGUMENT, ssti_neuron_check(*state, &neuron), "17 bits");
+  neuron.membrane_bits = 4;
+  assert_ok(*state, ssti_neuron_check(*state, &neuron));
+  neuron.v_reset = -0.25f;
+  assert_fails(*state, SST_INVALID_ARGUMENT, ssti_neuron_check(*state, &neuron), "v_reset is -0.25, expected 0");
+  neuron = neuron_of(SST_NEURON_ALIF, true, false);
+  neuron.membrane_bits = 4;
+  assert_fails(*state, SST_INVALID_ARGUMENT, ssti_neuron_check(*state, &neuron),
+               "kind is alif, expected if, lif or plif");
+  neuron = neuron_of(SST_NEURON_IF, false, false);
+  neuron.membrane_bits = 4;
+  neuron.threshold = 0.7f;
+  assert_fails(*state, SST_INVALID_ARGUMENT, ssti_neuron_check(*state, &neuron), "expected a multiple of 0.125");
+  neuron.membrane_range = 0.0f;
+  assert_fails(*state, SST_INVALID_ARGUMENT, ssti_neuron_check(*state, &neuron), "membrane_range is 0");
+}
+
 // The last step is not forgotten: an input there makes a spike there.
 static void test_last_step_counts(void **state) {
   const sst_neuron neuron = neuron_of(SST_NEURON_LIF, true, false);
@@ -311,10 +369,8 @@ static void test_neurons_are_independent(void **state) {
 static void test_gradient_arguments(void **state) {
   ssti_backend backend = neuron_backend(*state);
   for (int repeated = 0; repeated < 2; repeated++) {
-    const ssti_neuron_shape shape = {.neuron = neuron_of(SST_NEURON_PLIF, false, true),
-                                     .steps = 3,
-                                     .input_steps = repeated ? 1 : 3,
-                                     .count = 600};
+    const ssti_neuron_shape shape = {
+        .neuron = neuron_of(SST_NEURON_PLIF, false, true), .steps = 3, .input_steps = repeated ? 1 : 3, .count = 600};
     neuron_arrays a, b;
     run_both(&backend, &a, &shape);
     neuron_arrays_begin(&b, &shape, 11);
@@ -412,6 +468,9 @@ int main(void) {
       TEST(test_trace_li),
       TEST(test_trace_cubalif),
       TEST(test_trace_alif),
+      TEST(test_trace_on_a_grid),
+      TEST(test_rounding_rule),
+      TEST(test_grid_ranges),
       TEST(test_initial_membrane),
       TEST(test_state_is_carried),
       TEST(test_fires_at_the_threshold),

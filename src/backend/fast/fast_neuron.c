@@ -117,7 +117,7 @@ static void neuron_backward(ssti_backend *backend, const ssti_neuron_shape *shap
   double sum = 0;
   for (int64_t i = 0; i < work.blocks; i++) { sum += work.dleak[i]; }
   // leak = sigmoid(w)
-  const float dw = (float)(sum * (double)dynamics.leak * (double)dynamics.decay);
+  const float dw = (float)(sum * (double)dynamics.w_leak * (double)dynamics.w_decay);
   *ddecay = accumulate_ddecay ? *ddecay + dw : dw;
 }
 

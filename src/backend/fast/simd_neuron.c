@@ -26,12 +26,27 @@ INLINE void fetch_for_writing(const ssti_neuron_block *b, const float *row) {
   for (int i = 0; i < BLOCK; i += 16) { __builtin_prefetch(row + BLOCK + i, 1, 3); }
 }
 
+// Stored states on a grid take a pass of their own over the block, which is in the first-level cache, so that the loops
+// of the other neurons stay as they are.
+INLINE void store(const ssti_dynamics *d, int64_t n, float *restrict u) {
+  for (int64_t i = 0; i < n; i++) { u[i] = ssti_stored(d, u[i]); }
+}
+
+// Gradient of what is stored to gradient of u after the reset.
+INLINE void through_storing(const ssti_dynamics *d, bool hard, int64_t n, const float *restrict h, float *restrict du) {
+  for (int64_t i = 0; i < n; i++) {
+    const float u = reset(d, hard, h[i], ssti_fire(h[i], d->threshold));
+    du[i] = ssti_keep_if(ssti_is_inside(d, u), d->stored_decay * du[i]);
+  }
+}
+
 // The dynamics are copied: the compiler then knows that no store to a tensor changes them.
 INLINE void forward_block(const ssti_neuron_block *b, bool hard) {
   const ssti_dynamics d = *b->dynamics;
   const int64_t stride = b->input_steps == 1 ? 0 : b->count, n = b->length;
   float state[BLOCK];
-  for (int64_t i = 0; i < n; i++) { state[i] = b->resumes ? b->state[b->begin + i] : d.start; }
+  const float start = ssti_start(&d);
+  for (int64_t i = 0; i < n; i++) { state[i] = b->resumes ? b->state[b->begin + i] : start; }
   for (int64_t t = 0; t < b->steps; t++) {
     const float *restrict x = b->x + t * stride + b->begin;
     float *restrict spikes = b->spikes + t * b->count + b->begin;
@@ -53,6 +68,7 @@ INLINE void forward_block(const ssti_neuron_block *b, bool hard) {
         u[i] = reset(&d, hard, h, s);
       }
     }
+    if (d.stores) { store(&d, n, state); }
   }
   if (b->state != NULL) { memcpy(b->state + b->begin, state, (size_t)n * sizeof *state); }
 }
@@ -70,7 +86,8 @@ INLINE void recompute(const ssti_neuron_block *b, const ssti_dynamics *dynamics,
   const ssti_dynamics d = *dynamics;
   const int64_t stride = b->input_steps == 1 ? 0 : b->count, n = b->length;
   float state[BLOCK];
-  for (int64_t i = 0; i < n; i++) { state[i] = d.start; }
+  const float start = ssti_start(&d);
+  for (int64_t i = 0; i < n; i++) { state[i] = start; }
   for (int64_t t = 0; t < b->steps; t++) {
     const float *restrict x = b->x + t * stride + b->begin;
     float *restrict h = b->potential + t * BLOCK;
@@ -80,6 +97,7 @@ INLINE void recompute(const ssti_neuron_block *b, const ssti_dynamics *dynamics,
       h[i] = ssti_charge(&d, u[i], x[i]);
       u[i] = reset(&d, hard, h[i], ssti_fire(h[i], d.threshold));
     }
+    if (d.stores) { store(&d, n, state); }
   }
 }
 
@@ -93,11 +111,12 @@ static void add_dleak(const ssti_dynamics *dynamics, int64_t n, const float *res
     for (int64_t i = 0; i < n; i++) {
       const float s = ssti_fire(before[i], d.threshold);
       const float hard = ssti_reset_hard(&d, before[i], s), soft = ssti_reset_soft(before[i], d.threshold, s);
-      slope[i] -= (d.hard_reset ? hard : soft) - d.rest;
+      const float u = d.hard_reset ? hard : soft;
+      slope[i] -= ssti_keep_if(!d.stores | ssti_is_inside(&d, u), u - d.rest);
     }
   }
   if (before == NULL) {
-    for (int64_t i = 0; i < n; i++) { slope[i] -= d.start - d.rest; }
+    for (int64_t i = 0; i < n; i++) { slope[i] -= ssti_keep_if(!d.stores | ssti_is_inside(&d, d.start), d.start - d.rest); }
   }
   for (int64_t i = 0; i < n; i++) { dleak[i] += (double)dh[i] * (double)slope[i]; }
 }
@@ -118,6 +137,7 @@ INLINE void backward_block(const ssti_neuron_block *b, sst_surrogate_kind kind, 
     const float *dspikes = b->dspikes != NULL ? b->dspikes + at : zeros;
     const float *dmembrane = b->dmembrane != NULL ? b->dmembrane + at : zeros;
     float *restrict du = du_row, *restrict dh = dh_row;
+    if (d.stores) { through_storing(&d, hard, n, h, du_row); }
     if (b->dspikes != NULL) { fetch_for_reading(b, dspikes); }
     if (b->dx != NULL && stride != 0) { fetch_for_writing(b, b->dx + at); }
     for (int64_t i = 0; i < n; i++) {

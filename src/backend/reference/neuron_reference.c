@@ -83,6 +83,17 @@ static void reset(const ssti_dynamics *d, int n, const float *h, const float *th
   }
 }
 
+// u becomes what is stored of it. A smoothed forward pass leaves the rounding out: the straight-through gradient is the
+// derivative of that.
+static void store(const ssti_dynamics *d, bool smooth, int n, float *u) {
+  if (!d->stores) { return; }
+  if (smooth) {
+    for (int i = 0; i < n; i++) { u[i] = ssti_clip_symmetric(ssti_in_steps(d, u[i]), d->grid_largest) * d->grid_step; }
+  } else {
+    for (int i = 0; i < n; i++) { u[i] = ssti_stored(d, u[i]); }
+  }
+}
+
 // The surrogate's derivative, one loop a kind.
 static void derive(const ssti_dynamics *d, int n, const float *h, const float *threshold, float *restrict g) {
   const float alpha = d->alpha;
@@ -140,6 +151,7 @@ static void forward_chunk(const forward_call *call, int64_t chunk) {
   float *carried[3];
   const int rows = carried_rows(d, &state, carried);
   begin_lanes(d, &state);
+  store(d, shape->smooth, n, state.u);
   for (int r = 0; r < rows && shape->resumes; r++) {
     copy_row(n, shape->state + r * shape->count + chunk * CHUNK, carried[r]);
   }
@@ -150,6 +162,7 @@ static void forward_chunk(const forward_call *call, int64_t chunk) {
     if (d->fires) { fire(d, shape->smooth, n, h, state.threshold, state.spike); }
     copy_row(n, d->fires ? state.spike : h, call->spikes + at);
     reset(d, n, h, state.threshold, state.spike, state.u);
+    store(d, shape->smooth, n, state.u);
   }
   for (int r = 0; r < rows && shape->state != NULL; r++) {
     copy_row(n, carried[r], shape->state + r * shape->count + chunk * CHUNK);
@@ -251,10 +264,20 @@ static void through_charge(const ssti_dynamics *d, int n, const float *dh, backw
   for (int i = 0; i < n; i++) { back->du[i] = d->decay * dh[i]; }
 }
 
-// Adds dH * dH/dleak, where H = rest + (1 - leak) * (u - rest) + gain * x.
+// Gradient of what is stored to gradient of u after the reset.
+static void through_storing(const ssti_dynamics *d, int n, const float *h, const float *threshold, const float *spike,
+                            float *restrict du) {
+  float u[CHUNK];
+  reset(d, n, h, threshold, spike, u);
+  for (int i = 0; i < n; i++) { du[i] = ssti_is_inside(d, u[i]) ? d->stored_decay * du[i] : 0.0f; }
+}
+
+// Adds dH * dH/dleak, where H = rest + (1 - leak) * (u - rest) + gain * x; what was clipped when it was stored does not
+// depend on the leak.
 static void add_dleak(const ssti_dynamics *d, int n, const float *dh, const float *u, const float *x, double *dleak) {
   for (int i = 0; i < n; i++) {
-    const float slope = (d->gain_is_leak ? x[i] : 0.0f) - (u[i] - d->rest);
+    const float kept = d->stores && !ssti_is_inside(d, u[i]) ? 0.0f : u[i] - d->rest;
+    const float slope = (d->gain_is_leak ? x[i] : 0.0f) - kept;
     dleak[i] += (double)dh[i] * (double)slope;
   }
 }
@@ -267,12 +290,14 @@ static void recompute_chunk(const backward_call *call, int64_t chunk, float *h_r
   const int64_t stride = input_stride(shape);
   lanes state;
   begin_lanes(d, &state);
+  store(d, shape->smooth, n, state.u);
   for (int64_t t = 0; t < shape->steps; t++) {
     float *h = h_rows + t * CHUNK;
     charge(d, n, x + t * stride, &state, h);
     if (d->adapts) { copy_row(n, state.threshold, threshold_rows + t * CHUNK); }
     if (d->fires) { fire(d, shape->smooth, n, h, state.threshold, state.spike); }
     reset(d, n, h, state.threshold, state.spike, state.u);
+    store(d, shape->smooth, n, state.u);
   }
 }
 
@@ -299,6 +324,7 @@ static void backward_chunk(const backward_call *call, int64_t chunk, float *h_ro
     const float *dmembrane = call->dmembrane != NULL ? call->dmembrane + at : zero_row;
     if (d->fires) {
       fire(d, shape->smooth, n, h, threshold, spike);
+      if (d->stores) { through_storing(d, n, h, threshold, spike, back.du); }
       through_firing(d, n, h, threshold, spike, dspikes, dmembrane, &back, dh);
     } else {
       through_leak_integrator(d, n, dspikes, dmembrane, &back, dh);
@@ -370,6 +396,6 @@ void ssti_reference_neuron_backward(ssti_backend *backend, const ssti_neuron_sha
   double sum = 0.0;
   for (int64_t chunk = 0; chunk < chunk_count(shape); chunk++) { sum += call.dleak_sums[chunk]; }
   // leak = sigmoid(w)
-  const float dw = (float)(sum * (double)call.dynamics.leak * (double)call.dynamics.decay);
+  const float dw = (float)(sum * (double)call.dynamics.w_leak * (double)call.dynamics.w_decay);
   *ddecay = accumulate_ddecay ? *ddecay + dw : dw;
 }

@@ -33,6 +33,21 @@ void ssti_reference_linear_backward_weights(ssti_backend *backend, const ssti_li
                                             const float *x, const float *dy, float *dweight, bool accumulate_weight,
                                             float *dbias, bool accumulate_bias, void *workspace);
 
+// Quantisers.
+void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape,
+                                             const float *weight, const float *step, float *codes, float *scale,
+                                             void *workspace);
+void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_weight_shape *shape,
+                                              const float *weight, const float *scale, const float *dcodes,
+                                              float *dweight, bool accumulate_weight, float *dstep,
+                                              bool accumulate_step, void *workspace);
+size_t ssti_reference_quantize_workspace(const ssti_weight_shape *shape);
+float ssti_reference_fixed_factors(ssti_backend *backend, int64_t channels, int bits, float *factor);
+void ssti_reference_fixed_offsets(ssti_backend *backend, int64_t channels, int bits, float factor_step,
+                                  float *offset);
+void ssti_reference_channel_affine(ssti_backend *backend, int64_t rows, int64_t channels, const float *x,
+                                   const float *factor, const float *offset, float *y, bool accumulate);
+
 // Pooling.
 void ssti_reference_pool_forward(ssti_backend *backend, const ssti_pool *shape, ssti_plan *plan, const float *x,
                                  float *y, uint8_t *saved, void *workspace);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weight quantisers, fixed-point factors of norms, and y = factor * x + offset. A group is what shares a scale: an
+// output channel, or the whole layer. Sums go over each output channel in order, in double, and then over the channels.
+#include <math.h>
+
+#include "backend/reference/products_reference.h"
+#include "backend/reference/reference.h"
+#include "quantize/grid.h"
+
+// Delta = 0.7 * mean|W| (arXiv 1605.04711, equation 6).
+static const double ternary_share = 0.7;
+
+typedef struct quantize_job {
+  const ssti_weight_shape *shape;
+  const float *weight, *scale, *dcodes;
+  float *codes, *dweight, *delta;
+  double *sums, *counts; // [rows]
+  bool accumulate;
+} quantize_job;
+
+static int64_t group_count(const ssti_weight_shape *shape) { return shape->quantizer.per_channel ? shape->rows : 1; }
+static int64_t group_of(const ssti_weight_shape *shape, int64_t row) { return shape->quantizer.per_channel ? row : 0; }
+
+static void run_rows(ssti_backend *backend, quantize_job *job, ssti_range_function *range) {
+  ssti_parallel_for(backend->context, job->shape->rows, ssti_reference_grain(job->shape->columns), range, job);
+}
+
+// Sum of |W| of a row.
+static void sizes_range(void *arg, int64_t begin, int64_t end) {
+  const quantize_job *job = arg;
+  const int64_t columns = job->shape->columns;
+  for (int64_t row = begin; row < end; row++) {
+    const float *w = job->weight + row * columns;
+    double sum = 0.0;
+    for (int64_t i = 0; i < columns; i++) { sum += fabs((double)w[i]); }
+    job->sums[row] = sum;
+    job->counts[row] = (double)columns;
+  }
+}
+
+// The same of those above Delta.
+static void large_range(void *arg, int64_t begin, int64_t end) {
+  const quantize_job *job = arg;
+  const int64_t columns = job->shape->columns;
+  for (int64_t row = begin; row < end; row++) {
+    const float *w = job->weight + row * columns, delta = job->delta[group_of(job->shape, row)];
+    double sum = 0.0, count = 0.0;
+    for (int64_t i = 0; i < columns; i++) {
+      const float size = fabsf(w[i]);
+      if (size > delta) {
+        sum += (double)size;
+        count += 1.0;
+      }
+    }
+    job->sums[row] = sum;
+    job->counts[row] = count;
+  }
+}
+
+// Means of a group's rows; 0 where nothing was counted.
+static float group_mean(const quantize_job *job, int64_t group) {
+  const int64_t rows = job->shape->rows / group_count(job->shape);
+  double sum = 0.0, count = 0.0;
+  for (int64_t row = group * rows; row < (group + 1) * rows; row++) {
+    sum += job->sums[row];
+    count += job->counts[row];
+  }
+  return count > 0.0 ? (float)(sum / count) : 0.0f;
+}
+
+static void codes_range(void *arg, int64_t begin, int64_t end) {
+  const quantize_job *job = arg;
+  const int64_t columns = job->shape->columns;
+  const bool ternary = job->shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY;
+  const float largest = ssti_largest_code(job->shape->quantizer.bits);
+  for (int64_t row = begin; row < end; row++) {
+    const int64_t group = group_of(job->shape, row);
+    const float *w = job->weight + row * columns;
+    float *codes = job->codes + row * columns;
+    if (ternary) {
+      const float delta = job->delta[group];
+      for (int64_t i = 0; i < columns; i++) { codes[i] = (float)(w[i] > delta) - (float)(w[i] < -delta); }
+    } else {
+      const float step = job->scale[group];
+      for (int64_t i = 0; i < columns; i++) { codes[i] = ssti_code(w[i] / step, largest); }
+    }
+  }
+}
+
+size_t ssti_reference_quantize_workspace(const ssti_weight_shape *shape) {
+  return (size_t)shape->rows * (2 * sizeof(double) + sizeof(float));
+}
+
+void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
+                                             const float *step, float *codes, float *scale, void *workspace) {
+  quantize_job job = {.shape = shape, .weight = weight, .scale = scale, .codes = codes, .sums = workspace};
+  job.counts = job.sums + shape->rows;
+  job.delta = (float *)(void *)(job.counts + shape->rows);
+  run_rows(backend, &job, sizes_range);
+  const int64_t groups = group_count(shape);
+  if (shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY) {
+    for (int64_t g = 0; g < groups; g++) { job.delta[g] = (float)(ternary_share * (double)group_mean(&job, g)); }
+    run_rows(backend, &job, large_range);
+    for (int64_t g = 0; g < groups; g++) { scale[g] = group_mean(&job, g); }
+  } else {
+    const double root = sqrt((double)ssti_largest_code(shape->quantizer.bits));
+    for (int64_t g = 0; g < groups; g++) {
+      scale[g] = step[g] > 0.0f ? step[g] : (float)(2.0 * (double)group_mean(&job, g) / root);
+    }
+  }
+  for (int64_t g = 0; g < groups; g++) {
+    if (!(scale[g] > 0.0f)) { scale[g] = 1.0f; }
+  }
+  run_rows(backend, &job, codes_range);
+}
+
+static void gradient_range(void *arg, int64_t begin, int64_t end) {
+  const quantize_job *job = arg;
+  const int64_t columns = job->shape->columns;
+  const sst_weight_quantizer *quantizer = &job->shape->quantizer;
+  const bool ternary = quantizer->kind == SST_WEIGHT_QUANTIZER_TERNARY;
+  const float largest = ssti_largest_code(quantizer->bits);
+  for (int64_t row = begin; row < end; row++) {
+    const float scale = job->scale[group_of(job->shape, row)];
+    const float limit = !ternary                           ? largest
+                        : quantizer->gradient_limit > 0.0f ? quantizer->gradient_limit / scale
+                                                           : INFINITY;
+    const float *w = job->weight + row * columns, *dcodes = job->dcodes + row * columns;
+    double sum = 0.0;
+    for (int64_t i = 0; i < columns; i++) {
+      const float steps = w[i] / scale, dquantized = dcodes[i] / scale;
+      const bool inside = fabsf(steps) <= limit;
+      if (job->dweight != NULL) {
+        float *dweight = &job->dweight[row * columns + i];
+        const float gradient = inside ? dquantized : 0.0f;
+        *dweight = job->accumulate ? *dweight + gradient : gradient;
+      }
+      const float code = ternary ? 0.0f : ssti_code(steps, largest);
+      sum += (double)dquantized * (double)(inside ? code - steps : code);
+    }
+    job->sums[row] = sum;
+  }
+}
+
+void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_weight_shape *shape,
+                                              const float *weight, const float *scale, const float *dcodes,
+                                              float *dweight, bool accumulate_weight, float *dstep,
+                                              bool accumulate_step, void *workspace) {
+  quantize_job job = {.shape = shape,
+                      .weight = weight,
+                      .scale = scale,
+                      .dcodes = dcodes,
+                      .dweight = dweight,
+                      .sums = workspace,
+                      .accumulate = accumulate_weight};
+  run_rows(backend, &job, gradient_range);
+  if (dstep == NULL) { return; }
+  const int64_t groups = group_count(shape), rows = shape->rows / groups;
+  const double count = (double)(rows * shape->columns);
+  const double share = 1.0 / sqrt(count * (double)ssti_largest_code(shape->quantizer.bits));
+  for (int64_t g = 0; g < groups; g++) {
+    double sum = 0.0;
+    for (int64_t row = g * rows; row < (g + 1) * rows; row++) { sum += job.sums[row]; }
+    dstep[g] = (float)((accumulate_step ? (double)dstep[g] : 0.0) + share * sum);
+  }
+}
+
+static float largest_size(int64_t count, const float *x) {
+  float largest = 0.0f;
+  for (int64_t i = 0; i < count; i++) { largest = fmaxf(largest, fabsf(x[i])); }
+  return largest;
+}
+
+static void round_to(int64_t count, float step, float *x) {
+  for (int64_t i = 0; i < count; i++) { x[i] = ssti_round_half_up(x[i] / step) * step; }
+}
+
+float ssti_reference_fixed_factors(ssti_backend *backend, int64_t channels, int bits, float *factor) {
+  (void)backend;
+  const float step = ssti_step_for(largest_size(channels, factor), bits);
+  round_to(channels, step, factor);
+  return step;
+}
+
+void ssti_reference_fixed_offsets(ssti_backend *backend, int64_t channels, int bits, float factor_step, float *offset) {
+  (void)backend;
+  round_to(channels, fmaxf(ssti_step_for(largest_size(channels, offset), bits), factor_step), offset);
+}
+
+typedef struct affine_job {
+  int64_t channels;
+  const float *x, *factor, *offset;
+  float *y;
+  bool accumulate;
+} affine_job;
+
+static void affine_range(void *arg, int64_t begin, int64_t end) {
+  const affine_job *job = arg;
+  const float *factor = job->factor, *offset = job->offset;
+  for (int64_t row = begin; row < end; row++) {
+    const float *x = job->x + row * job->channels;
+    float *restrict y = job->y + row * job->channels;
+    for (int64_t c = 0; c < job->channels; c++) {
+      const float value = x[c] * factor[c] + (offset != NULL ? offset[c] : 0.0f);
+      y[c] = job->accumulate ? y[c] + value : value;
+    }
+  }
+}
+
+void ssti_reference_channel_affine(ssti_backend *backend, int64_t rows, int64_t channels, const float *x,
+                                   const float *factor, const float *offset, float *y, bool accumulate) {
+  affine_job job = {.channels = channels, .x = x, .factor = factor, .offset = offset, .y = y, .accumulate = accumulate};
+  ssti_parallel_for(backend->context, rows, ssti_reference_grain(channels), affine_range, &job);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/grid.h"
+
+#include <math.h>
+
+float ssti_power_of_two_above(float x) {
+  if (!(x > 0.0f) || isinf(x)) { return 1.0f; }
+  int exponent = 0;
+  const float mantissa = frexpf(x, &exponent); // in [1/2, 1)
+  return ldexpf(1.0f, mantissa == 0.5f ? exponent - 1 : exponent);
+}
+
+float ssti_step_for(float largest, int bits) { return ssti_power_of_two_above(largest / ssti_largest_code(bits)); }
+
+float ssti_membrane_step(int bits, float range, float threshold) {
+  return ldexpf(ssti_power_of_two_above(range * threshold), 1 - bits);
+}
+
+sst_status ssti_bits_check(sst_context *context, const char *what, int bits) {
+  if (bits == 0 || (bits >= SST_MIN_BITS && bits <= SST_MAX_BITS)) { return SST_OK; }
+  SST_FAIL(context, SST_INVALID_ARGUMENT, "%s has %d bits, expected 0 (full precision) or %d to %d", what, bits,
+           SST_MIN_BITS, SST_MAX_BITS);
+}
