@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The input is an HDF5 file in memory. What can be read is written again, and must then read as a graph of as many
+// nodes and edges.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spikestill/nir.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void write_again(sst_context *context, const sst_nir_graph *graph) {
+  char path[64];
+  snprintf(path, sizeof path, "%s/spikestill-fuzz-%ld.nir", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+           (long)getpid());
+  sst_nir_graph *again = NULL;
+  if (sst_nir_write(graph, path) != SST_OK || sst_nir_read(context, path, &again) != SST_OK) { abort(); }
+  if (again->node_count != graph->node_count || again->edge_count != graph->edge_count) { abort(); }
+  sst_nir_destroy(again);
+  remove(path);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  sst_context *context = NULL;
+  sst_nir_graph *graph = NULL;
+  if (sst_context_create(NULL, &context) != SST_OK) { return 0; }
+  const sst_status status = sst_nir_read_bytes(context, "input", data, size, &graph);
+  if (status == SST_OK) {
+    write_again(context, graph);
+  } else if ((status != SST_FORMAT && status != SST_UNSUPPORTED) || graph != NULL) {
+    abort();
+  }
+  sst_nir_destroy(graph);
+  if (sst_context_bytes_in_use(context) != 0) { abort(); }
+  sst_context_destroy(context);
+  return 0;
+}
