@@ -41,6 +41,7 @@ typedef enum sst_nir_type {
 #undef SST_NIR_TYPE_ENUM
       SST_NIR_TYPE_COUNT
 } sst_nir_type;
+// The type as the file spells it. Static storage.
 SST_API const char *sst_nir_type_word(sst_nir_type type);
 
 typedef enum sst_nir_kind { SST_NIR_NUMBERS, SST_NIR_INTEGERS, SST_NIR_TEXT } sst_nir_kind;
@@ -139,6 +140,7 @@ typedef enum sst_nir_target {
 #undef SST_NIR_TARGET_ENUM
       SST_NIR_TARGET_COUNT
 } sst_nir_target;
+// The word and back, false for an unknown one; and the target's time step.
 SST_API const char *sst_nir_target_word(sst_nir_target target);
 SST_API bool sst_nir_target_parse(const char *word, sst_nir_target *out);
 SST_API double sst_nir_target_dt(sst_nir_target target);

@@ -15,6 +15,7 @@
 
 #include "spikestill/convert.h"
 #include "spikestill/energy.h"
+#include "spikestill/nir.h"
 #include "spikestill/recipe.h"
 #include "spikestill/train.h"
 
@@ -38,6 +39,12 @@ SST_API sst_parameters *sst_network_parameters(sst_network *network);           
 // destroyed before the network. `input` and `logits` receive the values.
 SST_MUST_CHECK SST_API sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *input,
                                                     sst_value *logits, sst_graph **out);
+
+// Writes the network as a NIR file (nir.h): a spiking network of convolutions, linear layers, average pooling, residual
+// blocks and the neurons that the target knows. Errors: UNSUPPORTED (what cannot be expressed, by layer), those of
+// sst_nir_from_graph and sst_nir_write.
+SST_MUST_CHECK SST_API sst_status sst_network_export_nir(sst_network *network, const char *path,
+                                                         const sst_nir_export_options *options);
 
 // What `eval` reports beside sst_evaluation. The layers' names are owned by the report: sst_report_free.
 typedef struct sst_report {

@@ -105,6 +105,12 @@ static bool parse_share_of(const char *word, double whole, double *out) {
   return end != word && !*end && *out >= 0 && *out <= whole;
 }
 
+static bool parse_positive(const char *word, double *out) {
+  char *end = NULL;
+  *out = strtod(word, &end);
+  return end != word && !*end && *out > 0 && isfinite(*out);
+}
+
 // Whether the word is one of "a|b|c".
 static bool is_one_of(const char *word, const char *list) {
   size_t length = strlen(word);
@@ -180,6 +186,9 @@ static bool take_option(int letter, const char *value, arguments *out) {
     if (out->against_count == MOST_AGAINST) { return false; }
     out->against[out->against_count++] = value;
     return value[0] != '\0';
+  case 'F': out->to = value; return strcmp(value, "nir") == 0;
+  case 'k': out->target = value; return true;
+  case 'y': return parse_positive(value, &out->dt);
   default: return false;
   }
 }

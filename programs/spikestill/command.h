@@ -24,6 +24,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "inspect runs/first --batch 64")                                                                                   \
   X(energy, "MODEL", 0, 1, "HGAYQCpsdDtjc", "energy, latency and area of a network, beside ANNs of its shape",         \
     "energy runs/first --model all --samples 1000")                                                                    \
+  X(export, "MODEL", 1, 1, "oFkysdtj", "write a spiking network as a file of another tool: NIR",                       \
+    "export runs/first --to nir --target norse --out first.nir")                                                       \
   X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
   X(quickstart, "", 0, 0, "osrSdtjq", "teacher, plain and distilled spiking network on drawn digits",                  \
@@ -40,7 +42,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 #define OPTION_LIST(X)                                                                                                 \
   X('o', "out", "DIR", NULL,                                                                                           \
     "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart; sweep: none); data show: the "  \
-    "PNG file")                                                                                                        \
+    "PNG file; export: the file")                                                                                      \
   X('s', "set", "KEY=VALUE", "KEY=VALUE, such as train.epochs=3",                                                      \
     "give a recipe's key another value: a.b=1, a list's item by its place: a.0.b=1; may be repeated")                  \
   X('V', "vary", "KEY=V1,V2", "KEY=V1,V2, such as student.timesteps=2,4",                                              \
@@ -69,6 +71,10 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('a', "at-least", "ACCURACY", "a number from 0 to 1", "exit with 3 if the accuracy on the data is below")           \
   X('b', "batch", "N", "a whole number from 1 to 65536",                                                               \
     "pictures in the batch that memory is planned for (default: 1)")                                                   \
+  X('F', "to", "FORMAT", "nir", "format of the file (default: nir)")                                                   \
+  X('k', "target", "generic|snntorch|spikingjelly|norse|sinabs|spyx|rockpool", NULL,                                   \
+    "tool that is to read the file (default: generic)")                                                                \
+  X('y', "dt", "SECONDS", "a number above 0", "time step, in the unit of the target's time constants")                 \
   X('R', "root", "DIR", NULL, "folder that holds the data sets (default: $SPIKESTILL_DATA, else ./data)")              \
   X('E', "count", "N", "a whole number from 1 to 4096",                                                                \
     "samples that are drawn: the first ones (default: 64 pictures, 8 recordings)")                                     \
@@ -97,13 +103,14 @@ typedef struct arguments {
   const char *vary[MOST_VARIED];
   int vary_count;
   char seed[64], device[64], data[128]; // overrides made of short forms
-  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology;
+  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target;
   const char *against[MOST_AGAINST];
   int against_count;
   bool resume, overwrite, json, csv, quiet, print_technology;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
   double at_least;                     // negative: not asked
   double percentile, initial_membrane; // NAN: not given
+  double dt;                           // 0: the target's
 } arguments;
 
 #define COMMAND_DECLARE(name, words, fewest, most, options, text, example)                                             \

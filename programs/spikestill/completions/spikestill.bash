@@ -3,7 +3,7 @@
 _spikestill() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options= words=
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "train sweep eval convert inspect energy data quickstart bench recipe version completion help" -- "$word"))
+    COMPREPLY=($(compgen -W "train sweep eval convert inspect energy export data quickstart bench recipe version completion help" -- "$word"))
     return
   fi
   case $before in
@@ -25,6 +25,9 @@ _spikestill() {
     --part) COMPREPLY=($(compgen -W "train validation test" -- "$word")); return ;;
     --at-least) COMPREPLY=(); return ;;
     --batch) COMPREPLY=(); return ;;
+    --to) COMPREPLY=(); return ;;
+    --target) COMPREPLY=($(compgen -W "generic snntorch spikingjelly norse sinabs spyx rockpool" -- "$word")); return ;;
+    --dt) COMPREPLY=(); return ;;
     --root) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --count) COMPREPLY=(); return ;;
     --index) COMPREPLY=(); return ;;
@@ -43,6 +46,7 @@ _spikestill() {
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --threads --json --quiet" ;;
     inspect) options="--help --set --device --batch --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
+    export) options="--help --out --set --device --to --target --dt --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
     bench) options="--help --device --repetitions --threads --json" ;;
@@ -52,7 +56,7 @@ _spikestill() {
     help) options="--help" ;;
   esac
   if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100 folder tiny-imagenet"; fi
-  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect energy data quickstart bench recipe version completion help"; fi
+  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect energy export data quickstart bench recipe version completion help"; fi
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
     *) if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word"))
