@@ -17,6 +17,7 @@
 #include "spikestill/energy.h"
 #include "spikestill/nir.h"
 #include "spikestill/recipe.h"
+#include "spikestill/stages.h"
 #include "spikestill/train.h"
 
 #ifdef __cplusplus
@@ -102,6 +103,22 @@ typedef struct sst_run_result {
 // and files. A run that was stopped or killed at any moment and resumed ends with the same bits.
 SST_MUST_CHECK SST_API sst_status sst_run_train(sst_context *context, const sst_recipe *recipe,
                                                 const sst_run_options_train *options, sst_run_result *out);
+
+typedef struct sst_run_options_stages {
+  const char *out;                   // folder; NULL: runs/<plan name>. Each stage has a run directory in it
+  bool resume;                       // complete stages are skipped, one that was stopped goes on
+  bool overwrite;                    // begin all stages anew
+  sst_run_options_train train;       // progress, epoch_done and user, of stages that train
+  sst_conversion_progress *progress; // of stages that convert; may be NULL
+  // Called before each stage, with its number from 0; may be NULL.
+  void (*stage_begins)(void *user, const char *name, int stage, int stages);
+} sst_run_options_stages;
+
+// Runs the stages in turn. At the end the folder is a run directory with the last stage's checkpoint and result, to
+// which "stages" adds accuracy and spikes of each. *out is the last stage's. Errors: MISMATCH (resumed with another
+// plan), those of sst_run_train and sst_run_convert, with the stage's name in front.
+SST_MUST_CHECK SST_API sst_status sst_run_stages(sst_context *context, const sst_plan *plan,
+                                                 const sst_run_options_stages *options, sst_run_result *out);
 
 // Converts a trained ANN into a spiking network (convert.h) and measures it on the test part of its data. Writes a run
 // directory at `out`: recipe.yaml, checkpoint.safetensors, environment.json, conversion.csv (accuracy and spikes at

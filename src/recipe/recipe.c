@@ -11,8 +11,11 @@ static void free_parts(sst_context *context, sst_recipe *recipe) {
   sst_layers_free(context, recipe->student.layers);
 }
 
-static sst_status read_tree(sst_context *context, const ssti_yaml_tree *tree, sst_recipe **out) {
+sst_status ssti_recipe_from_tree(sst_context *context, const ssti_yaml_tree *tree, sst_recipe **out) {
   ssti_recipe_reader reader = {.context = context, .tree = tree};
+  const ssti_yaml_node *stages = ssti_yaml_get(ssti_yaml_root(tree), "stages");
+  *out = NULL;
+  if (stages) { SSTI_RECIPE_FAIL(&reader, stages, "has stages, but expected here is the recipe of a single run"); }
   SST_TRY(ssti_allocate(context, 1, sizeof(ssti_recipe_draft), &reader.draft));
   sst_recipe *recipe = NULL;
   sst_status status = ssti_allocate(context, 1, sizeof *recipe, &recipe);
@@ -37,7 +40,7 @@ static sst_status read_text(sst_context *context, const char *name, const char *
   ssti_yaml_tree *tree = NULL;
   sst_status status = ssti_yaml_parse(context, name, text, size, &tree);
   for (int i = 0; i < override_count && status == SST_OK; i++) { status = ssti_yaml_override(tree, overrides[i]); }
-  if (status == SST_OK) { status = read_tree(context, tree, out); }
+  if (status == SST_OK) { status = ssti_recipe_from_tree(context, tree, out); }
   ssti_yaml_destroy(tree);
   return status;
 }

@@ -219,10 +219,8 @@ static sst_status complete_schedule(const ssti_recipe_reader *reader) {
 }
 
 // The file's name without folder and ending. What a message or a path could stumble over becomes '_'.
-static void complete_name(const ssti_recipe_reader *reader) {
-  char *name = reader->draft->recipe.name;
-  if (name[0] != '\0') { return; }
-  const char *file = ssti_yaml_name(reader->tree), *slash = strrchr(file, '/');
+void ssti_recipe_name_of_file(const char *file, char name[SST_RECIPE_TEXT_SIZE]) {
+  const char *slash = strrchr(file, '/');
   if (slash != NULL) { file = slash + 1; }
   const char *dot = strrchr(file, '.');
   size_t length = dot != NULL && dot != file ? (size_t)(dot - file) : strlen(file);
@@ -232,7 +230,8 @@ static void complete_name(const ssti_recipe_reader *reader) {
 }
 
 sst_status ssti_recipe_complete(const ssti_recipe_reader *reader) {
-  complete_name(reader);
+  char *name = reader->draft->recipe.name;
+  if (name[0] == '\0') { ssti_recipe_name_of_file(ssti_yaml_name(reader->tree), name); }
   SST_TRY(complete_data(reader));
   SST_TRY(complete_student(reader));
   SST_TRY(complete_twin(reader));

@@ -29,12 +29,21 @@ sst_status ssti_recipe_unknown_key(const ssti_recipe_reader *reader, const ssti_
 sst_status ssti_recipe_read_option(const ssti_recipe_reader *reader, const ssti_option *option, void *object,
                                    const ssti_yaml_node *node, const char *inside);
 
+// A recipe from a tree, which is left as it is.
+sst_status ssti_recipe_from_tree(sst_context *context, const ssti_yaml_tree *tree, sst_recipe **out);
+
+// The name of a recipe that has none: the file's, without folder and ending.
+void ssti_recipe_name_of_file(const char *file, char name[SST_RECIPE_TEXT_SIZE]);
+
 // Reads every section of the tables into the draft.
 sst_status ssti_recipe_read_sections(const ssti_recipe_reader *reader);
 
 // Reads student.layers, or has the builder make them; reads distill. What they make belongs to the draft's recipe.
 sst_status ssti_recipe_read_layers(const ssti_recipe_reader *reader);
 sst_status ssti_recipe_read_terms(const ssti_recipe_reader *reader);
+
+// The keys of a stage's `convert`, but its list `timesteps`.
+const ssti_option *ssti_convert_stage_options(int *count);
 
 // Fills in what depends on other keys, and checks what no single key can be checked for.
 sst_status ssti_recipe_complete(const ssti_recipe_reader *reader);

@@ -2,6 +2,7 @@
 // The reference of all keys, as Markdown, from the tables that parse them.
 #include "distill/method.h"
 #include "recipe/recipe_parts.h"
+#include "spikestill/stages.h"
 
 // "1..65536", "at least 0" or nothing for a range that no value leaves.
 static void print_range(const ssti_option *option, ssti_text *out) {
@@ -98,6 +99,23 @@ static sst_status print_methods(sst_context *context, ssti_text *out) {
   return SST_OK;
 }
 
+static void print_stages(ssti_text *out) {
+  int count = 0;
+  const ssti_option *options = ssti_convert_stage_options(&count);
+  ssti_text_append(out,
+                   "\n## stages: several runs by one command\n\nA list of at most %d maps. Each has a `name` and either"
+                   " `recipe` (a file beside this one, or a map of the keys above, which go over those outside the"
+                   " list) or `convert`, a map of the keys below. Where a run directory is expected, `stage:<name>`"
+                   " stands for that of an earlier stage.\n\n",
+                   (int)SST_MAX_STAGES);
+  print_head(out);
+  print_options(options, count, out);
+  ssti_text_append(out,
+                   "| `timesteps` | list of at most %d: whole number, 1..%d | [1, 2, 4, ..., 1024] | steps at which"
+                   " accuracy is measured, ascending |\n",
+                   (int)SST_MAX_CONVERSION_POINTS, (int)SST_MAX_CONVERSION_TIMESTEPS);
+}
+
 sst_status sst_recipe_reference(sst_context *context, char **out) {
   *out = NULL;
   ssti_text text = ssti_text_begin(context);
@@ -113,6 +131,7 @@ sst_status sst_recipe_reference(sst_context *context, char **out) {
   }
   print_layers(&text);
   sst_status status = print_methods(context, &text);
+  print_stages(&text);
   if (status == SST_OK) { status = text.status; }
   if (status != SST_OK) {
     ssti_text_free(&text);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,4 +217,46 @@ sst_status ssti_run_write_environment(const ssti_run_folder *run, const sst_reci
                 processor, "system", system.sysname, "release", system.release, "threads",
                 sst_context_threads(run->context), "device", sst_device_word(recipe->device), "started", moment);
   return ssti_run_write_json(run->context, run->environment, value);
+}
+
+sst_status ssti_run_read_result(const ssti_run_folder *run, sst_run_result *out) {
+  char *data = NULL;
+  size_t size = 0;
+  SST_TRY(ssti_file_read(run->context, run->result, 0, &data, &size));
+  json_t *value = NULL;
+  sst_status status = ssti_json_parse(run->context, run->result, data, size, &value);
+  ssti_free(run->context, data);
+  SST_TRY(status);
+  const struct {
+    const char *key;
+    double *to;
+  } fields[] = {{"test_accuracy", &out->test_accuracy},
+                {"test_accuracy_best_by_validation", &out->test_accuracy_best},
+                {"validation_accuracy", &out->validation_accuracy},
+                {"best_validation_accuracy", &out->best_validation_accuracy},
+                {"spikes_per_inference", &out->spikes_per_inference},
+                {"energy_pj", &out->energy_pj},
+                {"seconds", &out->seconds},
+                {"samples_per_second", &out->samples_per_second}};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    const json_t *field = json_object_get(value, fields[i].key);
+    *fields[i].to = json_is_number(field) ? json_number_value(field) : (double)NAN;
+  }
+  out->best_epoch = json_integer_value(json_object_get(value, "best_epoch"));
+  out->parameters = json_integer_value(json_object_get(value, "parameters"));
+  out->seed = (uint64_t)json_integer_value(json_object_get(value, "seed"));
+  json_decref(value);
+  return SST_OK;
+}
+
+int ssti_first_difference(const char **a, const char **b) {
+  int line = 1;
+  const char *left = *a, *right = *b;
+  for (; *left && *left == *right; left++, right++) {
+    if (*left != '\n') { continue; }
+    line++;
+    *a = left + 1;
+    *b = right + 1;
+  }
+  return line;
 }

@@ -27,6 +27,12 @@ sst_status ssti_run_folder_begin(ssti_run_folder *run, bool overwrite);
 // temporary files of a process that was killed. Errors: INVALID_ARGUMENT if another process trains there.
 sst_status ssti_run_folder_take(ssti_run_folder *run);
 
+// A complete run's result.json, read back; numbers that it does not have are NAN.
+sst_status ssti_run_read_result(const ssti_run_folder *run, sst_run_result *out);
+
+// The first line in which two texts differ: its number, from 1, and where it starts in each.
+int ssti_first_difference(const char **a, const char **b);
+
 // Writes a JSON value whole; takes the value (json_decref), also on failure.
 sst_status ssti_run_write_json(sst_context *context, const char *path, json_t *value);
 // Appends a JSON value as one line; takes the value.

@@ -121,25 +121,12 @@ static sst_status build(session *s) {
   return sst_optimizer_create(s->parameters, recipe->device, &recipe->optimizer, &s->optimizer);
 }
 
-// The first line in which two texts differ: its number, from 1, and where it starts in each.
-static int first_difference(const char **a, const char **b) {
-  int line = 1;
-  const char *left = *a, *right = *b;
-  for (; *left && *left == *right; left++, right++) {
-    if (*left != '\n') { continue; }
-    line++;
-    *a = left + 1;
-    *b = right + 1;
-  }
-  return line;
-}
-
 // Whether the checkpoint was written by this recipe: only then does going on from it make sense.
 static sst_status check_recipe(const session *s, const sst_safetensors *file) {
   const char *theirs = sst_safetensors_metadata(file, "recipe"), *ours = s->recipe_text;
   if (!theirs) { SST_FAIL(s->context, SST_FORMAT, "%s: has no metadata 'recipe'", s->folder.checkpoint); }
   if (strcmp(theirs, ours) == 0) { return SST_OK; }
-  int line = first_difference(&theirs, &ours);
+  int line = ssti_first_difference(&theirs, &ours);
   theirs += strspn(theirs, " ");
   ours += strspn(ours, " ");
   SST_FAIL(
@@ -379,40 +366,13 @@ static sst_status conclude(session *s, sst_run_result *out) {
   return write_result(s, &test, out);
 }
 
-// A complete run's result.json, read back.
 static sst_status read_result(session *s, sst_run_result *out) {
   sst_safetensors *file = NULL;
   SST_TRY(sst_safetensors_open(s->context, s->folder.checkpoint, &file));
   sst_status same = check_recipe(s, file);
   sst_safetensors_close(file);
   SST_TRY(same);
-  char *data = NULL;
-  size_t size = 0;
-  SST_TRY(ssti_file_read(s->context, s->folder.result, 0, &data, &size));
-  json_t *value = NULL;
-  sst_status status = ssti_json_parse(s->context, s->folder.result, data, size, &value);
-  ssti_free(s->context, data);
-  SST_TRY(status);
-  const struct {
-    const char *key;
-    double *to;
-  } fields[] = {{"test_accuracy", &out->test_accuracy},
-                {"test_accuracy_best_by_validation", &out->test_accuracy_best},
-                {"validation_accuracy", &out->validation_accuracy},
-                {"best_validation_accuracy", &out->best_validation_accuracy},
-                {"spikes_per_inference", &out->spikes_per_inference},
-                {"energy_pj", &out->energy_pj},
-                {"seconds", &out->seconds},
-                {"samples_per_second", &out->samples_per_second}};
-  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-    const json_t *field = json_object_get(value, fields[i].key);
-    *fields[i].to = json_is_number(field) ? json_number_value(field) : (double)NAN;
-  }
-  out->best_epoch = json_integer_value(json_object_get(value, "best_epoch"));
-  out->parameters = json_integer_value(json_object_get(value, "parameters"));
-  out->seed = (uint64_t)json_integer_value(json_object_get(value, "seed"));
-  json_decref(value);
-  return SST_OK;
+  return ssti_run_read_result(&s->folder, out);
 }
 
 static sst_status train(session *s, sst_run_result *out) {

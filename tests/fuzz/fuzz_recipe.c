@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spikestill/recipe.h"
+#include "spikestill/stages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,6 +17,20 @@ static void check_resolved(sst_context *context, const sst_recipe *recipe) {
   sst_recipe_close(context, again);
   sst_recipe_text_free(context, first);
   sst_recipe_text_free(context, second);
+}
+
+// The same for a recipe of stages.
+static void check_plan(sst_context *context, const char *text, const char *const *overrides, int count) {
+  sst_plan *plan = NULL, *again = NULL;
+  const sst_status status = sst_plan_from_text(context, "/nowhere/x.yaml", text, overrides, count, &plan);
+  if (status != SST_OK) {
+    if (plan != NULL || sst_context_message(context)[0] == '\0') { abort(); }
+    return;
+  }
+  if (sst_plan_from_text(context, "resolved", plan->text, NULL, 0, &again) != SST_OK) { abort(); }
+  if (strcmp(plan->text, again->text) != 0) { abort(); }
+  sst_plan_close(context, plan);
+  sst_plan_close(context, again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -34,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     abort();
   }
   sst_recipe_close(context, recipe);
+  check_plan(context, text, &override, length < size);
   if (sst_context_bytes_in_use(context) != 0) { abort(); }
   sst_context_destroy(context);
   free(text);
