@@ -130,8 +130,8 @@ sst_status sst_recipe_reference(sst_context *context, char **out) {
     print_lists(section, &text);
   }
   print_layers(&text);
-  sst_status status = print_methods(context, &text);
   print_stages(&text);
+  sst_status status = print_methods(context, &text);
   if (status == SST_OK) { status = text.status; }
   if (status != SST_OK) {
     ssti_text_free(&text);

@@ -6,7 +6,7 @@
 #include "../support/support.h"
 
 #include "base/text.h"
-#include "spikestill/recipe.h"
+#include "spikestill/stages.h"
 
 static sst_recipe *read_with(sst_context *context, const char *text, const char *override) {
   sst_recipe *recipe = NULL;
@@ -547,11 +547,23 @@ static void test_own_recipes(void **state) {
     const char *dot = strrchr(entry->d_name, '.');
     if (dot == NULL || strcmp(dot, ".yaml") != 0) { continue; }
     sst_recipe *r = NULL;
-    assert_ok(context, sst_recipe_open(context, test_path(path, folder, entry->d_name), NULL, 0, &r));
-    check_resolved(context, r);
-    assert_int_equal(strlen(r->name), dot - entry->d_name); // a recipe is called like its file
-    assert_memory_equal(r->name, entry->d_name, strlen(r->name));
+    sst_plan *plan = NULL, *again = NULL;
+    bool stages = false;
+    assert_ok(context, sst_plan_has_stages(context, test_path(path, folder, entry->d_name), &stages));
+    if (stages) {
+      assert_ok(context, sst_plan_open(context, path, NULL, 0, &plan));
+      assert_ok(context, sst_plan_from_text(context, "resolved", plan->text, NULL, 0, &again));
+      assert_string_equal(again->text, plan->text);
+    } else {
+      assert_ok(context, sst_recipe_open(context, path, NULL, 0, &r));
+      check_resolved(context, r);
+    }
+    const char *name = stages ? plan->name : r->name; // a recipe is called like its file
+    assert_int_equal(strlen(name), dot - entry->d_name);
+    assert_memory_equal(name, entry->d_name, strlen(name));
     sst_recipe_close(context, r);
+    sst_plan_close(context, plan);
+    sst_plan_close(context, again);
     count++;
   }
   closedir(list);
