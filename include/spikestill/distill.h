@@ -26,6 +26,7 @@ extern "C" {
   X(sakd, "a learned transform of time-averaged spikes matches the teacher's features, stage by stage")                \
   X(sastc, "every stage learns from every stage of the teacher, most from those alike")                                \
   X(self_distillation, "the same network, run for more time steps, teaches itself")                                    \
+  X(ckdsnn, "where the last stage fires follows the teacher's class activation map")                                   \
   X(sliding_window, "a spiking teacher's output over windows of steps")                                                \
   X(hta_kl, "the teacher's likely classes by forward, the others by reverse divergence")                               \
   X(md_snn, "membrane potentials of a spiking teacher, stage by stage and step by step")                               \

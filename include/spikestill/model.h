@@ -190,6 +190,7 @@ SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
 //     "features" the last activation before the last linear layer, neither where no activation comes before (a SEW
 //     block's activation is its sum of spikes); of neurons also "stage<k>.membrane" and "features.membrane", the
 //     membrane before firing behind it (a SEW block's: that of its residual branch);
+//   "head.weight" the weight [1,classes,1,1,I] of the last linear layer, before quantisation;
 //   "step_logits" and "logits";
 //   those of sst_activation_build where layers have thresholds;
 //   of a quantised layer "<layer>.conv.codes" and "<layer>.conv.sums", what the convolution makes of the codes

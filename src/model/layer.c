@@ -170,6 +170,7 @@ sst_value ssti_model_linear(ssti_model *model, int64_t out, bool bias, bool norm
   sst_value weight = sst_graph_parameter(model->graph, part_name(name, part, "linear", ".weight"),
                                          sst_shape_make(1, out, 1, 1, in.dim[SST_AXIS_C]), SST_PARAMETER_WEIGHT,
                                          weight_initializer(model, normalised, last));
+  if (last) { model->head_weight = weight; }
   sst_value offset = bias ? channel_vector(model, part, "linear", ".bias", out, SST_PARAMETER_BIAS, 0.0f) : SST_NONE;
   return build_weighted(model, part, &(product){"linear", build_linear, NULL, weight, offset, normalised}, x);
 }

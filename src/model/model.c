@@ -233,7 +233,8 @@ sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, ss
                       .last = none,
                       .before_reduction = none,
                       .last_stage = SST_NONE,
-                      .last_weights = find_last_weights(options)};
+                      .last_weights = find_last_weights(options),
+                      .head_weight = SST_NONE};
   int last_linear = find_last_linear(options);
   for (int i = 0; i < options->layer_count && sst_graph_status(graph) == SST_OK; i++) {
     const sst_layer *layer = &options->layers[i];
@@ -247,6 +248,7 @@ sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, ss
     sst_graph_push(graph, name, false);
     x = build_layer(&model, layer, i == last_linear, x);
     sst_graph_pop(graph);
+    if (x >= 0 && i == last_linear) { sst_graph_tap(graph, "head.weight", model.head_weight); }
     if (x >= 0 && reduces(layer, before, sst_graph_shape(graph, x))) { end_stage(&model); }
   }
   if (last_linear < 0) { tap_activation(&model, "features", model.last); }

@@ -22,6 +22,7 @@ typedef struct ssti_model {
   int stage;                        // number of stages so far
   int last_weights;                 // index of the last layer with weights
   bool quantized;                   // the convolution or linear layer built last may be quantised
+  sst_value head_weight;            // of the last linear layer; SST_NONE before it
 } ssti_model;
 
 // Names of one part of a layer: a layer's own parts have neither prefix nor suffix, a block's "1", "2" or "shortcut_".

@@ -308,6 +308,24 @@ def sastc():
                   for key, value in kernel(f"project{i}_{j}", c, out).items()})
 
 
+def ckdsnn():
+    def formula(s, t, y, chosen, tau_t, tau_s):
+        head = t["head.weight"].reshape(6, 5)
+        label = rows(y if chosen == "label" else t["logits"])[0].argmax(-1)
+        map_t = torch.einsum("nchw,nc->nhw", pictures(t["features"]), head[label])
+        map_s = s["features"].sum((0, 4))
+        size = [min(a, b) for a, b in zip(map_t.shape[1:], map_s.shape[1:])]
+        flat_t, flat_s = (F.adaptive_avg_pool2d(x, size).flatten(1) for x in (map_t, map_s))
+        return divergence(flat_t, flat_s, tau_t, tau_s).mean()
+    for name, chosen, tau_t, tau_s, side in [("label", "label", 1, 4, (4, 3)), ("predicted", "predicted", 2, 8, (2, 3)),
+                                             ("pooled", "label", 0.5, 4, (4, 6))]:
+        case(name, "ckdsnn", lambda s, t, y: formula(s, t, y, chosen, single(tau_t), tau_s),
+             {"class": chosen, "teacher_temperature": tau_t, "student_temperature": tau_s}, labels(3, 6),
+             student={"features": reals(3, 3, 4, 3, 4)},
+             teacher={"features": reals(1, 3, *side, 5), "head.weight": reals(1, 6, 1, 1, 5),
+                      "logits": reals(1, 3, 1, 1, 6)})
+
+
 def sliding_window():
     def formula(s, t, window, stride, compare, tau):
         a, b = (rows(x["step_logits"]).unfold(0, window, stride).mean(-1) for x in (s, t))
@@ -385,7 +403,7 @@ def self_distillation():
 
 
 METHODS = (kd, lasnn, step_kd, tet, tser, logit_regularization, spike_rate, strong_weak, feature_kd, sliding_window, twin,
-           md_snn, hta_kl, bkdsnn, sakd, sastc, self_distillation)
+           md_snn, hta_kl, bkdsnn, sakd, sastc, self_distillation, ckdsnn)
 
 if __name__ == "__main__":
     index.append(f"made by make_method_goldens.py with torch {torch.__version__}")

@@ -13,9 +13,8 @@ enum { BATCH = 6, RECIPE_SIZE = 2048 };
 #define NETWORK(kind, norm)                                                                                            \
   "student: {kind: " kind ", norm: " norm                                                                              \
   ", timesteps: 3, layers: [{conv: {out: 5, stride: 2}}, {norm: {}}, {act: {}},"                                       \
-  " {avgpool: {}}, {conv: {out: 6}}, {norm: {}}, {act: {}}, {maxpool: {}}, {dropout: {rate: 0.2}}, {linear: {out: "    \
-  "9}},"                                                                                                               \
-  " {act: {}}, {linear: {}}]}\n"
+  " {avgpool: {}}, {conv: {out: 6}}, {norm: {}}, {act: {}}, {maxpool: {kernel: 3, stride: 1, padding: 1}},"            \
+  " {dropout: {rate: 0.2}}, {conv: {out: 9}}, {act: {}}, {globalpool: {}}, {linear: {}}]}\n"
 #define DATA "name: x\ndata: {name: digits, mean: 0.5, deviation: 0.5}\ntrain: {batch: 6}\n"
 #define OPTIMIZER "optimizer: {kind: sgd, learning_rate: 0.05, nesterov: true}\n"
 

@@ -150,7 +150,7 @@ static void test_ann_taps_and_shapes(void **state) {
   trial t;
   trial_begin(&t, *state, &options);
   assert_taps(&t, "0.conv 1.norm 2.act 3.maxpool stage1 4.conv 5.norm 6.act 7.avgpool stage2 8.flatten 9.dropout "
-                  "features 10.linear step_logits logits");
+                  "features 10.linear head.weight step_logits logits");
   assert_tap_shape(&t, "0.conv", sst_shape_make(1, 2, 8, 8, 4));
   assert_tap_shape(&t, "5.norm", sst_shape_make(1, 2, 4, 4, 6));
   assert_tap_shape(&t, "8.flatten", sst_shape_make(1, 2, 1, 1, 24));
@@ -172,7 +172,7 @@ static void test_snn_taps_and_shapes(void **state) {
   trial_begin(&t, *state, &options);
   assert_taps(&t, "0.conv 1.norm 2.membrane 2.act 3.maxpool stage1 stage1.membrane 4.conv 5.norm 6.membrane 6.act "
                   "7.avgpool stage2 stage2.membrane 8.flatten 9.dropout features features.membrane 10.linear "
-                  "step_logits logits");
+                  "head.weight step_logits logits");
   assert_int_equal(tap(&t, "stage1.membrane"), tap(&t, "2.membrane"));
   assert_int_equal(tap(&t, "stage2.membrane"), tap(&t, "6.membrane"));
   assert_int_equal(tap(&t, "features.membrane"), tap(&t, "6.membrane"));
@@ -203,7 +203,7 @@ static void test_network_without_activation(void **state) {
   sst_model_options options = small(true, layers, 1);
   trial t;
   trial_begin(&t, *state, &options);
-  assert_taps(&t, "0.linear step_logits logits"); // no activation: no features
+  assert_taps(&t, "0.linear head.weight step_logits logits"); // no activation: no features
   assert_tap_shape(&t, "0.linear", sst_shape_make(1, 2, 1, 1, 5));
   assert_tap_shape(&t, "step_logits", sst_shape_make(3, 2, 1, 1, 5));
   trial_end(&t);
@@ -471,7 +471,7 @@ static void test_block_taps(void **state) {
     ssti_text text = ssti_text_begin(*state);
     const char *stages[] = {" 1.globalpool stage1 stage1.membrane", " 1.globalpool stage1 stage1.membrane",
                             " stage1 stage1.membrane 1.globalpool stage2 stage2.membrane"};
-    ssti_text_append(&text, "%s%s features features.membrane 2.linear step_logits logits", expected[form],
+    ssti_text_append(&text, "%s%s features features.membrane 2.linear head.weight step_logits logits", expected[form],
                      stages[form]);
     assert_taps(&t, text.data);
     ssti_text_free(&text);
