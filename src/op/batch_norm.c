@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch norm per channel over T, N, H and W: y = scale * gamma * (x - mean) / sqrt(variance + epsilon) + beta.
 //   inputs: x [T,N,H,W,C]; gamma, beta, running mean, running variance [1,1,1,1,C], the last two updated in training
-//   saved:  [2*C]: the mean and 1/sqrt(variance + epsilon) that forward used; with `bits` [5*C], see below
+//   saved:  [2*C]: the mean and 1/sqrt(variance + epsilon) that forward used; with `bits` [5*C]
 // With `bits` it is y = a' * x + b' in fixed point, at inference as in training:
 //     a = scale * gamma / sqrt(variance + epsilon),   a' = round(a to multiples of Da),   b' = round(beta - mean * a')
 // with powers of two Da and Db (backend.h: fixed_factors). The offset follows the rounded factor, so that an x that is the

@@ -145,8 +145,10 @@ static const ssti_option neuron_options[] = {
 #define AT_QUANTIZATION(field) recipe.student.options.quantization.field
 static const ssti_option quantize_options[] = {
     WORD("weights", AT_QUANTIZATION(weights.kind), quantizer_words, "none", "how weights become integers"),
-    NUMBER("weight_bits", INT, AT_QUANTIZATION(weights.bits), SST_MIN_BITS, SST_MAX_WEIGHT_BITS, "4", "learned_step: bits of a weight"),
-    TRUTH("per_channel", AT_QUANTIZATION(weights.per_channel), "false", "a scale for each output channel instead of one for the layer"),
+    NUMBER("weight_bits", INT, AT_QUANTIZATION(weights.bits), SST_MIN_BITS, SST_MAX_WEIGHT_BITS, "4",
+           "learned_step: bits of a weight"),
+    TRUTH("per_channel", AT_QUANTIZATION(weights.per_channel), "false",
+          "a scale for each output channel instead of one for the layer"),
     NUMBER("gradient_limit", FLOAT, AT_QUANTIZATION(weights.gradient_limit), 0, 1e6, "0",
            "ternary: weights larger than this receive no gradient; 0: no limit"),
     WORD("first_last", first_last, first_last_words, "full",

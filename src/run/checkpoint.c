@@ -74,7 +74,7 @@ typedef struct file_part {
   char prefix[PAIR_TEXT]; // "" for the network itself, "companion.twin."
   const sst_parameters *parameters;
   sst_optimizer *optimizer; // NULL: parameters alone
-  bool fresh_steps;         // quantisers' steps are not read: the network may be quantised in another way than the file's
+  bool fresh_steps;         // quantisers' steps are not read: the network may be quantised in another way
 } file_part;
 
 enum { MOST_PARTS = 1 + SSTI_MOST_COMPANIONS };
