@@ -31,9 +31,9 @@ SST_API sst_value sst_conv2d(sst_graph *g, sst_value x, sst_value weight, sst_va
 // y = W x + b over C: x [T,N,1,1,I], weight [1,O,1,1,I], bias [1,1,1,1,O] or SST_NONE.
 SST_API sst_value sst_linear(sst_graph *g, sst_value x, sst_value weight, sst_value bias);
 
-// Integer codes of a weight [1,O,Kh,Kw,I] for sst_conv2d or sst_linear (formulas: src/op/quantize_weights.c). *scale receives
-// what makes weights of them, [1,1,1,1,O] with `per_channel`, else [1,1,1,1,1]: a batch norm behind the layer absorbs it,
-// where none follows sst_rescale multiplies with it. `step` is learned_step's parameter, of the scale's shape and kind
+// Integer codes of a weight [1,O,Kh,Kw,I] for sst_conv2d or sst_linear (formulas: src/op/quantize_weights.c). *scale
+// receives what makes weights of them, [1,1,1,1,O] with `per_channel`, else [1,1,1,1,1]: a batch norm behind the layer
+// absorbs it, where none follows sst_rescale multiplies with it. `step` is learned_step's parameter, of the scale's shape and kind
 // SST_PARAMETER_STEP, SST_NONE for ternary; a step that is not above 0 starts from the weights.
 SST_API sst_value sst_quantize_weights(sst_graph *g, sst_value weight, sst_value step,
                                        const sst_weight_quantizer *quantizer, sst_value *scale);
