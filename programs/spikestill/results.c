@@ -14,9 +14,13 @@ int print_result(const char *folder, const sst_run_result *r) {
            100 * r->test_accuracy_best, r->best_epoch, 100 * r->best_validation_accuracy);
   }
   printf("spikes per inference   %.1f\n", r->spikes_per_inference);
-  printf("energy per inference   %.3f nJ (model operations: 45 nm, without memory)\n", r->energy_pj / 1000);
+  if (isfinite(r->energy_pj)) { // a conversion measures neither this nor speed
+    printf("energy per inference   %.3f nJ (model operations: 45 nm, without memory)\n", r->energy_pj / 1000);
+  }
   printf("parameters             %" PRId64 "\n", r->parameters);
-  printf("training               %.1f s, %.0f samples/s\n", r->seconds, r->samples_per_second);
+  if (isfinite(r->samples_per_second)) {
+    printf("training               %.1f s, %.0f samples/s\n", r->seconds, r->samples_per_second);
+  }
   printf("run directory          %s\n", folder);
   return EXIT_DONE;
 }
