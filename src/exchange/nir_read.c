@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/hdf5.h"
+#include "base/hdf5_heap.h"
 #include "exchange/nir_internal.h"
 
 enum { MOST_DEPTH = 16, MOST_NODES = 1 << 14, MOST_EDGES = 1 << 20, MOST_LINKS = 1 << 14, MOST_FILTERS = 8 };
@@ -199,38 +200,16 @@ static sst_status fail_data(const reader *r, const char *place) {
   return fail_at(r, place, "its data is damaged (libhdf5: %s)", ssti_hdf5_reason(reason));
 }
 
-static uint64_t little_endian(const unsigned char *bytes, int count) {
-  uint64_t value = 0;
-  for (int i = count - 1; i >= 0; i--) { value = value << 8 | bytes[i]; }
-  return value;
+// The bytes of a sequence in the file's heap, and how many there are; NULL if it is not there.
+static const unsigned char *heap_bytes(const reader *r, const ssti_hdf5_reference *reference, uint64_t *held) {
+  const uint64_t address = reference->address;
+  if (address > r->size || r->size - address < SSTI_HDF5_HEAP_HEAD) { return NULL; }
+  const uint64_t size = ssti_hdf5_heap_size(r->data + address);
+  if (size < SSTI_HDF5_HEAP_HEAD || size > r->size - address) { return NULL; }
+  return ssti_hdf5_heap_find(r->data + address, size, reference->index, held);
 }
 
-// The object of that number in the global heap at `address`: its bytes and their number, or NULL.
-static const unsigned char *heap_object(const reader *r, uint64_t address, uint64_t index, uint64_t *size) {
-  enum { HEADER = 16 }; // of the heap and of each object
-  if (address > r->size || r->size - address < HEADER || memcmp(r->data + address, "GCOL\1", 5) != 0) { return NULL; }
-  uint64_t left = little_endian(r->data + address + 8, 8);
-  if (left > r->size - address || left < HEADER) { return NULL; }
-  const unsigned char *at = r->data + address + HEADER;
-  for (left -= HEADER; left >= HEADER;) {
-    const uint64_t number = little_endian(at, 2), bytes = little_endian(at + 8, 8);
-    if (number == 0 || bytes > left - HEADER) { return NULL; } // number 0 is the free space at the end
-    if (number == index) {
-      *size = bytes;
-      return at + HEADER;
-    }
-    const uint64_t step = HEADER + (bytes + 7) / 8 * 8;
-    if (step > left) { return NULL; }
-    left -= step;
-    at += step;
-  }
-  return NULL;
-}
-
-// A text of variable length is a length, the address of a heap and a number in it. They are looked up here rather than
-// by the library, which believes the length and the heap's own sizes, whatever they say.
 static sst_status read_variable_text(const reader *r, const char *place, const array *a, int64_t element, char **out) {
-  enum { REFERENCE = 16 };
   hid_t properties = H5Dget_create_plist(a->set);
   const bool plain = properties >= 0 && H5Pget_layout(properties) == H5D_CONTIGUOUS;
   if (properties >= 0) { H5Pclose(properties); }
@@ -238,18 +217,18 @@ static sst_status read_variable_text(const reader *r, const char *place, const a
   if (!plain || begin == HADDR_UNDEF) {
     return fail_at(r, place, "texts of variable length are not stored in one piece");
   }
-  const uint64_t offset = (uint64_t)element * REFERENCE;
-  if (H5Dget_storage_size(a->set) < offset + REFERENCE || begin > r->size || r->size - begin < offset + REFERENCE) {
+  const uint64_t offset = (uint64_t)element * SSTI_HDF5_REFERENCE, end = offset + SSTI_HDF5_REFERENCE;
+  if (H5Dget_storage_size(a->set) < end || begin > r->size || r->size - begin < end) {
     return fail_at(r, place, "its data is damaged");
   }
-  const unsigned char *reference = r->data + begin + offset;
-  const uint64_t length = little_endian(reference, 4);
+  const ssti_hdf5_reference reference = ssti_hdf5_reference_decode(r->data + begin + offset);
   uint64_t held = 0;
-  const unsigned char *text =
-      length > 0 ? heap_object(r, little_endian(reference + 4, 8), little_endian(reference + 12, 4), &held) : reference;
-  if (text == NULL || length > held || length > MOST_TEXT) { return fail_at(r, place, "its text is damaged"); }
-  SST_TRY(ssti_allocate(r->context, (size_t)length + 1, 1, out));
-  memcpy(*out, text, (size_t)length);
+  const unsigned char *text = reference.length > 0 ? heap_bytes(r, &reference, &held) : r->data;
+  if (text == NULL || reference.length > held || reference.length > MOST_TEXT) {
+    return fail_at(r, place, "its text is damaged");
+  }
+  SST_TRY(ssti_allocate(r->context, (size_t)reference.length + 1, 1, out));
+  memcpy(*out, text, reference.length);
   return SST_OK;
 }
 
