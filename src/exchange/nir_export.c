@@ -338,16 +338,38 @@ done:
 
 // ---- pooling
 
-// An average as a convolution of each channel by itself: for readers that sum, where a factor could not be taken out.
+// Whether a factor on the value can be taken out again by all that reads it: weights divide, neurons scale thresholds.
+static bool takes_factor(const exporter *e, sst_value value) {
+  if (value == e->steps) { return false; }
+  for (int i = 0; i < e->graph->node_count; i++) {
+    const ssti_node *node = &e->graph->nodes[i];
+    for (int k = 0; e->needed[i] && k < node->call.input_count; k++) {
+      if (node->inputs[k] != value) { continue; }
+      if (is_op(node, &ssti_op_binary)) { return false; } // both sides of a sum must have it
+      const bool ends = is_op(node, &ssti_op_conv2d) || is_op(node, &ssti_op_linear) || is_op(node, &ssti_op_neuron);
+      if (!ends && !takes_factor(e, output_of(node))) { return false; }
+    }
+  }
+  return true;
+}
+
+// An average as a convolution that gives each channel its own mean: for readers that sum, where a factor could not be
+// taken out. Readers without groups get the other channels' zeros as well.
 static sst_status pool_by_conv(exporter *e, const flow *from, const ssti_pool_attributes *a, int index) {
   const int64_t window = a->kernel_h * a->kernel_w, channels = from->shape[0];
-  const int64_t shape[4] = {channels, 1, a->kernel_h, a->kernel_w};
+  const int64_t groups = e->profile->has_groups ? channels : 1, inputs = channels / groups;
+  const int64_t shape[4] = {channels, inputs, a->kernel_h, a->kernel_w};
   float *weight = NULL, *bias = NULL;
   sst_status status = ssti_allocate(e->context, (size_t)channels, sizeof *bias, &bias);
-  if (status == SST_OK) { status = ssti_allocate(e->context, (size_t)(channels * window), sizeof *weight, &weight); }
   if (status == SST_OK) {
-    for (int64_t i = 0; i < channels * window; i++) { weight[i] = (float)(1.0 / (double)window); }
-    const ssti_conv2d_attributes conv = {a->stride_h, a->stride_w, a->pad_h, a->pad_w, 1, 1, channels};
+    status = ssti_allocate(e->context, (size_t)(channels * inputs * window), sizeof *weight, &weight);
+  }
+  if (status == SST_OK) {
+    for (int64_t c = 0; c < channels; c++) {
+      float *own = weight + (c * inputs + c % inputs) * window;
+      for (int64_t i = 0; i < window; i++) { own[i] = (float)(1.0 / (double)window); }
+    }
+    const ssti_conv2d_attributes conv = {a->stride_h, a->stride_w, a->pad_h, a->pad_w, 1, 1, groups};
     status = put_conv(e, index, from, &conv, shape, weight, bias);
   }
   ssti_free(e->context, weight);
@@ -369,7 +391,7 @@ static sst_status export_pool(exporter *e, const ssti_node *node, const ssti_poo
   if (!e->profile->has_pictures) { return refuse(e, value, "it reads no pooling"); }
   if (a->kind == SSTI_POOL_MAX) { return refuse(e, value, "NIR has no max pooling; train with average pooling"); }
   // Readers that sum ignore the padding.
-  const bool conv = e->profile->sums && (a->pad_h > 0 || a->pad_w > 0);
+  const bool conv = e->profile->sums && (a->pad_h > 0 || a->pad_w > 0 || !takes_factor(e, value));
   const sst_nir_type type = conv               ? SST_NIR_TYPE_CONV2D
                             : e->profile->sums ? SST_NIR_TYPE_SUM_POOL2D
                                                : SST_NIR_TYPE_AVG_POOL2D;

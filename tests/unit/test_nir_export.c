@@ -117,6 +117,24 @@ static void test_a_residual_block(void **state) {
   end(&n);
 }
 
+// A sum of four pixels could not be taken out of a block's shortcut: the average is written as a convolution.
+static void test_pooling_before_a_block(void **state) {
+  sst_context *context = *state;
+  const sst_layer layers[] = {layer(SST_LAYER_ACTIVATION, 0), layer(SST_LAYER_AVERAGE_POOL, 0),
+                              layer(SST_LAYER_BLOCK, 2), layer(SST_LAYER_LINEAR, 0)};
+  network n = build(context, layers, 4, NULL, true);
+  sst_nir_graph *graph = NULL;
+  assert_ok(context, export(&n, SST_NIR_TARGET_NORSE, &graph));
+  const sst_nir_node *pool = &graph->nodes[sst_nir_find_node(graph, "layer1_avgpool")];
+  assert_int_equal(pool->type, SST_NIR_TYPE_CONV2D);
+  assert_int_equal(sst_nir_find_value(&pool->fields, "groups")->integers[0], 1); // Norse reads no groups
+  const double *weight = numbers(graph, "layer1_avgpool", "weight");
+  for (int i = 0; i < 16; i++) { assert_true(weight[i] == (i / 4 == 0 || i / 4 == 3 ? 0.25 : 0)); } // (out, in, 2, 2)
+  sst_nir_destroy(graph);
+  assert_fails(context, SST_UNSUPPORTED, export(&n, SST_NIR_TARGET_SPYX, &graph), "layer 0.act");
+  end(&n);
+}
+
 static void test_refuses(void **state) {
   sst_context *context = *state;
   const sst_layer layers[] = {layer(SST_LAYER_CONV, 2), layer(SST_LAYER_ACTIVATION, 0), layer(SST_LAYER_MAX_POOL, 0),
@@ -182,7 +200,7 @@ static void test_neurons_by_hand(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_a_chain), TEST(test_a_residual_block), TEST(test_refuses),
-                                     TEST(test_neurons_by_hand)};
+  const struct CMUnitTest tests[] = {TEST(test_a_chain), TEST(test_a_residual_block), TEST(test_pooling_before_a_block),
+                                     TEST(test_refuses), TEST(test_neurons_by_hand)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
