@@ -5,6 +5,7 @@
 #define SPIKESTILL_DATA_H
 
 #include "spikestill/context.h"
+#include "spikestill/events.h"
 #include "spikestill/tensor.h"
 
 #ifdef __cplusplus
@@ -20,7 +21,14 @@ extern "C" {
   X(CIFAR10, "cifar10", PICTURES, 10, 32, 32, 3, "tiny photos, CIFAR-10 binary")                                       \
   X(CIFAR100, "cifar100", PICTURES, 100, 32, 32, 3, "tiny photos, CIFAR-100 binary, fine labels")                      \
   X(FOLDER, "folder", PICTURES, 0, 0, 0, 3, "JPEG and PNG files, one folder a class, in train/ and test/ or val/")     \
-  X(TINY_IMAGENET, "tiny-imagenet", PICTURES, 0, 64, 64, 3, "photos, the official archive's folders, or a part of them")
+  X(TINY_IMAGENET, "tiny-imagenet", PICTURES, 0, 64, 64, 3,                                                            \
+    "photos, the official archive's folders, or a part of them")                                                       \
+  X(MOVING_DIGITS, "moving-digits", EVENTS, 10, 34, 34, 2,                                                             \
+    "drawn digits moved before a simulated sensor; needs no files")                                                    \
+  X(NMNIST, "nmnist", EVENTS, 10, 34, 34, 2, "MNIST digits filmed by a moving sensor, ATIS .bin")                      \
+  X(NCALTECH101, "ncaltech101", EVENTS, 0, 180, 240, 2, "Caltech101 photos filmed by a moving sensor, ATIS .bin")      \
+  X(CIFAR10_DVS, "cifar10-dvs", EVENTS, 10, 128, 128, 2, "CIFAR-10 photos moved before a sensor, AEDAT 2.0")           \
+  X(DVS128_GESTURE, "dvs128-gesture", EVENTS, 11, 128, 128, 2, "gestures of hands and arms, AEDAT 3.1 with labels")
 
 typedef enum sst_dataset_kind {
 #define SST_DATASET_ENUM(name, word, form, classes, height, width, channels, text) SST_DATASET_##name,
@@ -34,6 +42,20 @@ SST_API bool sst_dataset_parse(const char *word, sst_dataset_kind *out);
 // Whether its samples are recordings of events, which become frames.
 SST_API bool sst_dataset_is_events(sst_dataset_kind kind);
 
+// Parts of event sets that come without: which files of each class are for training. X(NAME, "word", "one line")
+#define SST_EVENT_SPLIT_LIST(X)                                                                                        \
+  X(PER_CLASS, "0.9-per-class", "the first nine tenths of each class in the order of file names")                      \
+  X(FIRST_100, "first-100-test", "all but those numbered 0 to 99")                                                     \
+  X(LAST_100, "0-899/900-999", "those numbered 0 to 899")
+typedef enum sst_event_split {
+#define SST_EVENT_SPLIT_ENUM(name, word, text) SST_SPLIT_##name,
+  SST_EVENT_SPLIT_LIST(SST_EVENT_SPLIT_ENUM)
+#undef SST_EVENT_SPLIT_ENUM
+      SST_EVENT_SPLIT_COUNT
+} sst_event_split;
+// The word used in recipes.
+SST_API const char *sst_event_split_word(sst_event_split split);
+
 typedef struct sst_dataset_options {
   sst_dataset_kind kind;
   // Folder that holds mnist/, fashion-mnist/, cifar10/, cifar100/ (or the folders of the official archives,
@@ -42,18 +64,21 @@ typedef struct sst_dataset_options {
   const char *root;
   bool train;           // the training part or the test part
   int64_t limit;        // first so many pictures only; 0: all
-  uint64_t digits_seed; // digits: seed of the drawing
-  int64_t digits_count; // digits: how many to draw
+  uint64_t digits_seed; // digits, moving-digits: seed of the drawing
+  int64_t digits_count; // digits, moving-digits: how many to draw
   int classes;          // 0: as the data tell; else what they must have
-  // Of a sample; 0: the set's own, else 1 to 4096. `folder` must be told (one of them: a square). Picture files are cut
-  // to the largest centred window of these proportions and scaled by a triangle filter as wide as the reduction, at
-  // least two pixels: bilinear where they grow, every pixel counted where they shrink.
+  // Of a sample; 0: the set's own, else 1 to 4096. Events: at most the
+  // sensor's; pixels are put together where it is less. `folder` must be told (one of them: a square). Picture files
+  // are cut to the largest centred window of these proportions and scaled by a triangle filter as wide as the
+  // reduction, at least two pixels: bilinear where they grow, every pixel counted where they shrink.
   int64_t height, width;
   // Picture files: decoded pictures are kept if all together take at most so many bytes, and are decoded at each access
   // otherwise.
   int64_t memory;
-  bool skip_broken; // picture files: leave out those that cannot be decoded; all are decoded at opening to find out
-  int64_t frames;   // event sets: T, the frames that a recording becomes, 1..4096
+  bool skip_broken;    // picture files: leave out those that cannot be decoded; all are decoded at opening to find out
+  sst_framing framing; // event sets; its frames are T
+  sst_event_split split; // ncaltech101 and cifar10-dvs
+  bool cache;            // event sets from files: keep frames in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill
 } sst_dataset_options;
 
 typedef struct sst_dataset sst_dataset;
@@ -87,6 +112,16 @@ SST_API const uint8_t *sst_dataset_picture(const sst_dataset *dataset, int64_t i
 SST_API int sst_dataset_label(const sst_dataset *dataset, int64_t index);
 // The name of a class where the files tell one, else NULL. Borrowed.
 SST_API const char *sst_dataset_class_name(const sst_dataset *dataset, int label);
+
+// A recording as it is in its file, before it becomes frames.
+typedef struct sst_recording_info {
+  int64_t events;
+  int64_t brighter;    // events of polarity 1
+  int64_t duration_us; // from the first event to the last
+} sst_recording_info;
+// Reads recording i once more. Errors: INVALID_ARGUMENT (no event set), IO, FORMAT.
+SST_MUST_CHECK SST_API sst_status sst_dataset_recording(const sst_dataset *dataset, int64_t index,
+                                                        sst_recording_info *out);
 
 // Writes rgb [height,width,3] as a PNG file. Errors: IO, UNSUPPORTED (built without libpng), INVALID_ARGUMENT.
 SST_MUST_CHECK SST_API sst_status sst_picture_write(sst_context *context, const char *path, int64_t width,
@@ -131,6 +166,8 @@ typedef struct sst_augmentation {
   int cutout;                  // side of the square that is set to the mean (to black for spike encodings); 0: off
   sst_autoaugment autoaugment; // before cutout
   float mixup;                 // alpha of the Beta distribution; 0: off
+  // Event sets only, and beside crop, flip, cutout and mixup all that they take; its own flip and cutout are not read.
+  sst_event_augmentation events;
 } sst_augmentation;
 
 enum { SST_MAX_CHANNELS = 4 };

@@ -43,6 +43,9 @@ typedef struct sst_recipe_data { // section data
   int64_t channels;              // of the data set; no key
   int64_t memory;                // MiB of decoded picture files that may be kept
   bool skip_broken;              // broken: fail | skip
+  sst_framing framing;           // sub-section frames: mode, window_us, count; its frames are student.timesteps
+  sst_event_split split;
+  bool cache;                    // of frames
   sst_encoding encoding;         // event sets: always frames, T = student.timesteps of them
   int mean_count, deviation_count; // mean, deviation: lists of one number a channel; default 0 and 1 for each
   float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];

@@ -11,16 +11,26 @@
 
 enum { BAR = 40, MOST_BARS = 128 };
 
+// A quantity over all recordings, such as their durations.
+typedef struct spread {
+  double *values; // [count], ascending once they are all there
+  int64_t count;
+} spread;
+
 typedef struct summary {
   sst_dataset *dataset;
   sst_dataset_info info;
   int64_t *per_class;                                      // [classes]
   double mean[SST_MAX_CHANNELS], square[SST_MAX_CHANNELS]; // of pixels in 0..1, or of counts
+  spread events, milliseconds;                             // of event sets
+  double brighter;                                         // share of all events
 } summary;
 
 static void free_summary(summary *s) {
   sst_dataset_close(s->dataset);
   free(s->per_class);
+  free(s->events.values);
+  free(s->milliseconds.values);
   *s = (summary){0};
 }
 
@@ -50,6 +60,35 @@ static sst_status measure(summary *s) {
 
 static double deviation(const summary *s, int64_t c) { return sqrt(fmax(0.0, s->square[c] - s->mean[c] * s->mean[c])); }
 
+static int compare_doubles(const void *left, const void *right) {
+  double a = *(const double *)left, b = *(const double *)right;
+  return a < b ? -1 : a > b;
+}
+
+// Events and durations, from the recordings as they are.
+static sst_status measure_recordings(summary *s) {
+  const size_t count = (size_t)s->info.count;
+  int64_t events = 0, brighter = 0;
+  s->events.values = calloc(count, sizeof(double));
+  s->milliseconds.values = calloc(count, sizeof(double));
+  if (!s->events.values || !s->milliseconds.values) { return SST_OUT_OF_MEMORY; }
+  for (size_t i = 0; i < count; i++) {
+    sst_recording_info r;
+    const sst_status status = sst_dataset_recording(s->dataset, (int64_t)i, &r);
+    if (status != SST_OK) { return status; }
+    s->events.values[s->events.count++] = (double)r.events;
+    s->milliseconds.values[s->milliseconds.count++] = (double)r.duration_us / 1000.0;
+    events += r.events;
+    brighter += r.brighter;
+  }
+  s->brighter = events > 0 ? (double)brighter / (double)events : 0;
+  qsort(s->events.values, count, sizeof(double), compare_doubles);
+  qsort(s->milliseconds.values, count, sizeof(double), compare_doubles);
+  return SST_OK;
+}
+
+static double median(const spread *v) { return v->values[v->count / 2]; }
+
 static sst_status open_part(sst_context *context, const sst_recipe *recipe, bool train, summary *s) {
   *s = (summary){0};
   const sst_dataset_options options = sst_recipe_dataset(recipe, train);
@@ -57,6 +96,7 @@ static sst_status open_part(sst_context *context, const sst_recipe *recipe, bool
   if (status != SST_OK) { return status; }
   s->info = sst_dataset_describe(s->dataset);
   status = measure(s);
+  if (status == SST_OK && s->info.frames > 0) { status = measure_recordings(s); }
   if (status != SST_OK) { free_summary(s); }
   return status;
 }
@@ -65,6 +105,25 @@ static void print_bar(const char *label, int64_t value, int64_t most) {
   printf("  %-16s %8" PRId64 " ", label, value);
   for (int64_t i = 0; most > 0 && i < (value * BAR + most - 1) / most; i++) { putchar('#'); }
   putchar('\n');
+}
+
+enum { BINS = 8 };
+
+// Least, median and most, and how many recordings lie in each eighth of that range.
+static void print_spread(const char *what, const char *unit, const spread *v) {
+  const double least = v->values[0], most = v->values[v->count - 1], width = (most - least) / BINS;
+  int64_t bins[BINS] = {0}, highest = 0;
+  printf("  %s: %.0f to %.0f %s, median %.0f\n", what, least, most, unit, median(v));
+  for (int64_t i = 0; i < v->count && width > 0; i++) {
+    int bin = (int)((v->values[i] - least) / width);
+    bins[bin < BINS ? bin : BINS - 1]++;
+  }
+  for (int i = 0; i < BINS; i++) { highest = bins[i] > highest ? bins[i] : highest; }
+  for (int i = 0; i < BINS && width > 0; i++) {
+    char label[32];
+    snprintf(label, sizeof label, "from %.0f", least + i * width);
+    print_bar(label, bins[i], highest);
+  }
 }
 
 static void print_classes(const summary *s) {
@@ -90,19 +149,29 @@ static void print_list(const char *key, const summary *s, bool deviations) {
   printf("]");
 }
 
-static void print_summary(const char *part, const summary *s) {
+static void print_summary(const char *part, const summary *s, const char *split) {
   const char *what = s->info.frames > 0 ? "recordings" : "pictures";
   printf("%s: %" PRId64 " %s of ", part, s->info.count, what);
   if (s->info.frames > 0) { printf("%" PRId64 " frames, ", s->info.frames); }
   printf("%" PRId64 "x%" PRId64 "x%" PRId64 ", %d classes\n", s->info.height, s->info.width, s->info.channels,
          s->info.classes);
+  if (split) { printf("  split: %s\n", split); }
   if (s->info.skipped > 0) { printf("  %" PRId64 " broken files are left out\n", s->info.skipped); }
   printf("  ");
   print_list("mean", s, false);
   printf("\n  ");
   print_list("deviation", s, true);
   printf("   # of %s; a recipe's data section takes both\n", s->info.frames > 0 ? "counts" : "pixels in 0..1");
+  if (s->events.count > 0) {
+    printf("  polarity: %.1f %% of the events are brighter\n", 100 * s->brighter);
+    print_spread("events of a recording", "events", &s->events);
+    print_spread("durations", "ms", &s->milliseconds);
+  }
   print_classes(s);
+}
+
+static json_t *spread_json(const spread *v) {
+  return json_pack("{s:f, s:f, s:f}", "least", v->values[0], "median", median(v), "most", v->values[v->count - 1]);
 }
 
 static json_t *summary_json(const summary *s) {
@@ -121,6 +190,11 @@ static json_t *summary_json(const summary *s) {
                 (json_int_t)s->info.height, (json_int_t)s->info.width, (json_int_t)s->info.channels, "frames",
                 (json_int_t)s->info.frames, "skipped", (json_int_t)s->info.skipped, "classes", s->info.classes, "mean",
                 mean, "deviation", deviations, "per_class", classes);
+  if (s->events.count > 0) {
+    json_object_set_new(value, "events", spread_json(&s->events));
+    json_object_set_new(value, "duration_ms", spread_json(&s->milliseconds));
+    json_object_set_new(value, "brighter", json_real(s->brighter));
+  }
   if (json_array_size(names) > 0) {
     json_object_set_new(value, "names", names);
   } else {
@@ -131,6 +205,10 @@ static json_t *summary_json(const summary *s) {
 
 int show_data_info(sst_context *context, const arguments *a, const sst_recipe *recipe) {
   json_t *answer = json_object();
+  const sst_dataset_kind kind = recipe->data.kind;
+  const bool has_split = kind == SST_DATASET_NCALTECH101 || kind == SST_DATASET_CIFAR10_DVS;
+  const char *split = has_split ? sst_event_split_word(recipe->data.split) : NULL;
+  if (split) { json_object_set_new(answer, "split", json_string(split)); }
   for (int train = 1; train >= 0; train--) {
     summary s;
     const sst_status status = open_part(context, recipe, train == 1, &s);
@@ -141,7 +219,7 @@ int show_data_info(sst_context *context, const arguments *a, const sst_recipe *r
     if (a->json) {
       json_object_set_new(answer, train ? "train" : "test", summary_json(&s));
     } else {
-      print_summary(train ? "train" : "test", &s);
+      print_summary(train ? "train" : "test", &s, split);
     }
     free_summary(&s);
   }

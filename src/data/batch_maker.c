@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/encode.h"
+#include "data/event_augment.h"
 
 void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options *options, ssti_batch_maker *maker) {
   bool direct = options->encoding == SST_ENCODING_DIRECT;
@@ -61,20 +62,35 @@ static void to_values(const ssti_batch_maker *maker, const uint8_t *bytes, float
   }
 }
 
-// Zeros in the square, of every frame: the mean of normalised pixels, and no spike where pixels are encoded as spikes.
+// Zeros in the square: the mean of normalised pixels, and no spike where pixels are encoded as spikes.
 static void cut_out(const ssti_batch_maker *maker, ssti_cutout square, float *values) {
-  int64_t channels = maker->info.channels, width = maker->info.width;
-  for (int64_t f = 0; f < maker->frames && square.left < square.right; f++) {
-    float *frame = values + f * maker->picture_size;
-    for (int64_t y = square.top; y < square.bottom; y++) {
-      memset(frame + (y * width + square.left) * channels, 0,
-             (size_t)((square.right - square.left) * channels) * sizeof *values);
-    }
+  int64_t channels = maker->info.channels;
+  for (int64_t y = square.top; y < square.bottom && square.left < square.right; y++) {
+    memset(values + (y * maker->info.width + square.left) * channels, 0,
+           (size_t)((square.right - square.left) * channels) * sizeof *values);
   }
 }
 
-// Sample number `picture` as numbers, augmented with the draws of its position in the epoch. All frames of a sample are
-// changed alike.
+// Frames of events: the same crop for each, then what is done to recordings.
+static void augment_frames(const ssti_batch_maker *maker, uint8_t *bytes, ssti_random *random) {
+  const sst_augmentation *augmentation = &maker->options.augmentation;
+  const sst_augmentation crop = {.crop_padding = augmentation->crop_padding};
+  sst_event_augmentation events = augmentation->events;
+  events.flip = augmentation->flip;
+  events.cutout = augmentation->cutout;
+  const int height = (int)maker->info.height, width = (int)maker->info.width, channels = (int)maker->info.channels;
+  uint8_t *room = bytes + maker->sample_size;
+  const ssti_random begin = *random;
+  for (int64_t f = 0; f < maker->frames; f++) {
+    ssti_byte_picture frame = {bytes + f * maker->picture_size, room, height, width, channels};
+    *random = begin;
+    ssti_augment_bytes(&frame, &crop, random);
+  }
+  ssti_frames frames = {maker->frames, height, width, channels, bytes, room};
+  ssti_event_augment(&frames, &events, random);
+}
+
+// Sample number `picture` as numbers, augmented with the draws of its position in the epoch.
 static sst_status prepare(const ssti_batch_maker *maker, int32_t picture, uint64_t stream,
                           ssti_sample_room *sample_room, float *values) {
   uint8_t *room = sample_room->bytes;
@@ -85,17 +101,19 @@ static sst_status prepare(const ssti_batch_maker *maker, int32_t picture, uint64
     return SST_OK;
   }
   const sst_augmentation *augmentation = &maker->options.augmentation;
-  ssti_random begin = ssti_random_begin(maker->options.seed, stream), random = begin;
-  int height = (int)maker->info.height, width = (int)maker->info.width, channels = (int)maker->info.channels;
+  ssti_random random = ssti_random_begin(maker->options.seed, stream);
   if (source != room) { memcpy(room, source, (size_t)maker->sample_size); }
-  for (int64_t f = 0; f < maker->frames; f++) {
-    ssti_byte_picture frame = {room + f * maker->picture_size, room + maker->sample_size, height, width, channels};
-    random = begin;
-    ssti_augment_bytes(&frame, augmentation, &random);
+  if (maker->options.encoding == SST_ENCODING_FRAMES) {
+    augment_frames(maker, room, &random);
+    to_values(maker, room, values);
+    return SST_OK;
   }
+  ssti_byte_picture bytes = {room, room + maker->picture_size, (int)maker->info.height, (int)maker->info.width,
+                             (int)maker->info.channels};
+  ssti_augment_bytes(&bytes, augmentation, &random);
   to_values(maker, room, values);
   if (augmentation->cutout > 0) {
-    cut_out(maker, ssti_cutout_draw(height, width, augmentation->cutout, &random), values);
+    cut_out(maker, ssti_cutout_draw(bytes.height, bytes.width, augmentation->cutout, &random), values);
   }
   return SST_OK;
 }

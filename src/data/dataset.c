@@ -11,11 +11,12 @@
 #include "base/text.h"
 #include "data/cifar.h"
 #include "data/digits.h"
+#include "data/framing.h"
 #include "data/idx.h"
 
 // No picture file of these kinds is near this size; what is larger is something else.
 #define MAX_FILE_BYTES ((size_t)1 << 30)
-enum { MAX_FILES = 5, MAX_DIGITS = 10000000, MAX_SIDE = 4096, MAX_FRAMES = 4096 };
+enum { MAX_FILES = 5, MAX_DIGITS = 10000000, MAX_SIDE = 4096 };
 
 static const sst_dataset_info DATASETS[SST_DATASET_COUNT] = {
 #define DATASET_INFO(name, word, form, classes, height, width, channels, text)                                         \
@@ -69,6 +70,16 @@ bool sst_dataset_parse(const char *word, sst_dataset_kind *out) {
     }
   }
   return false;
+}
+
+static const char *const SPLITS[SST_EVENT_SPLIT_COUNT] = {
+#define SPLIT_WORD(name, word, text) word,
+    SST_EVENT_SPLIT_LIST(SPLIT_WORD)
+#undef SPLIT_WORD
+};
+
+const char *sst_event_split_word(sst_event_split split) {
+  return (int)split >= 0 && split < SST_EVENT_SPLIT_COUNT ? SPLITS[split] : "unknown";
 }
 
 bool sst_dataset_is_events(sst_dataset_kind kind) {
@@ -258,6 +269,34 @@ static sst_status open_pictures(sst_dataset *dataset, const sst_dataset_options 
   return SST_OK;
 }
 
+// ---- event sets ----
+
+static sst_status open_events(sst_dataset *dataset, const sst_dataset_options *options) {
+  sst_context *context = dataset->context;
+  SST_TRY(ssti_event_set_open(context, options, &dataset->info, &dataset->recordings));
+  SST_TRY(ssti_event_set_frames(dataset->recordings, options, &dataset->framed));
+  dataset->pixels = dataset->framed.counts;
+  SST_TRY(ssti_allocate_raw(context, (size_t)dataset->info.count, sizeof(int32_t), &dataset->labels));
+  memcpy(dataset->labels, dataset->framed.labels, (size_t)dataset->info.count * sizeof(int32_t));
+  return SST_OK;
+}
+
+sst_status sst_dataset_recording(const sst_dataset *dataset, int64_t index, sst_recording_info *out) {
+  *out = (sst_recording_info){0};
+  if (dataset->recordings == NULL) {
+    SST_FAIL(dataset->context, SST_INVALID_ARGUMENT, "%s has no recordings of events", WORDS[dataset->info.kind]);
+  }
+  ssti_events events;
+  const sst_status status = ssti_event_set_record(dataset->recordings, index, &events);
+  if (status == SST_OK && events.count > 0) {
+    out->events = (int64_t)events.count;
+    out->duration_us = events.items[events.count - 1].t - events.items[0].t;
+    for (size_t i = 0; i < events.count; i++) { out->brighter += events.items[i].p; }
+  }
+  ssti_events_free(&events);
+  return status;
+}
+
 // ---- the public functions ----
 
 static sst_status check_size(sst_context *context, const sst_dataset_options *options, const char *side, int64_t wanted,
@@ -266,7 +305,8 @@ static sst_status check_size(sst_context *context, const sst_dataset_options *op
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found a %s of %" PRId64 ", expected 1 to %d, or 0 for the set's own",
              WORDS[options->kind], side, wanted, MAX_SIDE);
   }
-  const bool free_size = options->kind == SST_DATASET_FOLDER || options->kind == SST_DATASET_TINY_IMAGENET;
+  const bool less = sst_dataset_is_events(options->kind) && wanted < own;
+  const bool free_size = less || options->kind == SST_DATASET_FOLDER || options->kind == SST_DATASET_TINY_IMAGENET;
   if (wanted > 0 && wanted != own && !free_size) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: a %s of %" PRId64 " is asked for, but its samples have %" PRId64,
              WORDS[options->kind], side, wanted, own);
@@ -292,7 +332,8 @@ sst_status sst_dataset_sizes(sst_context *context, const sst_dataset_options *op
              WORDS[options->kind]);
   }
   if (info.classes == 0 && options->classes == 0) {
-    SST_TRY(ssti_picture_folder_classes(context, options, &info.classes));
+    SST_TRY(sst_dataset_is_events(options->kind) ? ssti_event_set_classes(context, options, &info.classes)
+                                                 : ssti_picture_folder_classes(context, options, &info.classes));
   } else if (info.classes == 0) {
     info.classes = options->classes;
   }
@@ -301,11 +342,8 @@ sst_status sst_dataset_sizes(sst_context *context, const sst_dataset_options *op
              options->classes, info.classes);
   }
   if (sst_dataset_is_events(options->kind)) {
-    if (options->frames < 1 || options->frames > MAX_FRAMES) {
-      SST_FAIL(context, SST_INVALID_ARGUMENT, "%s: found %" PRId64 " frames, expected 1 to %d", WORDS[options->kind],
-               options->frames, MAX_FRAMES);
-    }
-    info.frames = options->frames;
+    SST_TRY(ssti_framing_check(context, &options->framing));
+    info.frames = options->framing.frames;
   }
   *out = info;
   return SST_OK;
@@ -331,6 +369,11 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
   case SST_DATASET_FASHION_MNIST: status = open_idx(dataset, root, options->train, options->limit); break;
   case SST_DATASET_FOLDER:
   case SST_DATASET_TINY_IMAGENET: status = open_pictures(dataset, options); break;
+  case SST_DATASET_MOVING_DIGITS:
+  case SST_DATASET_NMNIST:
+  case SST_DATASET_NCALTECH101:
+  case SST_DATASET_CIFAR10_DVS:
+  case SST_DATASET_DVS128_GESTURE: status = open_events(dataset, options); break;
   default: status = open_cifar(dataset, root, options->train, options->limit); break;
   }
   if (status != SST_OK) {
@@ -344,7 +387,9 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
 void sst_dataset_close(sst_dataset *dataset) {
   if (dataset == NULL) { return; }
   ssti_picture_folder_close(dataset->pictures);
-  ssti_free(dataset->context, dataset->pixels);
+  if (dataset->recordings == NULL) { ssti_free(dataset->context, dataset->pixels); }
+  ssti_framed_free(dataset->context, &dataset->framed);
+  ssti_event_set_close(dataset->recordings);
   ssti_free(dataset->context, dataset->labels);
   ssti_free(dataset->context, dataset);
 }
@@ -378,6 +423,7 @@ sst_status sst_dataset_read(const sst_dataset *dataset, int64_t index, uint8_t *
 }
 
 const char *sst_dataset_class_name(const sst_dataset *dataset, int label) {
+  if (dataset->recordings != NULL) { return ssti_event_set_class(dataset->recordings, label); }
   return dataset->pictures != NULL ? ssti_picture_folder_class(dataset->pictures, label) : NULL;
 }
 

@@ -3,6 +3,7 @@
 #define SPIKESTILL_DATA_DATASET_H
 
 #include "base/memory.h"
+#include "data/event_set.h"
 #include "data/picture_folder.h"
 #include "spikestill/data.h"
 
@@ -11,6 +12,8 @@ struct sst_dataset {
   sst_dataset_info info;
   uint8_t *pixels;               // [count] samples; NULL for picture files
   ssti_picture_folder *pictures; // picture files, else NULL
+  ssti_event_set *recordings;    // event sets, else NULL
+  ssti_framed framed;            // theirs; `pixels` points into it
   int32_t *labels;               // [count]
 };
 

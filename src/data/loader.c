@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "data/batch_maker.h"
+#include "data/event_augment.h"
 
 enum { MAX_WORKERS = 64, MAX_AHEAD = MAX_WORKERS + 2, MAX_BATCH = 1 << 20, MAX_TIMESTEPS = 4096, MAX_PIXELS = 1024 };
 
@@ -142,6 +143,7 @@ static sst_status check_options(sst_context *context, const sst_dataset *dataset
   if (frames && options->augment && options->augmentation.autoaugment != SST_AUTOAUGMENT_NONE) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "augmentation: AutoAugment is for pictures, found frames of events");
   }
+  if (frames && options->augment) { SST_TRY(ssti_event_augmentation_check(context, &options->augmentation.events)); }
   return options->augment ? check_augmentation(context, &options->augmentation) : SST_OK;
 }
 

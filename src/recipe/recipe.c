@@ -88,6 +88,8 @@ sst_dataset_options sst_recipe_dataset(const sst_recipe *recipe, bool train) {
       .width = data->width,
       .memory = data->memory << 20,
       .skip_broken = data->skip_broken,
-      .frames = recipe->student.options.timesteps,
+      .framing = {data->framing.mode, recipe->student.options.timesteps, data->framing.window_us, data->framing.count},
+      .split = data->split,
+      .cache = data->cache,
   };
 }

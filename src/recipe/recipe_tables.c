@@ -5,6 +5,8 @@
 #define WORDS_2(name, word, a) word,
 #define WORDS_MANY(name, word, ...) word,
 static const char *const dataset_words[] = {SST_DATASET_LIST(WORDS_MANY)};
+static const char *const framing_words[] = {SST_FRAMING_LIST(WORDS_2)};
+static const char *const split_words[] = {SST_EVENT_SPLIT_LIST(WORDS_2)};
 static const char *const encoding_words[] = {SST_ENCODING_LIST(WORDS_2)};
 static const char *const autoaugment_words[] = {SST_AUTOAUGMENT_LIST(WORDS_2)};
 static const char *const device_words[] = {SST_DEVICE_LIST(WORDS_2)};
@@ -59,16 +61,22 @@ static const ssti_option data_options[] = {
     NUMBER("train_limit", INT64, recipe.data.train_limit, 0, 1e9, "0",
            "first so many pictures of the training part; 0: all"),
     NUMBER("test_limit", INT64, recipe.data.test_limit, 0, 1e9, "0", "first so many pictures of the test part; 0: all"),
-    NUMBER("digits_train", INT64, recipe.data.digits_train, 1, 1e6, "10000", "digits: pictures drawn for training"),
-    NUMBER("digits_test", INT64, recipe.data.digits_test, 1, 1e6, "2000", "digits: pictures drawn for the test"),
+    NUMBER("digits_train", INT64, recipe.data.digits_train, 1, 1e6, "10000",
+           "digits, moving-digits: how many are drawn for training"),
+    NUMBER("digits_test", INT64, recipe.data.digits_test, 1, 1e6, "2000",
+           "digits, moving-digits: how many are drawn for the test"),
     NUMBER("digits_seed", UINT64, recipe.data.digits_seed, 0, 1.8446744073709551615e19, "1",
-           "digits: seed of the drawing"),
+           "digits, moving-digits: seed of the drawing"),
     NUMBER("classes", INT, recipe.data.classes, 0, 1e6, "0", "0: as many as the data has; filled in when it is read"),
     NUMBER("height", INT64, recipe.data.height, 0, 4096, "0", "of a sample in pixels; 0: the data set's own"),
     NUMBER("width", INT64, recipe.data.width, 0, 4096, "0", "of a sample in pixels; 0: the data set's own"),
     NUMBER("memory", INT64, recipe.data.memory, 0, 1e9, "2048",
            "MiB that decoded picture files may take to be kept; beyond, they are decoded at each access"),
     WORD("broken", broken, broken_words, "fail", "picture files that cannot be decoded"),
+    WORD("split", recipe.data.split, split_words, "0.9-per-class",
+         "ncaltech101, cifar10-dvs: which files are for training and which for the test"),
+    TRUTH("cache", recipe.data.cache, "true",
+          "event sets: keep frames in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill"),
     WORD("encoding", recipe.data.encoding, encoding_words, "direct",
          "how samples become input over time; event sets: frames if it is not given"),
     NUMBER("workers", INT, recipe.data.workers, 0, 256, "1",
@@ -78,7 +86,8 @@ static const ssti_option data_options[] = {
   { key, {key, SSTI_OPTION_##type, AT(first), low, high, "0", NULL, 0, text}, size, AT(counter), most, value, text }
 static const ssti_recipe_list data_lists[] = {
     NUMBERS("mean", recipe.data.mean[0], sizeof(float), recipe.data.mean_count, SST_MAX_CHANNELS, -1e6, 1e6, FLOAT,
-            "[0]", "subtracted from pixels scaled to 0..1, or from counts of events: one number for all channels or one each"),
+            "[0]",
+            "subtracted from pixels scaled to 0..1, or from counts of events: one number for all channels or one each"),
     NUMBERS("deviation", recipe.data.deviation[0], sizeof(float), recipe.data.deviation_count, SST_MAX_CHANNELS, 1e-6,
             1e6, FLOAT, "[1]", "divides pixels after that: one number for all channels or one each"),
 };
@@ -90,6 +99,23 @@ static const ssti_option augment_options[] = {
            "side in pixels of the square that is set to the mean; 0: none"),
     WORD("autoaugment", recipe.data.augmentation.autoaugment, autoaugment_words, "none", "policy of distortions"),
     NUMBER("mixup", FLOAT, recipe.data.augmentation.mixup, 0, 100, "0", "alpha of mixup's Beta distribution; 0: none"),
+    NUMBER("roll", INT, recipe.data.augmentation.events.roll, 0, 4096, "0",
+           "events: moved by up to so many pixels each way; what leaves enters on the other side"),
+    NUMBER("shear", FLOAT, recipe.data.augmentation.events.shear, 0, 60, "0",
+           "events: sheared by up to so many degrees"),
+    NUMBER("drop_time", FLOAT, recipe.data.augmentation.events.drop_time, 0, 1, "0",
+           "events: a stretch up to this share of the time is emptied"),
+    NUMBER("drop_area", FLOAT, recipe.data.augmentation.events.drop_area, 0, 1, "0",
+           "events: a box up to this share of height and width is emptied"),
+    NUMBER("drop_point", FLOAT, recipe.data.augmentation.events.drop_point, 0, 1, "0",
+           "events: each is lost with a probability up to this"),
+};
+
+static const ssti_option frames_options[] = {
+    WORD("mode", recipe.data.framing.mode, framing_words, "sj-number", "how a recording is cut into frames"),
+    NUMBER("window_us", INT64, recipe.data.framing.window_us, 1, 1e12, "10000",
+           "sj-duration, tonic-time: microseconds of a frame"),
+    NUMBER("count", INT64, recipe.data.framing.count, 1, 1e12, "1000", "tonic-count: events of a frame"),
 };
 
 static const ssti_option student_options[] = {
@@ -223,6 +249,8 @@ const ssti_recipe_section ssti_recipe_sections[] = {
     {"", "the run", TABLE(root_options), NO_TABLE, NO_TABLE, TABLE(root_others)},
     {"data", "what it learns from", TABLE(data_options), TABLE(data_lists), NO_TABLE, NO_TABLE},
     {"data.augment", "random changes of training pictures", TABLE(augment_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"data.frames", "event sets: from recordings to student.timesteps frames", TABLE(frames_options), NO_TABLE,
+     NO_TABLE, NO_TABLE},
     {"student", "the network that is trained", TABLE(student_options), NO_TABLE, TABLE(builder_options),
      TABLE(student_others)},
     {"student.neuron", "its spiking neurons", TABLE(neuron_options), NO_TABLE, NO_TABLE, NO_TABLE},

@@ -358,7 +358,7 @@ static void test_allocates_nothing_while_running(void **state) {
   sst_loader_options options = plain_options();
   options.shuffle = true;
   options.augment = true;
-  options.augmentation = (sst_augmentation){4, true, 8, SST_AUTOAUGMENT_CIFAR, 0.4f};
+  options.augmentation = (sst_augmentation){4, true, 8, SST_AUTOAUGMENT_CIFAR, 0.4f, {0}};
   for (options.workers = 0; options.workers <= 2; options.workers++) {
     sst_loader *loader = open_loader(context, dataset, &options);
     uint64_t before = sst_context_allocation_count(context);
