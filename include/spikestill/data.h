@@ -28,7 +28,9 @@ extern "C" {
   X(NMNIST, "nmnist", EVENTS, 10, 34, 34, 2, "MNIST digits filmed by a moving sensor, ATIS .bin")                      \
   X(NCALTECH101, "ncaltech101", EVENTS, 0, 180, 240, 2, "Caltech101 photos filmed by a moving sensor, ATIS .bin")      \
   X(CIFAR10_DVS, "cifar10-dvs", EVENTS, 10, 128, 128, 2, "CIFAR-10 photos moved before a sensor, AEDAT 2.0")           \
-  X(DVS128_GESTURE, "dvs128-gesture", EVENTS, 11, 128, 128, 2, "gestures of hands and arms, AEDAT 3.1 with labels")
+  X(DVS128_GESTURE, "dvs128-gesture", EVENTS, 11, 128, 128, 2, "gestures of hands and arms, AEDAT 3.1 with labels")    \
+  X(SHD, "shd", EVENTS, 20, 1, 700, 1, "spoken digits through a model of the ear, HDF5")                               \
+  X(SSC, "ssc", EVENTS, 35, 1, 700, 1, "spoken words through a model of the ear, HDF5")
 
 typedef enum sst_dataset_kind {
 #define SST_DATASET_ENUM(name, word, form, classes, height, width, channels, text) SST_DATASET_##name,

@@ -373,7 +373,9 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
   case SST_DATASET_NMNIST:
   case SST_DATASET_NCALTECH101:
   case SST_DATASET_CIFAR10_DVS:
-  case SST_DATASET_DVS128_GESTURE: status = open_events(dataset, options); break;
+  case SST_DATASET_DVS128_GESTURE:
+  case SST_DATASET_SHD:
+  case SST_DATASET_SSC: status = open_events(dataset, options); break;
   default: status = open_cifar(dataset, root, options->train, options->limit); break;
   }
   if (status != SST_OK) {

@@ -22,7 +22,7 @@ enum { MAX_DIGITS = 10000000, FOLDERS = 4 };
 // What is known of each set.
 typedef struct set_about {
   const char *folders[FOLDERS]; // under the root, tried in turn
-  const char *parts[2];         // test and train: folders of classes; NULL: there is one for both, and a split
+  const char *parts[2]; // test and train: folders of classes, or files; NULL: there is one for both, and a split
   const char *ending;
   int width, height, channels; // of the sensor
 } set_about;
@@ -33,7 +33,11 @@ static const set_about *about(sst_dataset_kind kind) {
   static const set_about CIFAR = {{"cifar10-dvs", "CIFAR10DVS", "CIFAR10-DVS", "."}, {NULL}, ".aedat", 128, 128, 2};
   static const set_about GESTURE = {{"dvs128-gesture", "DvsGesture", "DVSGesture", "."}, {NULL}, ".aedat", 128, 128, 2};
   static const set_about DIGITS = {{NULL}, {NULL}, NULL, SSTI_EVENT_DIGIT_SIDE, SSTI_EVENT_DIGIT_SIDE, 2};
+  static const set_about SHD = {{"shd", "SHD", ".", "."}, {"shd_test.h5", "shd_train.h5"}, NULL, SSTI_SHD_UNITS, 1, 1};
+  static const set_about SSC = {{"ssc", "SSC", ".", "."}, {"ssc_test.h5", "ssc_train.h5"}, NULL, SSTI_SHD_UNITS, 1, 1};
   switch (kind) {
+  case SST_DATASET_SHD: return &SHD;
+  case SST_DATASET_SSC: return &SSC;
   case SST_DATASET_NMNIST: return &NMNIST;
   case SST_DATASET_NCALTECH101: return &NCALTECH;
   case SST_DATASET_CIFAR10_DVS: return &CIFAR;
@@ -54,6 +58,7 @@ struct ssti_event_set {
   ssti_event_label *stretches;
   int64_t *first;
   size_t stretch_capacity;
+  ssti_shd *spikes; // SHD, SSC: one file with all recordings
 };
 
 // ---- listing ----
@@ -230,6 +235,19 @@ done:
   return status;
 }
 
+static sst_status open_spikes(ssti_event_set *set, int classes) {
+  char *path = NULL;
+  sst_status status = find_part(set->context, &set->options, &path);
+  // The file is in the list, so that the cache notices when it changes.
+  if (status == SST_OK) { status = ssti_file_list_add(&set->files, path, 0); }
+  if (status == SST_OK) { status = ssti_shd_open(set->context, path, classes, &set->spikes); }
+  ssti_free(set->context, path);
+  SST_TRY(status);
+  set->count = ssti_shd_count(set->spikes);
+  if (set->options.limit > 0 && set->options.limit < set->count) { set->count = set->options.limit; }
+  return SST_OK;
+}
+
 sst_status ssti_event_set_open(sst_context *context, const sst_dataset_options *options, sst_dataset_info *info,
                                ssti_event_set **out) {
   *out = NULL;
@@ -251,6 +269,8 @@ sst_status ssti_event_set_open(sst_context *context, const sst_dataset_options *
     }
   } else if (options->kind == SST_DATASET_DVS128_GESTURE) {
     status = list_trials(set, info->classes);
+  } else if (options->kind == SST_DATASET_SHD || options->kind == SST_DATASET_SSC) {
+    status = open_spikes(set, info->classes);
   } else {
     status = list_classes(set);
     if (status == SST_OK && set->classes.count != (size_t)info->classes) {
@@ -272,6 +292,7 @@ void ssti_event_set_close(ssti_event_set *set) {
   sst_context *context = set->context;
   ssti_class_names_free(context, &set->classes);
   ssti_file_list_free(&set->files);
+  ssti_shd_close(set->spikes);
   ssti_free(context, set->stretches);
   ssti_free(context, set->first);
   ssti_free(context, set);
@@ -314,6 +335,7 @@ sst_status ssti_event_set_record(ssti_event_set *set, int64_t index, ssti_events
   if (set->options.kind == SST_DATASET_MOVING_DIGITS) {
     return ssti_event_digits_record(set->options.digits_seed, set->options.train, index, events, &label);
   }
+  if (set->spikes != NULL) { return ssti_shd_read(set->spikes, index, events); }
   if (set->stretches == NULL) { return read_file(set, (size_t)index, events); }
   ssti_events whole = begin_events(set);
   sst_status status = read_file(set, file_of(set, index), &whole);
@@ -359,6 +381,12 @@ static sst_status frame_unit(const frames_job *job, int64_t unit, ssti_events *e
     count_events(job, events, unit);
     return SST_OK;
   }
+  if (set->spikes != NULL) {
+    SST_TRY(ssti_shd_read(set->spikes, unit, events));
+    job->framed->labels[unit] = ssti_shd_label(set->spikes, unit);
+    count_events(job, events, unit);
+    return SST_OK;
+  }
   SST_TRY(read_file(set, (size_t)unit, events));
   if (set->first == NULL) {
     job->framed->labels[unit] = set->files.labels[unit];
@@ -384,8 +412,8 @@ static void frame_range(void *arg, int64_t begin, int64_t end) {
 
 static sst_status make_frames(ssti_event_set *set, ssti_framed *framed) {
   sst_context *context = set->context;
-  const bool drawn = set->options.kind == SST_DATASET_MOVING_DIGITS;
-  const int64_t units = drawn ? set->count : (int64_t)set->files.count;
+  const bool each = set->options.kind == SST_DATASET_MOVING_DIGITS || set->spikes != NULL;
+  const int64_t units = each ? set->count : (int64_t)set->files.count;
   frames_job job = {.set = set, .framed = framed};
   *framed = (ssti_framed){.count = set->count,
                           .timesteps = set->options.framing.frames,
@@ -394,7 +422,10 @@ static sst_status make_frames(ssti_event_set *set, ssti_framed *framed) {
                           .channels = set->about->channels};
   SST_TRY(ssti_framed_allocate(context, framed));
   sst_status status = ssti_allocate(context, (size_t)units, sizeof *job.statuses, &job.statuses);
-  if (status == SST_OK) { ssti_parallel_for(context, units, 1, frame_range, &job); }
+  if (status == SST_OK) {
+    // An HDF5 file is read by one thread at a time: one range.
+    ssti_parallel_for(context, units, set->spikes != NULL ? units : 1, frame_range, &job);
+  }
   for (int64_t i = 0; i < units && status == SST_OK; i++) {
     if (job.statuses[i] == SST_OK) { continue; }
     // The first failure once more, for its sentence: another thread's may stand there.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the corpora of fuzz_idx and fuzz_cifar. They are small and in the tree; this is how they were made."""
+"""Writes the corpora of fuzz_idx, fuzz_cifar, fuzz_picture and fuzz_annotations. They are small and in the tree; this is how they were made."""
 import gzip
 import pathlib
 import struct
@@ -47,3 +47,13 @@ put("corpus_cifar", "ten_cut", b"\0" + ten[:-1])
 put("corpus_cifar", "hundred", b"\1" + hundred)
 put("corpus_cifar", "hundred_bad_coarse", b"\1" + bytes([20]) + hundred[1:])
 put("corpus_cifar", "empty", b"\0")
+
+for path in sorted((HERE.parent / "golden/pictures").iterdir()):
+    if path.suffix in (".jpg", ".png"):
+        name, data = path.name.replace(".", "_"), path.read_bytes()
+        put("corpus_picture", name, b"\x08" + data)
+        put("corpus_picture", name + "_cut", b"\x1f" + data[:len(data) // 2])
+put("corpus_annotations", "plain", b"n2\nn1\n\0a.jpg\tn1\t0\t0\t1\t1\nb.jpg\tn2\t0\t0\t1\t1\n")
+put("corpus_annotations", "unknown", b"n1\n\0a.jpg\tn7\t0\n")
+put("corpus_annotations", "twice", b"n1\nn1\n")
+put("corpus_annotations", "crlf", b"n1\r\n\0a.jpg\tn1\r\n")

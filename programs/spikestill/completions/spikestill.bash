@@ -55,7 +55,7 @@ _spikestill() {
     completion) options="--help" words="bash zsh fish" ;;
     help) options="--help" ;;
   esac
-  if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100 folder tiny-imagenet"; fi
+  if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100 folder tiny-imagenet moving-digits nmnist ncaltech101 cifar10-dvs dvs128-gesture shd ssc"; fi
   if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect energy export data quickstart bench recipe version completion help"; fi
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
