@@ -177,7 +177,7 @@ static void test_drop_area_empties_a_box(void **state) {
 static void test_drop_time_empties_a_stretch(void **state) {
   clip c;
   double lost = 0.0;
-  int64_t all = 0;
+  int64_t all = 0, mostly = 0;
   (void)state;
   for (uint64_t i = 0; i < 400; i++) {
     double share[T];
@@ -192,6 +192,7 @@ static void test_drop_time_empties_a_stretch(void **state) {
       }
       share[t] = 1.0 - (double)after / (double)before;
       lost += share[t];
+      mostly += share[t] > 0.55 && share[t] < 0.95; // a frame covered in part keeps the other part
       all++;
     }
     // One stretch: frames that lost a part lie at its ends only.
@@ -199,6 +200,7 @@ static void test_drop_time_empties_a_stretch(void **state) {
       if (share[t - 1] > 0.0 && share[t + 1] > 0.0) { assert_near(share[t], 1.0, 0, 0); }
     }
   }
+  assert_true(mostly > 50);
   assert_near(lost / (double)all, 0.3, 0, 0.03); // half of the most on average
 }
 

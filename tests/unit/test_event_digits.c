@@ -70,6 +70,24 @@ static void test_a_recording_depends_on_seed_part_and_index(void **state) {
   assert_true(one != fingerprint(context, 1, true, 13));
 }
 
+// Another path, and other events without cause: hardly an event of one part is in the other.
+static void test_parts_share_nothing(void **state) {
+  sst_context *context = *state;
+  ssti_events train = begin(context), test = begin(context);
+  int label = 0, shared = 0;
+  assert_ok(context, ssti_event_digits_record(1, true, 3, &train, &label));
+  assert_ok(context, ssti_event_digits_record(1, false, 3, &test, &label));
+  for (size_t i = 0; i < train.count; i++) {
+    for (size_t k = 0; k < test.count; k++) {
+      ssti_event a = train.items[i], b = test.items[k];
+      shared += a.t == b.t && a.x == b.x && a.y == b.y && a.p == b.p;
+    }
+  }
+  assert_in_range(shared, 0, 20);
+  ssti_events_free(&train);
+  ssti_events_free(&test);
+}
+
 // Something happens in each of the three jumps, and little between them, where the camera stands still.
 static void test_activity_follows_the_jumps(void **state) {
   sst_context *context = *state;
@@ -130,6 +148,7 @@ int main(void) {
       TEST(test_recordings_are_in_order_and_inside),
       TEST(test_labels_are_those_of_the_pictures),
       TEST(test_a_recording_depends_on_seed_part_and_index),
+      TEST(test_parts_share_nothing),
       TEST(test_activity_follows_the_jumps),
       TEST(test_recordings_hold_the_digits),
   };
