@@ -7,6 +7,7 @@
 
 #include "graph/graph_internal.h"
 
+enum { FLOAT_BITS = 32 };
 enum { CONV_BIAS = 2 }; // place of the bias among the inputs of conv2d and linear
 
 static bool has_weights(const ssti_node *node) { return node->op == &ssti_op_conv2d || node->op == &ssti_op_linear; }
@@ -74,7 +75,7 @@ static const ssti_node *neurons_after(const sst_graph *graph, sst_value value, b
     for (int j = 0; j < node->call.input_count; j++) { reads = reads || node->inputs[j] == value; }
     if (!reads || has_weights(node)) { continue; }
     if (node->op == &ssti_op_neuron) { return node; }
-    if (node->op == &ssti_op_batch_norm) { *normed = true; }
+    if (node->op == &ssti_op_batch_norm || node->op == &ssti_op_rescale) { *normed = true; }
     const ssti_node *found = neurons_after(graph, node->outputs[0], normed);
     if (found != NULL) { return found; }
   }
@@ -118,6 +119,12 @@ static bool claimed(const ssti_cost_source *sources, int count, sst_value spikes
   return false;
 }
 
+static int weight_bits(const sst_graph *graph, sst_value weight) {
+  const ssti_node *node = maker_of(graph, weight);
+  if (node == NULL || node->op != &ssti_op_quantize_weights) { return FLOAT_BITS; }
+  return sst_weight_quantizer_bits(&((const ssti_quantize_weights_attributes *)node->attributes)->quantizer);
+}
+
 static void fill_layer(sst_graph *graph, const ssti_node *node, int index, ssti_cost_source *sources,
                        sst_cost_layer *out) {
   ssti_cost_source *source = &sources[index];
@@ -132,6 +139,9 @@ static void fill_layer(sst_graph *graph, const ssti_node *node, int index, ssti_
     const ssti_conv2d_attributes *conv = node->attributes;
     source->geometry = (ssti_cost_geometry){conv->pad_h, conv->pad_w, conv->dilation_h, conv->dilation_w};
   }
+  out->input_bits = out->spiking_input ? 1 : FLOAT_BITS;
+  out->weight_bits = weight_bits(graph, source->weight);
+  out->membrane_bits = FLOAT_BITS;
   bool normed = false;
   const ssti_node *neurons = neurons_after(graph, node->outputs[0], &normed);
   // Where two layers' sums meet before the neurons, the neurons are counted with the first.
@@ -140,10 +150,9 @@ static void fill_layer(sst_graph *graph, const ssti_node *node, int index, ssti_
     source->spikes = neurons->outputs[0];
     out->neurons = true;
     out->leak = attributes->neuron.kind != SST_NEURON_IF && attributes->neuron.decay < 1;
+    if (attributes->neuron.membrane_bits > 0) { out->membrane_bits = attributes->neuron.membrane_bits; }
   }
   out->bias = normed || node->call.input_count > CONV_BIAS;
-  out->input_bits = out->spiking_input ? 1 : 32;
-  out->weight_bits = out->membrane_bits = 32;
 }
 
 sst_status ssti_cost_layers_find(sst_graph *graph, int64_t timesteps, ssti_cost_source **sources,

@@ -140,12 +140,42 @@ static void test_an_ann_multiplies(void **state) {
   temp_folder_remove(folder);
 }
 
+static void test_bits_of_quantised_networks(void **state) {
+  sst_context *context = *state;
+  char folder[TEST_PATH_SIZE], path[TEST_PATH_SIZE];
+  temp_folder_make(folder);
+  test_path(path, folder, "costs.yaml");
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fprintf(file, recipe_text, "snn", "cnn", "0.25", "basic", "average", 3);
+  fclose(file);
+  const char *overrides[] = {"student.quantize.weights=ternary", "student.quantize.membrane_bits=6"};
+  sst_network *network = NULL;
+  assert_ok(context, sst_network_open(context, path, overrides, 2, &network));
+  sst_cost_record *record = NULL;
+  sst_cost_options options = {.part = SST_PART_TEST, .samples = 5};
+  assert_ok(context, sst_network_measure_costs(network, &options, NULL, &record));
+  const sst_cost_layer *first = &record->layers[0], *second = layer_named(record, "4.conv");
+  assert_int_equal(first->weight_bits, 32);
+  assert_int_equal(second->weight_bits, 2);
+  assert_int_equal(second->membrane_bits, 6);
+  assert_int_equal(first->zero_weights, 0);
+  // About a half of ternary weights are 0, and none of their operations are counted.
+  assert_true(second->zero_weights > second->weights / 4);
+  assert_true(second->effective_operations < second->nonzero_inputs * 16 * 9 * 0.9);
+  assert_true(second->bias);
+  sst_cost_record_destroy(record);
+  sst_network_close(network);
+  temp_folder_remove(folder);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_spikes_are_those_of_the_evaluation),
       TEST(test_max_pooling_keeps_inputs_spikes),
       TEST(test_residual_forms),
       TEST(test_an_ann_multiplies),
+      TEST(test_bits_of_quantised_networks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
