@@ -58,3 +58,28 @@ if(SPIKESTILL_HDF5)
     message(STATUS "libhdf5 is not there: NIR files and SHD recordings will be answered with a sentence that says so")
   endif()
 endif()
+
+# ONNX import needs two: protobuf-c, and the schema, of which protoc-c makes C when this is built.
+set(SPIKESTILL_HAS_ONNX FALSE)
+if(SPIKESTILL_ONNX)
+  pkg_check_modules(protobuf_c IMPORTED_TARGET libprotobuf-c)
+  find_program(PROTOC_C protoc-c)
+  find_path(ONNX_SCHEMA_DIR onnx.proto PATH_SUFFIXES onnx)
+  if(protobuf_c_FOUND AND PROTOC_C AND ONNX_SCHEMA_DIR)
+    set(SPIKESTILL_HAS_ONNX TRUE)
+    set(schema_dir ${PROJECT_BINARY_DIR}/onnx_schema)
+    file(MAKE_DIRECTORY ${schema_dir})
+    add_custom_command(OUTPUT ${schema_dir}/onnx.pb-c.c ${schema_dir}/onnx.pb-c.h
+      COMMAND ${PROTOC_C} --proto_path=${ONNX_SCHEMA_DIR} --c_out=${schema_dir} onnx.proto
+      DEPENDS ${ONNX_SCHEMA_DIR}/onnx.proto VERBATIM)
+    # A target of its own: none of our warnings, nothing of it seen from outside.
+    add_library(onnx_schema OBJECT ${schema_dir}/onnx.pb-c.c)
+    target_include_directories(onnx_schema SYSTEM PUBLIC ${schema_dir})
+    target_link_libraries(onnx_schema PUBLIC PkgConfig::protobuf_c)
+    target_include_directories(spikestill_dependencies SYSTEM INTERFACE ${schema_dir})
+    target_link_libraries(spikestill_dependencies INTERFACE PkgConfig::protobuf_c)
+    target_compile_definitions(spikestill_dependencies INTERFACE SPIKESTILL_HAS_ONNX)
+  else()
+    message(STATUS "libprotobuf-c, protoc-c or onnx.proto is not there: ONNX files will be answered with \"not built in\"")
+  endif()
+endif()

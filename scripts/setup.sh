@@ -13,6 +13,8 @@ build_packages=(
   libssl-dev libarchive-dev                  # checksum, unpacking
   libjpeg62-turbo-dev libpng-dev             # picture folders, contact sheets
   libhdf5-dev                                # NIR files, recordings of events
+  libprotobuf-c-dev protobuf-c-compiler      # ONNX files: messages,
+  libonnx-dev                                # and their schema
   libcmocka-dev python3                      # tests
 )
 check_packages=(clang libomp-dev libclang-rt-dev clang-tidy clang-format valgrind)

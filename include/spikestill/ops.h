@@ -126,6 +126,21 @@ SST_API sst_value sst_concat(sst_graph *g, const sst_value *values, int count, s
 SST_API sst_value sst_select_steps(sst_graph *g, sst_value x, int64_t first, int64_t count);
 SST_API sst_value sst_repeat_steps(sst_graph *g, sst_value x, int64_t steps);
 
+// Elements of `value` around the pictures; lengths >= 0, in the order height, width, channels.
+typedef struct sst_pad_options {
+  int64_t before[3], after[3];
+  float value;
+} sst_pad_options;
+// [T,N,H,W,C] to [T,N,before+H+after,...], `value` around x.
+SST_API sst_value sst_pad(sst_graph *g, sst_value x, const sst_pad_options *options);
+
+// count[i] positions of height, width and channels, from first[i] on in steps of step[i] >= 1.
+typedef struct sst_slice_options {
+  int64_t first[3], count[3], step[3];
+} sst_slice_options;
+// [T,N,H,W,C] to [T,N,count[0],count[1],count[2]].
+SST_API sst_value sst_slice(sst_graph *g, sst_value x, const sst_slice_options *options);
+
 // A layer of neurons (neuron.h) over `steps` time steps. x is [steps,N,H,W,C], or [1,N,H,W,C], which is then used at every
 // step, so that all before the first neuron is computed once. Returns the spikes (for LI the membrane).
 // `membrane`, if not NULL, receives the membrane before firing, with gradient.

@@ -9,7 +9,7 @@
 //            augment: {crop_padding: 2, flip: false, cutout: 0, autoaugment: none, mixup: 0}}
 //     student: {kind: snn, model: cnn, timesteps: 4, norm: batch, readout: current,
 //               neuron: {model: lif, decay: 0.5, threshold: 1, reset: hard, surrogate: arctan}}
-//     teacher: runs/mnist_cnn_teacher  # a run directory or a checkpoint
+//     teacher: runs/mnist_cnn_teacher  # a run directory, a checkpoint or an ONNX file
 //     loss: {weight: 0.5, label_smoothing: 0}
 //     distill:
 //       - {method: kd, weight: 0.5, teacher_temperature: 4, student_temperature: 4}
@@ -30,6 +30,21 @@ extern "C" {
 #endif
 
 enum { SST_RECIPE_TEXT_SIZE = 512, SST_RECIPE_MAX_TERMS = 16 };
+
+// X(NAME, "word", channels, mean (3 numbers), deviation (3 numbers), "one line"): statistics of training pictures;
+// channels 1: one number for however many there are.
+#define SST_NORMALIZATION_LIST(X)                                                                                      \
+  X(NONE, "none", 1, 0, 0, 0, 1, 1, 1, "pixels in 0..1 as they are")                                                   \
+  X(MNIST, "mnist", 1, 0.1307f, 0, 0, 0.3081f, 1, 1, "statistics of MNIST")                                            \
+  X(CIFAR10, "cifar10", 3, 0.4914f, 0.4822f, 0.4465f, 0.2470f, 0.2435f, 0.2616f, "statistics of CIFAR-10")             \
+  X(CIFAR100, "cifar100", 3, 0.5071f, 0.4865f, 0.4409f, 0.2673f, 0.2564f, 0.2762f, "statistics of CIFAR-100")          \
+  X(IMAGENET, "imagenet", 3, 0.485f, 0.456f, 0.406f, 0.229f, 0.224f, 0.225f, "statistics of ImageNet")
+typedef enum sst_normalization {
+#define SST_NORMALIZATION_ENUM(name, word, ...) SST_NORMALIZATION_##name,
+  SST_NORMALIZATION_LIST(SST_NORMALIZATION_ENUM)
+#undef SST_NORMALIZATION_ENUM
+  SST_NORMALIZATION_COUNT
+} sst_normalization;
 
 typedef struct sst_recipe_data { // section data
   sst_dataset_kind kind;         // name: digits | mnist | ...
@@ -78,6 +93,11 @@ typedef struct sst_recipe_twin { // section twin: a network of the student's lay
   float cross_entropy_weight;    // of its own cross-entropy in the loss, default 1; loss.weight is the student's alone
 } sst_recipe_twin;
 
+typedef struct sst_recipe_input { // section teacher_input: how an ONNX teacher's pictures are normalised
+  int mean_count, deviation_count; // as in data; default: as the student's
+  float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];
+} sst_recipe_input;
+
 typedef struct sst_recipe_train { // section train
   int64_t epochs;                // 1..100000, default 10
   int64_t batch;                 // 1..65536, default 64
@@ -92,7 +112,8 @@ typedef struct sst_recipe {
   sst_device device;
   sst_recipe_data data;
   sst_recipe_network student;
-  char teacher[SST_RECIPE_TEXT_SIZE]; // run directory or checkpoint; empty: none
+  char teacher[SST_RECIPE_TEXT_SIZE]; // run directory, checkpoint or ONNX file; empty: none
+  sst_recipe_input teacher_input;
   float loss_weight;             // loss: {weight}, of the cross-entropy, default 1
   float label_smoothing;         // loss: {label_smoothing}, 0..1
   sst_recipe_twin twin;

@@ -16,7 +16,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "train recipe.yaml --out runs/first --seed 2 --set train.epochs=3")                                                \
   X(sweep, "RECIPE", 1, 1, "oVLNJsSdtjq", "train a recipe with combinations of values and several seeds, and compare", \
     "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
-  X(eval, "MODEL", 1, 1, "sSdDpatj", "accuracy and spikes of a run directory or checkpoint",                           \
+  X(eval, "MODEL", 1, 1, "sSdDzpatj", "accuracy and spikes of a run directory, checkpoint or ONNX file",               \
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(convert, "MODEL", 1, 1, "oMTPCIKwsdDtjq", "convert a trained ann into a spiking network",                          \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
@@ -67,6 +67,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
   X('d', "device", "cpu|cpu-ref", NULL, "the same as --set device=...: the fast backend or the plain one")             \
   X('D', "data", "NAME", NULL, "the same as --set data.name=NAME")                                                     \
+  X('z', "normalize", "NAME", NULL, "the same as --set data.normalize=NAME, for an ONNX file")                         \
   X('p', "part", "train|validation|test", NULL, "part of the data (default: test)")                                    \
   X('a', "at-least", "ACCURACY", "a number from 0 to 1", "exit with 3 if the accuracy on the data is below")           \
   X('b', "batch", "N", "a whole number from 1 to 65536",                                                               \
@@ -102,7 +103,7 @@ typedef struct arguments {
   int override_count;
   const char *vary[MOST_VARIED];
   int vary_count;
-  char seed[64], device[64], data[128]; // overrides made of short forms
+  char seed[64], device[64], data[128], normalize[64]; // overrides made of short forms
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target;
   const char *against[MOST_AGAINST];
   int against_count;

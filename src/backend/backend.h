@@ -32,6 +32,33 @@ typedef struct ssti_linear {
   int64_t rows, in, out;
 } ssti_linear;
 
+// What copy_box copies: a box of four axes, with a stride in elements for each on either side.
+typedef struct ssti_box {
+  int64_t count[4], from_stride[4], to_stride[4];
+} ssti_box;
+
+// The box of a whole tensor: T*N, H, W, C, dense on both sides.
+static inline ssti_box ssti_box_of(sst_shape shape) {
+  const int64_t *d = shape.dim;
+  ssti_box box = {.count = {d[SST_AXIS_T] * d[SST_AXIS_N], d[SST_AXIS_H], d[SST_AXIS_W], d[SST_AXIS_C]}};
+  int64_t stride = 1;
+  for (int i = 3; i >= 0; i--) {
+    box.from_stride[i] = box.to_stride[i] = stride;
+    stride *= box.count[i];
+  }
+  return box;
+}
+
+// The way back.
+static inline ssti_box ssti_box_turned(const ssti_box *box) {
+  ssti_box back = *box;
+  for (int i = 0; i < 4; i++) {
+    back.from_stride[i] = box->to_stride[i];
+    back.to_stride[i] = box->from_stride[i];
+  }
+  return back;
+}
+
 typedef enum ssti_pool_kind { SSTI_POOL_AVERAGE, SSTI_POOL_MAX } ssti_pool_kind;
 
 // Average pooling divides by the whole window, padding counted (PyTorch's default). Max pooling ignores padding and, on
@@ -223,6 +250,10 @@ typedef struct ssti_kernels {
   // Copies [outer, width] between two arrays of given row strides (in elements), adding if `accumulate`: concat, select, repeat.
   void (*copy_rows)(ssti_backend *backend, int64_t outer, int64_t width, const float *from, int64_t from_stride,
                     float *to, int64_t to_stride, bool accumulate);
+
+  // Copies a box, adding if `accumulate`: pad, slice. Places of the target are disjoint.
+  void (*copy_box)(ssti_backend *backend, const ssti_box *box, const float *from, float *to, bool accumulate);
+  void (*fill)(ssti_backend *backend, int64_t count, float value, float *y);
 
   // spikes [T,n] (for LI: the membrane); membrane [T,n] before firing, or NULL when nobody asked for it.
   // `decay_parameter` is PLIF's w (one float), else NULL.

@@ -80,6 +80,21 @@ sst_value sst_repeat_steps(sst_graph *g, sst_value x, int64_t steps) {
   return ssti_graph_add(g, &ssti_op_repeat_steps, &attributes, &x, 1, 1, NULL);
 }
 
+sst_value sst_pad(sst_graph *g, sst_value x, const sst_pad_options *options) {
+  ssti_pad_attributes attributes = {.value = options->value};
+  memcpy(attributes.before, options->before, sizeof attributes.before);
+  memcpy(attributes.after, options->after, sizeof attributes.after);
+  return ssti_graph_add(g, &ssti_op_pad, &attributes, &x, 1, 1, NULL);
+}
+
+sst_value sst_slice(sst_graph *g, sst_value x, const sst_slice_options *options) {
+  ssti_slice_attributes attributes;
+  memcpy(attributes.first, options->first, sizeof attributes.first);
+  memcpy(attributes.count, options->count, sizeof attributes.count);
+  memcpy(attributes.step, options->step, sizeof attributes.step);
+  return ssti_graph_add(g, &ssti_op_slice, &attributes, &x, 1, 1, NULL);
+}
+
 sst_value sst_neuron_layer(sst_graph *g, sst_value x, int64_t steps, const sst_neuron *neuron,
                            sst_value decay_parameter, sst_value *membrane) {
   ssti_neuron_attributes attributes = {*neuron, steps};

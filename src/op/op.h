@@ -85,8 +85,8 @@ typedef struct ssti_op {
 // The one list of ops; src/op/<name>.c defines ssti_op_<name>.
 #define SSTI_OP_LIST(X)                                                                                                \
   X(conv2d) X(linear) X(quantize_weights) X(batch_norm) X(rescale) X(pool) X(flatten) X(unary) X(binary) X(reduce)     \
-  X(l2_normalize) X(softmax) X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout) X(concat)       \
-  X(select_steps) X(repeat_steps) X(neuron)
+  X(l2_normalize) X(softmax) X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout) X(concat)      \
+  X(select_steps) X(repeat_steps) X(pad) X(slice) X(neuron)
 
 #define SSTI_OP_DECLARE(name) extern const ssti_op ssti_op_##name;
 SSTI_OP_LIST(SSTI_OP_DECLARE)
@@ -166,6 +166,16 @@ typedef struct ssti_select_steps_attributes {
 typedef struct ssti_repeat_steps_attributes {
   int64_t steps; // x has T = 1
 } ssti_repeat_steps_attributes;
+
+// Of height, width and channels, in this order.
+typedef struct ssti_pad_attributes {
+  int64_t before[3], after[3];
+  float value;
+} ssti_pad_attributes;
+
+typedef struct ssti_slice_attributes {
+  int64_t first[3], count[3], step[3];
+} ssti_slice_attributes;
 
 typedef struct ssti_neuron_attributes {
   sst_neuron neuron;

@@ -15,21 +15,67 @@ static const ssti_yaml_node *blame(const ssti_recipe_reader *reader, const char 
 }
 
 // One number for all channels becomes one each; none becomes the default.
-static sst_status fill_channels(const ssti_recipe_reader *reader, const char *key, float value, float *numbers,
-                                int *count) {
+static sst_status fill_channels(const ssti_recipe_reader *reader, const char *section, const char *key,
+                                const float *defaults, float *numbers, int *count) {
   const sst_recipe_data *data = &reader->draft->recipe.data;
   const int channels = (int)data->channels;
   if (*count > 1 && *count != channels) {
-    SSTI_RECIPE_FAIL(reader, blame(reader, "data", key),
-                     "data.%s has %d numbers, but %s has %d channel%s: expected one"
+    SSTI_RECIPE_FAIL(reader, blame(reader, section, key),
+                     "%s.%s has %d numbers, but %s has %d channel%s: expected one"
                      " number for all%s",
-                     key, *count, sst_dataset_word(data->kind), channels, channels == 1 ? "" : "s",
+                     section, key, *count, sst_dataset_word(data->kind), channels, channels == 1 ? "" : "s",
                      channels == 1 ? "" : " or one for each");
   }
   if (*count == channels) { return SST_OK; }
-  const float all = *count == 1 ? numbers[0] : value;
-  for (int i = 0; i < channels; i++) { numbers[i] = all; }
+  const float all = numbers[0];
+  for (int i = 0; i < channels; i++) { numbers[i] = *count == 1 ? all : defaults[i]; }
   *count = channels;
+  return SST_OK;
+}
+
+// Mean and deviation of a section, by their lists or by `normalize`; else the defaults.
+static sst_status complete_normalization(const ssti_recipe_reader *reader, const char *section, int normalization,
+                                         const float *mean, const float *deviation, sst_recipe_input *out) {
+  static const struct {
+    int channels;
+    float mean[3], deviation[3];
+  } known[] = {
+#define NORMALIZATION_ROW(name, word, channels, a, b, c, d, e, f, text) {channels, {a, b, c}, {d, e, f}},
+      SST_NORMALIZATION_LIST(NORMALIZATION_ROW)
+#undef NORMALIZATION_ROW
+  };
+  if (find(reader, section, "normalize") != NULL) {
+    if (out->mean_count > 0 || out->deviation_count > 0) {
+      SSTI_RECIPE_FAIL(reader, blame(reader, section, "normalize"),
+                       "%s.normalize stands beside %s.mean or .deviation, expected one or the other", section, section);
+    }
+    out->mean_count = out->deviation_count = known[normalization].channels;
+    memcpy(out->mean, known[normalization].mean, sizeof known[normalization].mean);
+    memcpy(out->deviation, known[normalization].deviation, sizeof known[normalization].deviation);
+  }
+  SST_TRY(fill_channels(reader, section, "mean", mean, out->mean, &out->mean_count));
+  return fill_channels(reader, section, "deviation", deviation, out->deviation, &out->deviation_count);
+}
+
+static bool is_onnx(const char *path) {
+  const size_t length = strlen(path);
+  return length > 5 && strcmp(path + length - 5, ".onnx") == 0;
+}
+
+// Only an ONNX teacher has to be told.
+static sst_status complete_teacher_input(const ssti_recipe_reader *reader) {
+  sst_recipe *recipe = &reader->draft->recipe;
+  if (is_onnx(recipe->teacher)) {
+    return complete_normalization(reader, "teacher_input", reader->draft->teacher_normalize, recipe->data.mean,
+                                  recipe->data.deviation, &recipe->teacher_input);
+  }
+  const ssti_yaml_node *section = ssti_yaml_get(ssti_yaml_root(reader->tree), "teacher_input");
+  if (recipe->teacher_input.mean_count > 0 || recipe->teacher_input.deviation_count > 0 ||
+      find(reader, "teacher_input", "normalize") != NULL) {
+    SSTI_RECIPE_FAIL(reader, section,
+                     "teacher_input is for a teacher that is an .onnx file; a run directory knows its"
+                     " own");
+  }
   return SST_OK;
 }
 
@@ -70,8 +116,20 @@ static sst_status complete_data(const ssti_recipe_reader *reader) {
   }
   SST_TRY(complete_encoding(reader));
   SST_TRY(complete_sizes(reader));
-  SST_TRY(fill_channels(reader, "mean", 0.0f, data->mean, &data->mean_count));
-  return fill_channels(reader, "deviation", 1.0f, data->deviation, &data->deviation_count);
+  float zeros[SST_MAX_CHANNELS], ones[SST_MAX_CHANNELS];
+  for (int i = 0; i < SST_MAX_CHANNELS; i++) {
+    zeros[i] = 0.0f;
+    ones[i] = 1.0f;
+  }
+  sst_recipe_input input = {.mean_count = data->mean_count, .deviation_count = data->deviation_count};
+  memcpy(input.mean, data->mean, sizeof input.mean);
+  memcpy(input.deviation, data->deviation, sizeof input.deviation);
+  SST_TRY(complete_normalization(reader, "data", reader->draft->normalize, zeros, ones, &input));
+  data->mean_count = input.mean_count;
+  data->deviation_count = input.deviation_count;
+  memcpy(data->mean, input.mean, sizeof input.mean);
+  memcpy(data->deviation, input.deviation, sizeof input.deviation);
+  return SST_OK;
 }
 
 // The same for a key of student.neuron.
@@ -233,6 +291,7 @@ sst_status ssti_recipe_complete(const ssti_recipe_reader *reader) {
   char *name = reader->draft->recipe.name;
   if (name[0] == '\0') { ssti_recipe_name_of_file(ssti_yaml_name(reader->tree), name); }
   SST_TRY(complete_data(reader));
+  SST_TRY(complete_teacher_input(reader));
   SST_TRY(complete_student(reader));
   SST_TRY(complete_twin(reader));
   SST_TRY(ssti_recipe_read_terms(reader));

@@ -19,6 +19,7 @@ static const char *const neuron_words[] = {SST_NEURON_LIST(WORDS_2)};
 static const char *const surrogate_words[] = {SST_SURROGATE_LIST(WORDS_MANY)};
 static const char *const optimizer_words[] = {SST_OPTIMIZER_LIST(WORDS_2)};
 static const char *const schedule_words[] = {SST_SCHEDULE_LIST(WORDS_2)};
+static const char *const normalization_words[] = {SST_NORMALIZATION_LIST(WORDS_MANY)};
 static const char *const kind_words[] = {"snn", "ann"};
 static const char *const pool_words[] = {"average", "max"};
 static const char *const broken_words[] = {"fail", "skip"};
@@ -50,7 +51,7 @@ static const ssti_option root_options[] = {
     TEXT("name", recipe.name, "", "of the run; the file's name without its ending if it is not given"),
     NUMBER("seed", UINT64, recipe.seed, 0, 1.8446744073709551615e19, "1", "of every random number of the run"),
     WORD("device", recipe.device, device_words, "cpu", "where it runs"),
-    TEXT("teacher", recipe.teacher, "", "run directory or checkpoint of the teacher; empty: none"),
+    TEXT("teacher", recipe.teacher, "", "run directory, checkpoint or ONNX file of the teacher; empty: none"),
 };
 
 static const ssti_option data_options[] = {
@@ -90,6 +91,20 @@ static const ssti_recipe_list data_lists[] = {
             "subtracted from pixels scaled to 0..1, or from counts of events: one number for all channels or one each"),
     NUMBERS("deviation", recipe.data.deviation[0], sizeof(float), recipe.data.deviation_count, SST_MAX_CHANNELS, 1e-6,
             1e6, FLOAT, "[1]", "divides pixels after that: one number for all channels or one each"),
+};
+// The resolved recipe holds the numbers.
+static const ssti_option data_sources[] = {
+    WORD("normalize", normalize, normalization_words, "none", "mean and deviation by name, in place of the two"),
+};
+static const ssti_option teacher_input_sources[] = {
+    WORD("normalize", teacher_normalize, normalization_words, "none",
+         "mean and deviation by name, in place of the two"),
+};
+static const ssti_recipe_list teacher_input_lists[] = {
+    NUMBERS("mean", recipe.teacher_input.mean[0], sizeof(float), recipe.teacher_input.mean_count, SST_MAX_CHANNELS,
+            -1e6, 1e6, FLOAT, "[]", "as in data; nothing here: the student's"),
+    NUMBERS("deviation", recipe.teacher_input.deviation[0], sizeof(float), recipe.teacher_input.deviation_count,
+            SST_MAX_CHANNELS, 1e-6, 1e6, FLOAT, "[]", "as in data; nothing here: the student's"),
 };
 static const ssti_option augment_options[] = {
     NUMBER("crop_padding", INT, recipe.data.augmentation.crop_padding, 0, 64, "0",
@@ -247,10 +262,12 @@ static const char *const student_others[] = {"layers"};
 #define NO_TABLE NULL, 0
 const ssti_recipe_section ssti_recipe_sections[] = {
     {"", "the run", TABLE(root_options), NO_TABLE, NO_TABLE, TABLE(root_others)},
-    {"data", "what it learns from", TABLE(data_options), TABLE(data_lists), NO_TABLE, NO_TABLE},
+    {"data", "what it learns from", TABLE(data_options), TABLE(data_lists), TABLE(data_sources), NO_TABLE},
     {"data.augment", "random changes of training pictures", TABLE(augment_options), NO_TABLE, NO_TABLE, NO_TABLE},
     {"data.frames", "event sets: from recordings to student.timesteps frames", TABLE(frames_options), NO_TABLE,
      NO_TABLE, NO_TABLE},
+    {"teacher_input", "how the pictures of an ONNX teacher are normalised; a run directory knows its own", NO_TABLE,
+     TABLE(teacher_input_lists), TABLE(teacher_input_sources), NO_TABLE},
     {"student", "the network that is trained", TABLE(student_options), NO_TABLE, TABLE(builder_options),
      TABLE(student_others)},
     {"student.neuron", "its spiking neurons", TABLE(neuron_options), NO_TABLE, NO_TABLE, NO_TABLE},

@@ -16,6 +16,7 @@ typedef struct ssti_recipe_draft {
   int reset;         // 0 hard, 1 soft
   int broken;        // 0 fail, 1 skip
   int first_last;    // 0 full, 1 same
+  int normalize, teacher_normalize; // sst_normalization
 } ssti_recipe_draft;
 
 // A list of numbers inside the draft.

@@ -27,8 +27,13 @@ sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_val
   return ssti_build_model(graph, recipe, &recipe->student.options, input, logits);
 }
 
+sst_value ssti_build_opened(sst_graph *graph, const sst_network *network, sst_value input, sst_value *logits) {
+  return network->onnx ? sst_onnx_build(network->onnx, graph, input, NULL, NULL, logits)
+                       : ssti_build_network(graph, network->recipe, input, logits);
+}
+
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                                sst_evaluator **out) {
+                                const sst_onnx *onnx, sst_evaluator **out) {
   *out = NULL;
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
@@ -36,7 +41,11 @@ sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, 
   sst_value input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));
   sst_value target = target_input(graph, recipe, batch);
   sst_value logits = SST_NO_VALUE;
-  ssti_build_network(graph, recipe, input, &logits);
+  if (onnx) {
+    sst_onnx_build(onnx, graph, input, NULL, NULL, &logits);
+  } else {
+    ssti_build_network(graph, recipe, input, &logits);
+  }
   return sst_evaluator_create(context, graph, input, target, logits, out);
 }
 
@@ -63,7 +72,8 @@ static bool same_normalisation(const sst_recipe_data *a, const sst_recipe_data *
   return true;
 }
 
-// What one input of the teacher sums up: 1 step of the student, or all T where an ANN teacher sees a recording as one frame.
+// What one input of the teacher sums up: 1 step of the student, or all T where an ANN teacher sees a recording as one
+// frame.
 static int64_t steps_together(const sst_recipe *recipe, const sst_recipe *teacher) {
   return sst_recipe_input_shape(recipe, 1).dim[SST_AXIS_T] / sst_recipe_input_shape(teacher, 1).dim[SST_AXIS_T];
 }
@@ -127,7 +137,7 @@ static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_l
   sst_graph_push(graph, "teacher", true);
   sst_parameters *before = sst_graph_use_parameters(graph, teacher->parameters);
   sst_value logits = SST_NO_VALUE;
-  ssti_build_network(graph, teacher->recipe, input, &logits);
+  ssti_build_opened(graph, teacher, input, &logits);
   sst_graph_pop(graph);
   sst_graph_use_parameters(graph, before);
 }
@@ -232,9 +242,8 @@ static void build_terms(const sst_recipe *recipe, sst_parameters *parameters, bo
 
 sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters, sst_network *teacher,
                            const ssti_companions *companions, int64_t epoch, ssti_loss_graph *out) {
-  *out = (ssti_loss_graph){.loss = SST_NO_VALUE,
-                           .counting = ssti_terms_counting(recipe, epoch),
-                           .to_teacher = {SST_NONE, SST_NONE}};
+  *out = (ssti_loss_graph){
+      .loss = SST_NO_VALUE, .counting = ssti_terms_counting(recipe, epoch), .to_teacher = {SST_NONE, SST_NONE}};
   SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
   sst_graph *graph = out->graph;
   int64_t batch = recipe->train.batch;

@@ -4,11 +4,13 @@
 #define SPIKESTILL_RUN_ASSEMBLE_H
 
 #include "run/companion.h"
+#include "spikestill/onnx.h"
 #include "spikestill/run.h"
 
 struct sst_network {
   sst_context *context;
-  sst_recipe *recipe;         // owned
+  sst_recipe *recipe;         // owned; of an ONNX file: only what data it is for
+  sst_onnx *onnx;             // owned; NULL where the recipe describes the network
   sst_parameters *parameters; // owned
   sst_evaluator *evaluator;   // made at the first evaluation
   bool trained;               // opened from a checkpoint rather than from a recipe
@@ -24,9 +26,15 @@ sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst
                            sst_value *logits);
 sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
 
-// An evaluator of the recipe's network over its parameters.
+// An opened network, whatever it is from, in the current scope and store.
+sst_value ssti_build_opened(sst_graph *graph, const sst_network *network, sst_value input, sst_value *logits);
+
+// An evaluator of the recipe's network over its parameters, or of the ONNX network.
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                                sst_evaluator **out);
+                                const sst_onnx *onnx, sst_evaluator **out);
+
+// Opens the recipe's teacher; an ONNX file is told what the data are.
+sst_status ssti_open_teacher(sst_context *context, const sst_recipe *recipe, sst_network **out);
 
 // The training graph of an epoch: student, teacher if there is one, companions, loss. Compiled; names of the loss' parts
 // in `part_names`. A term that does not count in this epoch is still a part, which is computed and recorded, but not in

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "run/assemble.h"
 #include "run/checkpoint.h"
 #include "run/part_data.h"
@@ -16,14 +17,21 @@ static bool has_ending(const char *text, const char *ending) {
   return length >= tail && strcmp(text + length - tail, ending) == 0;
 }
 
+// An ONNX network says itself what it takes.
+static sst_shape input_shape(const sst_network *network, int64_t batch) {
+  if (!network->onnx) { return sst_recipe_input_shape(network->recipe, batch); }
+  const sst_onnx_info info = sst_onnx_describe(network->onnx);
+  return sst_shape_make(1, batch, info.height, info.width, info.channels);
+}
+
 // The parameters of a network come into being when a graph over them is compiled; the smallest one does.
 static sst_status make_parameters(sst_network *network) {
   SST_TRY(sst_parameters_create(network->context, network->recipe->seed, &network->parameters));
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
-  sst_value input = sst_graph_input(graph, "input", sst_recipe_input_shape(network->recipe, 1));
+  sst_value input = sst_graph_input(graph, "input", input_shape(network, 1));
   sst_value logits = SST_NO_VALUE;
-  ssti_build_network(graph, network->recipe, input, &logits);
+  ssti_build_opened(graph, network, input, &logits);
   sst_status status = sst_graph_status(graph);
   sst_graph_destroy(graph);
   SST_TRY(status);
@@ -67,6 +75,102 @@ done:
   return status;
 }
 
+// Whether a data set looks like what the network takes and tells apart.
+static bool fits_data(const sst_onnx_info *info, int64_t classes, int64_t height, int64_t width, int64_t channels) {
+  const bool same = height == info->height && width == info->width && channels == info->channels;
+  const bool as_row = info->rows && channels == 1 && height * width == info->channels;
+  return classes == info->classes && (same || as_row);
+}
+
+// The first data set of that kind; for a network that fits none, any does until it is evaluated.
+static const char *guess_data(const sst_onnx_info *info) {
+  static const struct {
+    const char *word;
+    int64_t classes, height, width, channels;
+  } sets[] = {
+#define SET_ROW(name, word, form, classes, height, width, channels, text) {word, classes, height, width, channels},
+      SST_DATASET_LIST(SET_ROW)
+#undef SET_ROW
+  };
+  for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+    if (fits_data(info, sets[i].classes, sets[i].height, sets[i].width, sets[i].channels)) { return sets[i].word; }
+  }
+  return sets[0].word;
+}
+
+// An ONNX file has no recipe; this one says what its data are. Its layers stand in for the file's.
+static sst_status open_onnx(sst_network *network, const char *path, const char *const *overrides, int override_count) {
+  sst_context *context = network->context;
+  SST_TRY(sst_onnx_open(context, path, NULL, &network->onnx));
+  const sst_onnx_info info = sst_onnx_describe(network->onnx);
+  ssti_text text = ssti_text_begin(context);
+  ssti_text_append(&text, "data: {name: %s}\nstudent: {kind: ann, layers: [flatten, linear]}\n", guess_data(&info));
+  sst_status status = text.status;
+  if (status == SST_OK) {
+    status = sst_recipe_from_text(context, path, text.data, overrides, override_count, &network->recipe);
+  }
+  ssti_text_free(&text);
+  SST_TRY(status);
+  SST_TRY(make_parameters(network));
+  network->trained = true;
+  return sst_onnx_load(network->onnx, network->parameters);
+}
+
+// An ONNX network does not come with data: those of the recipe must be what it takes.
+static sst_status check_data(const sst_network *network) {
+  if (!network->onnx) { return SST_OK; }
+  const sst_onnx_info info = sst_onnx_describe(network->onnx);
+  const sst_recipe_data *data = &network->recipe->data;
+  if (fits_data(&info, data->classes, data->height, data->width, data->channels)) { return SST_OK; }
+  SST_FAIL(network->context, SST_SHAPE,
+           "%s: takes %lldx%lldx%lld and tells %lld classes apart, but %s has %lldx%lldx%lld and %d; name fitting data"
+           " with --data NAME",
+           network->path, (long long)info.height, (long long)info.width, (long long)info.channels,
+           (long long)info.classes, sst_dataset_word(data->kind), (long long)data->height, (long long)data->width,
+           (long long)data->channels, data->classes);
+}
+
+// "data.mean=[0.5, 0.5]"
+static void append_numbers(ssti_text *text, const char *key, const float *values, int count) {
+  ssti_text_append(text, "data.%s=[", key);
+  for (int i = 0; i < count; i++) {
+    char number[SSTI_NUMBER_TEXT_SIZE];
+    ssti_text_append(text, "%s%s", i ? ", " : "", ssti_number_text((double)values[i], number));
+  }
+  ssti_text_append(text, "]");
+}
+
+sst_status ssti_open_teacher(sst_context *context, const sst_recipe *recipe, sst_network **out) {
+  if (!has_ending(recipe->teacher, ".onnx")) { return sst_network_open(context, recipe->teacher, NULL, 0, out); }
+  *out = NULL;
+  enum { COUNT = 7 };
+  const sst_recipe_data *data = &recipe->data;
+  const sst_recipe_input *input = &recipe->teacher_input;
+  ssti_text texts[COUNT];
+  const char *overrides[COUNT];
+  sst_status status = SST_OK;
+  for (int i = 0; i < COUNT; i++) { texts[i] = ssti_text_begin(context); }
+  ssti_text_append(&texts[0], "data.name=%s", sst_dataset_word(data->kind));
+  ssti_text_append(&texts[1], "data.classes=%d", data->classes);
+  ssti_text_append(&texts[2], "data.height=%lld", (long long)data->height);
+  ssti_text_append(&texts[3], "data.width=%lld", (long long)data->width);
+  append_numbers(&texts[4], "mean", input->mean, input->mean_count);
+  append_numbers(&texts[5], "deviation", input->deviation, input->deviation_count);
+  ssti_text_append(&texts[6], "device=%s", sst_device_word(recipe->device));
+  for (int i = 0; i < COUNT; i++) {
+    overrides[i] = texts[i].data;
+    if (status == SST_OK) { status = texts[i].status; }
+  }
+  if (status == SST_OK) { status = sst_network_open(context, recipe->teacher, overrides, COUNT, out); }
+  for (int i = 0; i < COUNT; i++) { ssti_text_free(&texts[i]); }
+  if (status == SST_OK) { status = check_data(*out); }
+  if (status != SST_OK) {
+    sst_network_close(*out);
+    *out = NULL;
+  }
+  return status;
+}
+
 static sst_status open_path(sst_network *network, const char *path, const char *const *overrides, int override_count) {
   sst_context *context = network->context;
   if (ssti_folder_exists(path)) {
@@ -86,6 +190,7 @@ static sst_status open_path(sst_network *network, const char *path, const char *
     SST_TRY(sst_recipe_open(context, path, overrides, override_count, &network->recipe));
     return make_parameters(network);
   }
+  if (has_ending(path, ".onnx")) { return open_onnx(network, path, overrides, override_count); }
   return open_checkpoint(network, path, overrides, override_count);
 }
 
@@ -106,6 +211,7 @@ void sst_network_close(sst_network *network) {
   if (!network) { return; }
   sst_evaluator_destroy(network->evaluator);
   sst_parameters_destroy(network->parameters);
+  sst_onnx_close(network->onnx);
   sst_recipe_close(network->context, network->recipe);
   ssti_free(network->context, network->path);
   ssti_free(network->context, network);
@@ -119,8 +225,8 @@ sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *inp
   *out = NULL;
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
-  *input = sst_graph_input(graph, "input", sst_recipe_input_shape(network->recipe, batch));
-  ssti_build_network(graph, network->recipe, *input, logits);
+  *input = sst_graph_input(graph, "input", input_shape(network, batch));
+  ssti_build_opened(graph, network, *input, logits);
   sst_graph_keep(graph, *logits);
   sst_status status = sst_graph_compile(graph, SST_NO_VALUE);
   if (status != SST_OK) {
@@ -153,7 +259,8 @@ static sst_status own_layers(sst_context *context, sst_evaluation *evaluation) {
 static sst_status evaluate_part(sst_network *network, const ssti_part_data *data, sst_evaluation *out,
                                 double *seconds) {
   if (!network->evaluator) {
-    SST_TRY(ssti_build_evaluator(network->context, network->recipe, network->parameters, &network->evaluator));
+    SST_TRY(ssti_build_evaluator(network->context, network->recipe, network->parameters, network->onnx,
+                                 &network->evaluator));
   }
   double start = ssti_clock_seconds();
   SST_TRY(sst_evaluate(network->evaluator, data->loader, out));
@@ -163,6 +270,7 @@ static sst_status evaluate_part(sst_network *network, const ssti_part_data *data
 
 sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out) {
   *out = (sst_report){0};
+  SST_TRY(check_data(network));
   ssti_part_data data;
   sst_status status = ssti_part_open(network->context, network->recipe, part, 0, &data);
   if (status == SST_OK) { status = evaluate_part(network, &data, &out->evaluation, &out->seconds); }

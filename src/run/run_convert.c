@@ -50,6 +50,10 @@ static sst_status check_ann(sst_network *ann, const sst_conversion_options *opti
              "they are (direct) can be converted",
              ann->path, sst_encoding_word(ann->recipe->data.encoding));
   }
+  if (ann->onnx) {
+    SST_FAIL(context, SST_UNSUPPORTED, "%s: is an ONNX file, expected a run directory or checkpoint to convert",
+             ann->path);
+  }
   sst_status status = ssti_conversion_check_model(context, &ann->recipe->student.options, options->method);
   return status == SST_OK ? status : ssti_fail_within(context, status, "%s", ann->path);
 }

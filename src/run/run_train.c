@@ -104,7 +104,7 @@ static sst_status load_start(session *s) {
 static sst_status build(session *s) {
   const sst_recipe *recipe = s->recipe;
   if (recipe->teacher[0]) {
-    sst_status status = sst_network_open(s->context, recipe->teacher, NULL, 0, &s->teacher);
+    sst_status status = ssti_open_teacher(s->context, recipe, &s->teacher);
     if (status != SST_OK) { return ssti_fail_within(s->context, status, "teacher"); }
     if (!s->teacher->trained) {
       SST_FAIL(s->context, SST_INVALID_ARGUMENT,
@@ -116,7 +116,7 @@ static sst_status build(session *s) {
   SST_TRY(ssti_companions_open(s->context, recipe, &s->companions));
   SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->companions, 0, &s->loss));
   SST_TRY(load_start(s));
-  SST_TRY(ssti_build_evaluator(s->context, recipe, s->parameters, &s->evaluator));
+  SST_TRY(ssti_build_evaluator(s->context, recipe, s->parameters, NULL, &s->evaluator));
   SST_TRY(ssti_companions_make_optimizers(recipe, &s->companions));
   return sst_optimizer_create(s->parameters, recipe->device, &recipe->optimizer, &s->optimizer);
 }

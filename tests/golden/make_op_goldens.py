@@ -282,6 +282,13 @@ def structure():
         case(f"select_steps_{first}_{count}", "select_steps", lambda x, a=first, n=count: x[a:a + n] * 1.0,
              [reals(5, 2, 1, 1, 4)], (first, count))
     case("repeat_steps", "repeat_steps", lambda x: x.repeat(4, 1, 1, 1, 1), [reals(1, 2, 3, 1, 3)], (4,))
+    for h, w, c, value in [((0, 1), (2, 0), (1, 3), 0), ((2, 1), (1, 1), (0, 0), -1.5), ((0, 0), (0, 0), (2, 2), 0)]:
+        case("pad_" + "".join(map(str, (*h, *w, *c))), "pad",
+             lambda x, pads=(*c, *w, *h), v=value: F.pad(x, pads, value=v), [reals(2, 2, 3, 2, 3)], (*h, *w, *c, value))
+    for parts in [((0, 3, 2), (1, 2, 1), (0, 3, 1)), ((1, 2, 3), (0, 1, 1), (1, 1, 5)), ((0, 5, 1), (0, 3, 1), (0, 2, 2))]:
+        h, w, c = (slice(first, first + (count - 1) * step + 1, step) for first, count, step in parts)
+        case("slice_" + "_".join("".join(map(str, part)) for part in parts), "slice",
+             lambda x, h=h, w=w, c=c: x[:, :, h, w, c] * 1.0, [reals(2, 2, 5, 3, 3)], sum(parts, ()))
 
 
 def heads():

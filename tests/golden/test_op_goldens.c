@@ -10,7 +10,7 @@
 
 static const double tolerance = 1e-5;
 
-enum { WORD_SIZE = 64, ATTRIBUTES_MAX = 8 };
+enum { WORD_SIZE = 64, ATTRIBUTES_MAX = 9 };
 
 typedef struct golden {
   FILE *index, *numbers;
@@ -53,6 +53,8 @@ typedef union any_attributes {
   ssti_concat_attributes concat;
   ssti_select_steps_attributes select_steps;
   ssti_repeat_steps_attributes repeat_steps;
+  ssti_pad_attributes pad;
+  ssti_slice_attributes slice;
 } any_attributes;
 
 static void read_attributes(const golden *g, any_attributes *out) {
@@ -82,6 +84,10 @@ static void read_attributes(const golden *g, any_attributes *out) {
   if (IS("concat")) { out->concat = (ssti_concat_attributes){(sst_axis)n[0]}; }
   if (IS("select_steps")) { out->select_steps = (ssti_select_steps_attributes){n[0], n[1]}; }
   if (IS("repeat_steps")) { out->repeat_steps = (ssti_repeat_steps_attributes){n[0]}; }
+  if (IS("pad")) { out->pad = (ssti_pad_attributes){{n[0], n[2], n[4]}, {n[1], n[3], n[5]}, (float)v[6]}; }
+  if (IS("slice")) {
+    out->slice = (ssti_slice_attributes){{n[0], n[3], n[6]}, {n[1], n[4], n[7]}, {n[2], n[5], n[8]}};
+  }
 #undef IS
 }
 

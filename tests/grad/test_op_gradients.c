@@ -74,6 +74,15 @@ static void test_softmax(void **state) {
   }
 }
 
+static void test_pad_and_slice(void **state) {
+  const ssti_pad_attributes pad = {{1, 0, 2}, {0, 2, 1}, 3};
+  const naive_case padded = {&ssti_op_pad, &pad, 1, {sst_shape_make(2, 3, 3, 2, 5)}, -1, 1};
+  check(*state, &padded, 1e-1f, 1e-3);
+  const ssti_slice_attributes slice = {{0, 1, 2}, {2, 2, 2}, {2, 1, 2}};
+  const naive_case sliced = {&ssti_op_slice, &slice, 1, {sst_shape_make(2, 3, 4, 3, 5)}, -1, 1};
+  check(*state, &sliced, 1e-1f, 1e-3);
+}
+
 static void test_losses(void **state) {
   const ssti_cross_entropy_attributes attributes = {0.1f};
   const sst_shape shape = sst_shape_make(3, 4, 1, 1, 7);
@@ -90,6 +99,7 @@ static void test_losses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_unary),        TEST(test_binary),  TEST(test_reduce),
-                                     TEST(test_l2_normalize), TEST(test_softmax), TEST(test_losses)};
+                                     TEST(test_l2_normalize), TEST(test_softmax), TEST(test_losses),
+                                     TEST(test_pad_and_slice)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,14 @@ static void test_what_moves_data(void **state) {
   const sst_value both[2] = {bench_input(&b, vector_shape(2), x), bench_input(&b, vector_shape(3), x + 3)};
   bench_expect(&b, sst_concat(b.graph, both, 2, SST_AXIS_C), vector_shape(5), (double[]){1, 2, 4, 5, 6}, 0);
   bench_begin(&b, state);
+  map = bench_input(&b, sst_shape_make(1, 1, 1, 3, 2), x);
+  bench_expect(&b, sst_pad(b.graph, map, &(sst_pad_options){{0, 1, 0}, {0, 0, 1}, 9}), sst_shape_make(1, 1, 1, 4, 3),
+               (double[]){9, 9, 9, 1, 2, 9, 3, 4, 9, 5, 6, 9}, 0);
+  bench_begin(&b, state);
+  map = bench_input(&b, sst_shape_make(1, 1, 1, 3, 2), x);
+  bench_expect(&b, sst_slice(b.graph, map, &(sst_slice_options){{0, 0, 1}, {1, 2, 1}, {1, 2, 1}}),
+               sst_shape_make(1, 1, 1, 2, 1), (double[]){2, 6}, 0);
+  bench_begin(&b, state);
   sst_value same = sst_stop_gradient(b.graph, bench_input(&b, vector_shape(2), x));
   bench_expect(&b, same, vector_shape(2), (double[]){1, 2}, 0);
   bench_begin(&b, state);

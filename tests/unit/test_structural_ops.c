@@ -3,7 +3,7 @@
 #include "support/support.h"
 
 #include "backend/reference/reference.h"
-#include "support/op_call.h"
+#include "support/op_naive.h"
 
 static void fill_counting(ssti_tensor *t, float first) {
   for (int64_t i = 0; i < sst_shape_count(t->shape); i++) { t->data[i] = first + (float)i; }
@@ -304,10 +304,72 @@ static void test_copy_rows(void **state) {
   ssti_backend_destroy(backend);
 }
 
+// Values by index arithmetic, gradients added where asked for, any number of threads.
+static void test_pad_and_slice(void **state) {
+  ssti_backend *backend = op_call_reference(*state);
+  const ssti_pad_attributes pad = {{1, 0, 2}, {2, 1, 0}, -7};
+  const sst_shape small = sst_shape_make(2, 3, 3, 4, 5);
+  op_call c;
+  op_call_begin(&c, backend, &ssti_op_pad, &pad);
+  op_call_input(&c, small, NULL);
+  fill_counting(&c.x[0], 1);
+  assert_ok(*state, op_call_infer(&c, *state));
+  assert_true(sst_shape_equal(c.y[0].shape, sst_shape_make(2, 3, 6, 5, 7)));
+  op_call_prepare(&c);
+  op_call_forward(&c);
+  int64_t next = 0;
+  for (int64_t i = 0; i < sst_shape_count(c.y[0].shape); i++) {
+    const int64_t channel = i % 7, column = i / 7 % 5, row = i / 35 % 6;
+    const bool inside = channel >= 2 && column < 4 && row >= 1 && row < 4;
+    assert_near(c.y[0].data[i], inside ? c.x[0].data[next++] : -7.0f, 0, 0);
+  }
+  assert_int_equal(next, sst_shape_count(small));
+  op_call_end(&c);
+  const ssti_slice_attributes slice = {{1, 0, 4}, {1, 2, 1}, {1, 3, 9}};
+  op_call_begin(&c, backend, &ssti_op_slice, &slice);
+  op_call_input(&c, small, NULL);
+  fill_counting(&c.x[0], 0);
+  assert_ok(*state, op_call_infer(&c, *state));
+  assert_true(sst_shape_equal(c.y[0].shape, sst_shape_make(2, 3, 1, 2, 1)));
+  op_call_prepare(&c);
+  op_call_forward(&c);
+  for (int64_t i = 0; i < 12; i++) { assert_near(c.y[0].data[i], (double)(i / 2 * 60 + 20 + i % 2 * 15 + 4), 0, 0); }
+  op_call_end(&c);
+  const naive_case padded = {&ssti_op_pad, &pad, 1, {small}, -1, 1}, sliced = {&ssti_op_slice, &slice, 1, {small}, -1, 1};
+  naive_check_threads(&padded);
+  naive_check_threads(&sliced);
+  naive_check_accumulate(*state, &padded);
+  naive_check_accumulate(*state, &sliced);
+  ssti_backend_destroy(backend);
+}
+
+static void check_refused(sst_context *context, ssti_backend *backend, const ssti_op *op, const void *attributes,
+                          const char *words) {
+  op_call c;
+  op_call_begin(&c, backend, op, attributes);
+  op_call_input(&c, sst_shape_make(1, 1, 4, 4, 4), NULL);
+  assert_fails(context, SST_INVALID_ARGUMENT, op_call_infer(&c, context), words);
+  op_call_end(&c);
+}
+
+static void test_pad_and_slice_explain(void **state) {
+  ssti_backend *backend = op_call_reference(*state);
+  check_refused(*state, backend, &ssti_op_pad, &(ssti_pad_attributes){.before = {0, -1, 0}}, "padding in W is -1 before");
+  check_refused(*state, backend, &ssti_op_pad, &(ssti_pad_attributes){.after = {0, 0, INT64_MAX}}, "padding in C");
+  const ssti_slice_attributes wrong[] = {{{0, 0, 4}, {1, 1, 1}, {1, 1, 1}}, {{0, 0, 0}, {4, 4, 3}, {1, 1, 2}},
+                                         {{0, 0, 0}, {4, 4, 0}, {1, 1, 1}}, {{0, 0, 0}, {4, 4, 1}, {1, 1, 0}},
+                                         {{0, 0, -1}, {4, 4, 1}, {1, 1, 1}}, {{0, 0, 1}, {4, 4, INT64_MAX}, {1, 1, 1}}};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    check_refused(*state, backend, &ssti_op_slice, &wrong[i], "inside the input's 4");
+  }
+  ssti_backend_destroy(backend);
+}
+
 static void test_moving_costs_nothing(void **state) {
   (void)state;
   const ssti_op *ops[] = {&ssti_op_flatten, &ssti_op_stop_gradient, &ssti_op_dropout,
-                          &ssti_op_concat,  &ssti_op_select_steps,  &ssti_op_repeat_steps};
+                          &ssti_op_concat,  &ssti_op_select_steps,  &ssti_op_repeat_steps,
+                          &ssti_op_pad,     &ssti_op_slice};
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
     sst_cost cost = {1, 1, 1};
     ssti_call call = {0};
@@ -348,6 +410,8 @@ int main(void) {
       TEST(test_dropout_repeats),
       TEST(test_dropout_copies_elsewhere),
       TEST(test_copy_rows),
+      TEST(test_pad_and_slice),
+      TEST(test_pad_and_slice_explain),
       TEST(test_moving_costs_nothing),
       TEST(test_device_words),
       TEST(test_unknown_device_is_refused),

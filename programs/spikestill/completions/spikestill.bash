@@ -22,6 +22,7 @@ _spikestill() {
     --seed) COMPREPLY=(); return ;;
     --device) COMPREPLY=($(compgen -W "cpu cpu-ref" -- "$word")); return ;;
     --data) COMPREPLY=(); return ;;
+    --normalize) COMPREPLY=(); return ;;
     --part) COMPREPLY=($(compgen -W "train validation test" -- "$word")); return ;;
     --at-least) COMPREPLY=(); return ;;
     --batch) COMPREPLY=(); return ;;
@@ -42,7 +43,7 @@ _spikestill() {
   case ${COMP_WORDS[1]} in
     train) options="--help --out --set --resume --overwrite --seed --device --at-least --threads --json --quiet" ;;
     sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --threads --json --quiet" ;;
-    eval) options="--help --set --seed --device --data --part --at-least --threads --json" ;;
+    eval) options="--help --set --seed --device --data --normalize --part --at-least --threads --json" ;;
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --threads --json --quiet" ;;
     inspect) options="--help --set --device --batch --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;

@@ -2,7 +2,7 @@
 # fish completion for spikestill, made by 'spikestill completion fish'.
 complete -c spikestill -n __fish_use_subcommand -f -a train -d 'train what a recipe describes, into a run directory'
 complete -c spikestill -n __fish_use_subcommand -f -a sweep -d 'train a recipe with combinations of values and several seeds, and compare'
-complete -c spikestill -n __fish_use_subcommand -f -a eval -d 'accuracy and spikes of a run directory or checkpoint'
+complete -c spikestill -n __fish_use_subcommand -f -a eval -d 'accuracy and spikes of a run directory, checkpoint or ONNX file'
 complete -c spikestill -n __fish_use_subcommand -f -a convert -d 'convert a trained ann into a spiking network'
 complete -c spikestill -n __fish_use_subcommand -f -a inspect -d 'layers, shapes, parameters, costs, taps and memory of a network'
 complete -c spikestill -n __fish_use_subcommand -f -a energy -d 'energy, latency and area of a network, beside ANNs of its shape'
@@ -39,6 +39,7 @@ complete -c spikestill -n '__fish_seen_subcommand_from eval' -l set -x -d 'give 
 complete -c spikestill -n '__fish_seen_subcommand_from eval' -l seed -x -d 'the same as --set seed=N'
 complete -c spikestill -n '__fish_seen_subcommand_from eval' -l device -x -a 'cpu cpu-ref' -d 'the same as --set device=...: the fast backend or the plain one'
 complete -c spikestill -n '__fish_seen_subcommand_from eval' -l data -x -d 'the same as --set data.name=NAME'
+complete -c spikestill -n '__fish_seen_subcommand_from eval' -l normalize -x -d 'the same as --set data.normalize=NAME, for an ONNX file'
 complete -c spikestill -n '__fish_seen_subcommand_from eval' -l part -x -a 'train validation test' -d 'part of the data (default: test)'
 complete -c spikestill -n '__fish_seen_subcommand_from eval' -l at-least -x -d 'exit with 3 if the accuracy on the data is below'
 complete -c spikestill -n '__fish_seen_subcommand_from eval' -l threads -x -d 'threads of a computation (default: one for each core)'

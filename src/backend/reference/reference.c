@@ -65,6 +65,8 @@ void ssti_reference_fill(ssti_kernels *kernels) {
       .kl_backward = ssti_reference_kl_backward,
       .dropout = ssti_reference_dropout,
       .copy_rows = ssti_reference_copy_rows,
+      .copy_box = ssti_reference_copy_box,
+      .fill = ssti_reference_fill_value,
       .neuron_forward = ssti_reference_neuron_forward,
       .neuron_backward = ssti_reference_neuron_backward,
       .neuron_workspace = ssti_reference_neuron_workspace,

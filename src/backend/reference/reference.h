@@ -116,6 +116,8 @@ void ssti_reference_dropout(ssti_backend *backend, int64_t count, float rate, ui
 // Copies.
 void ssti_reference_copy_rows(ssti_backend *backend, int64_t outer, int64_t width, const float *from,
                               int64_t from_stride, float *to, int64_t to_stride, bool accumulate);
+void ssti_reference_copy_box(ssti_backend *backend, const ssti_box *box, const float *from, float *to, bool accumulate);
+void ssti_reference_fill_value(ssti_backend *backend, int64_t count, float value, float *y);
 
 // Neurons.
 void ssti_reference_neuron_forward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
