@@ -27,9 +27,10 @@ sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_val
   return ssti_build_model(graph, recipe, &recipe->student.options, input, logits);
 }
 
-sst_value ssti_build_opened(sst_graph *graph, const sst_network *network, sst_value input, sst_value *logits) {
-  return network->onnx ? sst_onnx_build(network->onnx, graph, input, NULL, NULL, logits)
-                       : ssti_build_network(graph, network->recipe, input, logits);
+sst_value ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
+                            sst_value *logits) {
+  return onnx ? sst_onnx_build(onnx, graph, input, NULL, NULL, logits)
+              : ssti_build_network(graph, recipe, input, logits);
 }
 
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
@@ -41,11 +42,7 @@ sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, 
   sst_value input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));
   sst_value target = target_input(graph, recipe, batch);
   sst_value logits = SST_NO_VALUE;
-  if (onnx) {
-    sst_onnx_build(onnx, graph, input, NULL, NULL, &logits);
-  } else {
-    ssti_build_network(graph, recipe, input, &logits);
-  }
+  ssti_build_opened(graph, recipe, onnx, input, &logits);
   return sst_evaluator_create(context, graph, input, target, logits, out);
 }
 
@@ -137,7 +134,7 @@ static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_l
   sst_graph_push(graph, "teacher", true);
   sst_parameters *before = sst_graph_use_parameters(graph, teacher->parameters);
   sst_value logits = SST_NO_VALUE;
-  ssti_build_opened(graph, teacher, input, &logits);
+  ssti_build_opened(graph, teacher->recipe, teacher->onnx, input, &logits);
   sst_graph_pop(graph);
   sst_graph_use_parameters(graph, before);
 }

@@ -26,10 +26,11 @@ sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst
                            sst_value *logits);
 sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
 
-// An opened network, whatever it is from, in the current scope and store.
-sst_value ssti_build_opened(sst_graph *graph, const sst_network *network, sst_value input, sst_value *logits);
+// An opened network: the recipe's own, or the ONNX network where that is not NULL.
+sst_value ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
+                            sst_value *logits);
 
-// An evaluator of the recipe's network over its parameters, or of the ONNX network.
+// An evaluator of an opened network over its parameters.
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
                                 const sst_onnx *onnx, sst_evaluator **out);
 

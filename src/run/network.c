@@ -31,7 +31,7 @@ static sst_status make_parameters(sst_network *network) {
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
   sst_value input = sst_graph_input(graph, "input", input_shape(network, 1));
   sst_value logits = SST_NO_VALUE;
-  ssti_build_opened(graph, network, input, &logits);
+  ssti_build_opened(graph, network->recipe, network->onnx, input, &logits);
   sst_status status = sst_graph_status(graph);
   sst_graph_destroy(graph);
   SST_TRY(status);
@@ -226,7 +226,7 @@ sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *inp
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
   *input = sst_graph_input(graph, "input", input_shape(network, batch));
-  ssti_build_opened(graph, network, *input, logits);
+  ssti_build_opened(graph, network->recipe, network->onnx, *input, logits);
   sst_graph_keep(graph, *logits);
   sst_status status = sst_graph_compile(graph, SST_NO_VALUE);
   if (status != SST_OK) {

@@ -325,7 +325,7 @@ static sst_status write_costs(session *s, double *energy_pj) {
   sst_energy *energy = NULL;
   char *text = NULL;
   sst_status status = SST_OK;
-  SST_TRY_GOTO(ssti_measure_costs(s->context, s->recipe, s->parameters, &options, NULL, &record));
+  SST_TRY_GOTO(ssti_measure_costs(s->context, s->recipe, s->parameters, NULL, &options, NULL, &record));
   SST_TRY_GOTO(sst_technology_create(s->context, &technology));
   SST_TRY_GOTO(sst_energy_estimate(SST_ENERGY_OPERATIONS, record, technology, &energy));
   *energy_pj = energy->energy_pj;
