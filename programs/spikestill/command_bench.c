@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "data_info.h"
 #include "json_output.h"
 #include "spikestill/bench.h"
 #include "spikestill/run.h"
@@ -61,6 +62,7 @@ static json_t *row_json(int task, const task_result *r) {
 }
 
 int command_bench(sst_context *context, const arguments *a) {
+  if (a->word_count > 0) { return bench_data(context, a); }
   sst_ceiling ceiling;
   sst_status status = sst_measure_ceiling(context, &ceiling);
   if (status != SST_OK) { return report_failure(context, status); }

@@ -46,21 +46,29 @@ static int unknown_dataset(const char *name) {
   return usage_error("there is no data set '%s'; there are %s", name, list);
 }
 
-// The recipe that tells how the data is opened: the one given, or one with every key but the name left out.
-static sst_status open_recipe(sst_context *context, const arguments *a, sst_recipe **out) {
-  const char *overrides[MOST_OVERRIDES + 2], *word = a->words[1];
-  char name[128], root[SST_RECIPE_TEXT_SIZE + 16];
+sst_recipe *open_data_recipe(sst_context *context, const arguments *a, const char *word, const char *student,
+                             int *code) {
+  const char *overrides[MOST_OVERRIDES + 2], *dot = strrchr(word, '.');
+  char name[128], root[SST_RECIPE_TEXT_SIZE + 16], text[256];
   int count = 0;
   sst_dataset_kind kind;
+  sst_recipe *recipe = NULL;
   const bool is_name = sst_dataset_parse(word, &kind);
+  const bool is_file = strchr(word, '/') || (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0));
+  if (!is_name && !is_file) {
+    *code = unknown_dataset(word);
+    return NULL;
+  }
   snprintf(name, sizeof name, "data.name=%s", word);
   snprintf(root, sizeof root, "data.root=%s", a->root ? a->root : "");
+  snprintf(text, sizeof text, "data: {}\nstudent: %s\n", student);
   if (is_name) { overrides[count++] = name; }
   if (a->root) { overrides[count++] = root; }
   for (int i = 0; i < a->override_count; i++) { overrides[count++] = a->overrides[i]; }
-  // The network does not matter here.
-  return is_name ? sst_recipe_from_text(context, word, "data: {}\nstudent: {model: mlp}\n", overrides, count, out)
-                 : sst_recipe_open(context, word, overrides, count, out);
+  const sst_status status = is_name ? sst_recipe_from_text(context, word, text, overrides, count, &recipe)
+                                    : sst_recipe_open(context, word, overrides, count, &recipe);
+  *code = status == SST_OK ? EXIT_DONE : report_failure(context, status);
+  return recipe;
 }
 
 // The samples to draw: those named, or the first ones. Owned by the caller; NULL if there is no memory.
@@ -106,15 +114,15 @@ static int draw(sst_context *context, const arguments *a, const sst_recipe *reci
 }
 
 int command_data(sst_context *context, const arguments *a) {
-  const char *what = a->words[0], *name = a->words[1], *dot = strrchr(name, '.');
-  const bool is_file = strchr(name, '/') || (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0));
-  sst_dataset_kind kind;
-  if (!sst_dataset_parse(name, &kind) && (!is_file || strcmp(what, "get") == 0)) { return unknown_dataset(name); }
-  if (strcmp(what, "get") == 0) { return download(context, a, kind); }
-  sst_recipe *recipe = NULL;
-  const sst_status status = open_recipe(context, a, &recipe);
-  if (status != SST_OK) { return report_failure(context, status); }
-  const int code = strcmp(what, "show") == 0 ? draw(context, a, recipe) : show_data_info(context, a, recipe);
+  const char *what = a->words[0], *name = a->words[1];
+  if (strcmp(what, "get") == 0) {
+    sst_dataset_kind kind;
+    return sst_dataset_parse(name, &kind) ? download(context, a, kind) : unknown_dataset(name);
+  }
+  int code;
+  sst_recipe *recipe = open_data_recipe(context, a, name, "{model: mlp}", &code); // the network does not matter
+  if (!recipe) { return code; }
+  code = strcmp(what, "show") == 0 ? draw(context, a, recipe) : show_data_info(context, a, recipe);
   sst_recipe_close(context, recipe);
   return code;
 }

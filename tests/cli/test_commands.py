@@ -74,6 +74,8 @@ class Usage(ProgramTest):
             ("eval", "tiny.yaml", "--at-least", "nan"): "from 0 to 1",
             ("inspect", "tiny.yaml", "--batch", "0"): "from 1 to 65536",
             ("bench", "--repetitions", "0"): "from 1 to 10000",
+            ("bench", "data"): "bench data needs NAME or RECIPE",
+            ("bench", "date", "digits"): "expected one of data",
             ("data", "info"): "needs info|show|get NAME|RECIPE",
             ("data", "draw", "digits"): "info|show|get",
             ("data", "show", "digits"): "data show needs --out FILE.png",
@@ -284,6 +286,13 @@ class Looking(ProgramTest):
         self.assertIn("quick/distilled", again.out)
 
     @unittest.skipIf(os.environ.get("SPIKESTILL_SANITIZE"), "takes minutes under a sanitizer")
+    def test_bench_data(self):
+        words = ["bench", "data", "small.yaml", "--repetitions", "1"]
+        answer = self.good(*words, "--json").json
+        for key in ("first_samples_per_second", "later_samples_per_second", "train_samples_per_second"):
+            self.assertGreater(answer[key], 0)
+        self.assertIn("the network is", self.good(*words).out)
+
     def test_bench(self):
         answer = self.good("bench", "--repetitions", "1", "--threads", "1", "--json").json
         self.assertGreater(answer["ceiling_f32_gflops"], 0)

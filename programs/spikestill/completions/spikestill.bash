@@ -50,7 +50,7 @@ _spikestill() {
     export) options="--help --out --set --device --to --target --dt --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
-    bench) options="--help --device --repetitions --threads --json" ;;
+    bench) options="--help --set --device --root --repetitions --threads --json" words="data" ;;
     recipe) options="--help --set" ;;
     version) options="--help --json" ;;
     completion) options="--help" words="bash zsh fish" ;;
