@@ -354,7 +354,7 @@ class Documents(ProgramTest):
         self.assertEqual(self.complete("eval", "tiny.yaml", "--part", "v"), ["validation"])
         self.assertEqual(self.complete("train", "ti"), ["tiny.yaml"])
         self.assertEqual(self.complete("data", "g"), ["get"])
-        self.assertEqual(self.complete("data", "get", "m"), ["mnist"])
+        self.assertEqual(self.complete("data", "get", "mn"), ["mnist"])
         self.assertEqual(self.complete("help", "insp"), ["inspect"])
 
     def test_manual_names_everything(self):
