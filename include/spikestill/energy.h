@@ -46,7 +46,7 @@ typedef struct sst_cost_layer {
   double nonzero_inputs_deviation; // of that over the samples
   double spikes_out;               // spikes of the neurons that follow
   double effective_operations;     // pairs of a non-zero input and a non-zero weight
-  double membrane_updates;         // membranes that changed, at the first step all
+  double membrane_updates;         // neurons of that layer times T: bias or batch norm changes every membrane
   // Crossbars of the record's size (SpikeSim's event mode); NAN where they were not counted.
   double crossbar_patches; // pairs of an output site and an input tile with a spike in the receptive field
   double crossbar_rows;    // spikes seen by the tiles, over all sites

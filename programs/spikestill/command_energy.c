@@ -114,7 +114,7 @@ static sst_status gather(judging *j) {
 // ---- as text
 
 static void print_number(double value, const char *format) {
-  if (isnan(value)) {
+  if (!isfinite(value)) {
     printf(" %13s", "-");
   } else {
     printf(" ");
@@ -128,7 +128,7 @@ static void print_layers(const subject *s, const sst_energy *e) {
   printf("\n");
   for (int i = 0; i < e->layer_count; i++) {
     const sst_cost_layer *l = &s->record->layers[i];
-    double inputs = (double)(l->in_channels * l->in_height * l->in_width * l->timesteps);
+    double inputs = (double)l->in_channels * (double)l->in_height * (double)l->in_width * (double)l->timesteps;
     printf("  %-22s %8.2f%% %13.1f %13.1f", l->name, 100 * l->nonzero_inputs / inputs, l->nonzero_inputs,
            e->layers[i].energy_pj);
     for (int p = 0; p < SST_ENERGY_PART_COUNT; p++) { printf(" %12.1f", e->layers[i].part_pj[p]); }
@@ -154,10 +154,9 @@ static void print_rates(const subject *s) {
   for (int i = 0; i < s->record->layer_count; i++) {
     const sst_cost_layer *l = &s->record->layers[i];
     if (!l->spiking_input) { continue; }
-    double fan_out = (double)l->out_channels / (double)l->groups * (double)(l->kernel_height * l->kernel_width);
-    double neurons = (double)(l->in_channels * l->in_height * l->in_width);
-    spikes += l->nonzero_inputs * fan_out;
-    synapses += neurons * fan_out;
+    double neurons = (double)l->in_channels * (double)l->in_height * (double)l->in_width;
+    spikes += l->nonzero_inputs / neurons * l->dense_operations;
+    synapses += l->dense_operations;
     inputs += l->nonzero_inputs;
     steps += neurons * (double)l->timesteps;
   }
@@ -244,7 +243,7 @@ static void print_csv(const subject *s, sst_energy_model model, const sst_energy
   }
 }
 
-static json_t *number(double value) { return isnan(value) ? json_null() : json_real(value); }
+static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 static void set_estimate(json_t *to, const sst_energy *e) {
   json_object_set_new(to, "tiles", isnan(e->tiles) ? json_null() : json_integer((json_int_t)e->tiles));

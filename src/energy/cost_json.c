@@ -38,6 +38,7 @@ static const field layer_fields[] = {
     WHOLE(groups),
     WHOLE(timesteps),
     TRUTH(spiking_input),
+    TRUTH(binary_input),
     TRUTH(neurons),
     TRUTH(leak),
     TRUTH(bias),
@@ -79,16 +80,38 @@ static json_t *field_value(const field *f, const char *object) {
   return isnan(value) ? json_null() : json_real(value);
 }
 
-static json_t *fields_object(const field *fields, int count, const void *object) {
+// Where memory runs out jansson's builders answer NULL, and setting a NULL fails: a record is whole or `good` is false.
+typedef struct building {
+  bool good;
+} building;
+
+static void put(building *b, json_t *object, const char *key, json_t *value) {
+  if (json_object_set_new(object, key, value) != 0) { b->good = false; }
+}
+
+static json_t *fields_object(building *b, const field *fields, int count, const void *object) {
   json_t *out = json_object();
-  for (int i = 0; i < count; i++) { json_object_set_new(out, fields[i].key, field_value(&fields[i], object)); }
+  for (int i = 0; i < count; i++) { put(b, out, fields[i].key, field_value(&fields[i], object)); }
   return out;
 }
 
-static json_t *numbers_array(const double *numbers, int64_t count) {
+static json_t *numbers_array(building *b, const double *numbers, int64_t count) {
   json_t *out = json_array();
-  for (int64_t i = 0; i < count; i++) { json_array_append_new(out, json_real(numbers[i])); }
+  for (int64_t i = 0; i < count; i++) {
+    if (json_array_append_new(out, json_real(numbers[i])) != 0) { b->good = false; }
+  }
   return out;
+}
+
+// JSON wants UTF-8: a name that was cut off in the middle of a character goes without it.
+static json_t *name_text(const char name[SST_COST_NAME_SIZE]) {
+  size_t length = strlen(name), following = 0;
+  while (following < 3 && following + 1 < length && ((unsigned char)name[length - 1 - following] & 0xc0) == 0x80) {
+    following++;
+  }
+  unsigned char lead = length > 0 ? (unsigned char)name[length - 1 - following] : 0;
+  size_t wanted = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+  return json_stringn(name, following < wanted ? length - 1 - following : length);
 }
 
 static sst_status read_numbers(sst_context *context, const char *key, const json_t *from, int64_t count, double *out) {
@@ -96,29 +119,33 @@ static sst_status read_numbers(sst_context *context, const char *key, const json
   if (!json_is_array(list) || json_array_size(list) != (size_t)count) {
     SST_FAIL(context, SST_FORMAT, "'%s' is no list of %lld numbers", key, (long long)count);
   }
-  for (int64_t i = 0; i < count; i++) { out[i] = json_number_value(json_array_get(list, (size_t)i)); }
+  for (int64_t i = 0; i < count; i++) {
+    const json_t *number = json_array_get(list, (size_t)i);
+    if (!json_is_number(number)) { SST_FAIL(context, SST_FORMAT, "'%s' has no number at %lld", key, (long long)i); }
+    out[i] = json_number_value(number);
+  }
   return SST_OK;
 }
 
 sst_status sst_cost_record_text(const sst_cost_record *record, char **out) {
   *out = NULL;
-  json_t *root = fields_object(record_fields, COUNT(record_fields), record);
+  building b = {.good = true};
+  json_t *root = fields_object(&b, record_fields, COUNT(record_fields), record);
   json_t *layers = json_array();
-  json_object_set_new(root, "network", json_string(record->network));
-  json_object_set_new(root, "data", json_string(record->data));
-  json_object_set_new(root, "operation_quantiles", numbers_array(record->operation_quantiles, QUANTILES));
+  put(&b, root, "network", name_text(record->network));
+  put(&b, root, "data", name_text(record->data));
+  put(&b, root, "operation_quantiles", numbers_array(&b, record->operation_quantiles, QUANTILES));
   for (int i = 0; i < record->layer_count; i++) {
     const sst_cost_layer *layer = &record->layers[i];
-    json_t *object = fields_object(layer_fields, COUNT(layer_fields), layer);
-    json_object_set_new(object, "name", json_string(layer->name));
-    json_object_set_new(object, "kind", json_string(layer->kind == SST_COST_CONV ? "conv" : "linear"));
-    json_object_set_new(object, "step_inputs",
-                        numbers_array(record->step_inputs + i * record->timesteps, layer->timesteps));
-    json_array_append_new(layers, object);
+    json_t *object = fields_object(&b, layer_fields, COUNT(layer_fields), layer);
+    put(&b, object, "name", name_text(layer->name));
+    put(&b, object, "kind", json_string(layer->kind == SST_COST_CONV ? "conv" : "linear"));
+    put(&b, object, "step_inputs", numbers_array(&b, record->step_inputs + i * record->timesteps, layer->timesteps));
+    if (json_array_append_new(layers, object) != 0) { b.good = false; }
   }
-  sst_status status = json_object_set_new(root, "layers", layers) == 0
-                          ? ssti_json_text(record->context, root, true, out)
-                          : ssti_fail(record->context, SST_OUT_OF_MEMORY, "no memory for a cost record's text");
+  put(&b, root, "layers", layers);
+  sst_status status = b.good ? ssti_json_text(record->context, root, true, out)
+                             : ssti_fail(record->context, SST_OUT_OF_MEMORY, "no memory for a cost record's text");
   json_decref(root);
   return status;
 }
@@ -170,10 +197,16 @@ static sst_status read_layer(sst_context *context, const json_t *from, int64_t s
     SST_FAIL(context, SST_FORMAT, "'kind' is %s, expected conv or linear", kind ? kind : "missing");
   }
   out->kind = strcmp(kind, "conv") == 0 ? SST_COST_CONV : SST_COST_LINEAR;
-  // What models divide by.
-  if (out->groups < 1 || out->timesteps < 1 || out->in_channels < 1 || out->in_height < 1 || out->in_width < 1 ||
-      out->stride_height < 1 || out->stride_width < 1) {
-    SST_FAIL(context, SST_FORMAT, "layer %s has a size of 0", out->name);
+  // Models divide by sizes and multiply two of them.
+  const int64_t sizes[] = {out->in_channels,   out->in_height,   out->in_width,      out->out_channels,
+                           out->out_height,    out->out_width,   out->pooled_height, out->pooled_width,
+                           out->groups,        out->timesteps,   out->kernel_height, out->kernel_width,
+                           out->stride_height, out->stride_width};
+  for (int i = 0; i < COUNT(sizes); i++) {
+    if (sizes[i] < 1 || sizes[i] > INT32_MAX) {
+      SST_FAIL(context, SST_FORMAT, "layer %s has a size of %lld, expected 1 to %d", out->name, (long long)sizes[i],
+               INT32_MAX);
+    }
   }
   if (out->timesteps > steps) {
     SST_FAIL(context, SST_FORMAT, "layer %s runs at %lld of %lld steps", out->name, (long long)out->timesteps,
@@ -188,6 +221,9 @@ static sst_status read_record(sst_context *context, const json_t *root, sst_cost
     SST_FAIL(context, SST_FORMAT, "'layers' is no list of 1 to %d layers", (int)SST_MAX_COST_LAYERS);
   }
   json_int_t timesteps = json_integer_value(json_object_get(root, "timesteps"));
+  if (timesteps < 1 || timesteps > SST_MAX_COST_STEPS) {
+    SST_FAIL(context, SST_FORMAT, "'timesteps' is no number from 1 to %d", (int)SST_MAX_COST_STEPS);
+  }
   SST_TRY(sst_cost_record_create(context, (int)json_array_size(layers), (int64_t)timesteps, out));
   SST_TRY(read_fields(context, record_fields, COUNT(record_fields), root, *out));
   SST_TRY(read_text(context, "network", root, (*out)->network));

@@ -15,7 +15,7 @@ sst_neurobench sst_neurobench_measure(const sst_cost_record *record) {
     weights += (double)l->weights;
     zeros += (double)l->zero_weights;
     if (l->neurons) {
-      outputs += ssti_cost_outputs(l) * (double)record->timesteps;
+      outputs += l->membrane_updates; // a neuron at a step
       spikes += l->spikes_out;
     }
   }

@@ -24,19 +24,20 @@ typedef struct shapes_layer {
   int input_bits, weight_bits, membrane_bits;
   double rate;
 } shapes_layer;
-#define SIZE(field, low, value, text)                                                                                  \
-  { #field, SSTI_OPTION_INT64, offsetof(shapes_layer, field), low, 1048576, value, NULL, 0, text }
+// The largest of each leave room for their products.
+#define SIZE(field, low, high, value, text)                                                                            \
+  { #field, SSTI_OPTION_INT64, offsetof(shapes_layer, field), low, high, value, NULL, 0, text }
 #define BITS(field, low, value, text)                                                                                  \
   { #field, SSTI_OPTION_INT, offsetof(shapes_layer, field), low, 32, value, NULL, 0, text }
 static const ssti_option layer_options[] = {
     {"name", SSTI_OPTION_TEXT, offsetof(shapes_layer, name), 0, 0, "", NULL, 0, "for tables"},
-    SIZE(in_channels, 1, NULL, "input channels"),
-    SIZE(out_channels, 1, NULL, "output channels"),
-    SIZE(in_size, 1, NULL, "side of the input in pixels; 1 for a fully connected layer"),
-    SIZE(out_size, 1, NULL, "side in pixels of what the next layer sees"),
-    SIZE(conv_size, 0, "0", "side of the output before pooling; 0: in_size/stride"),
-    SIZE(kernel, 1, "3", "side in pixels"),
-    SIZE(stride, 1, "1", "pixels"),
+    SIZE(in_channels, 1, 1048576, NULL, "input channels"),
+    SIZE(out_channels, 1, 1048576, NULL, "output channels"),
+    SIZE(in_size, 1, 1048576, NULL, "side of the input in pixels; 1 for a fully connected layer"),
+    SIZE(out_size, 1, 1048576, NULL, "side in pixels of what the next layer sees"),
+    SIZE(conv_size, 0, 1048576, "0", "side of the output before pooling; 0: in_size/stride"),
+    SIZE(kernel, 1, 1024, "3", "side in pixels"),
+    SIZE(stride, 1, 1024, "1", "pixels"),
     BITS(input_bits, 0, "0", "0: 32 in the first layer, 1 (spikes) in others"),
     BITS(weight_bits, 1, "32", "of a weight; 32: float"),
     BITS(membrane_bits, 1, "32", "of a membrane potential; 32: float"),

@@ -3,12 +3,11 @@
 #ifndef SPIKESTILL_ENERGY_SPIKESIM_H
 #define SPIKESTILL_ENERGY_SPIKESIM_H
 
+#include <math.h>
+
 #include "energy/energy_model.h"
 
-static inline double ssti_tiles_of(double size, double tile) {
-  double whole = size / tile;
-  return whole == (double)(int64_t)whole ? whole : (double)(int64_t)whole + 1;
-}
+static inline double ssti_tiles_of(double size, double tile) { return ceil(size / tile); }
 
 // Converters (and groups of 8 rows) of a crossbar.
 static inline double ssti_crossbar_groups(const sst_technology *t) { return (double)t->crossbar / 8; }

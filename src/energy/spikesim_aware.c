@@ -17,8 +17,6 @@
 //
 // where rows count a spike once for each site and tap that see it. The last factor charges the unused rows of a
 // crossbar as the dense formula does, so that the two agree where every input spikes.
-#include <math.h>
-
 #include "energy/spikesim.h"
 
 typedef struct geometry {

@@ -6,7 +6,7 @@
 //     PE_i = ceil(Cin/X) * ceil(Cout/X);   tiles = ceil(sum PE_i / pe_per_tile)
 //     E_i  = PE_i * Hout^2 * T * (Htree + fetch + neuron + n*(taps*crossbar + n*(ADC+MUX) + 16*Sub + TempBuf) +
 //     TileBuf) A    = tiles * A_tile + A_bit*22 * (sum Cin*Hin^2 + sum over the first five layers of Cout*Hout^2)
-//     cycles = sum over layers but the last of int(0.75 * Hout^2 * Cout) * T + Hout^2 * Cout * T of the last
+//     cycles = sum over layers but the last of trunc(0.75 * Hout^2 * Cout) * T + Hout^2 * Cout * T of the last
 //     latency = cycles * 26 * 1000/f
 //
 // The tool's simplifications are kept on purpose: every layer runs T times, nothing depends on spikes, membranes of
@@ -68,7 +68,7 @@ static sst_status estimate(const sst_cost_record *record, const sst_technology *
     ssti_spikesim_energy(t, taps, elements(l, t) * sites * T, &out->layers[i]);
     sum_of_elements += elements(l, t);
     state += ssti_cost_inputs(l) + (i < t->compat_neuron_layers ? work : 0);
-    if (i + 1 < record->layer_count) { work = (double)(int64_t)(t->pipelined_share * work); }
+    if (i + 1 < record->layer_count) { work = trunc(t->pipelined_share * work); }
     out->layers[i].latency_ns = work * T * nanoseconds;
     out->latency_ns += out->layers[i].latency_ns;
     out->operations += 2 * T * (double)(l->in_channels * l->out_channels) * taps * sites;

@@ -11,6 +11,9 @@
 #define AT(field) offsetof(sst_technology, field)
 #define NUMBER(field, value, text)                                                                                     \
   { #field, SSTI_OPTION_DOUBLE, AT(field), 0, 1e12, value, NULL, 0, text }
+// What is divided by, or what a logarithm is taken of.
+#define POSITIVE(field, value, text)                                                                                   \
+  { #field, SSTI_OPTION_DOUBLE, AT(field), 1e-12, 1e12, value, NULL, 0, text }
 #define WHOLE(field, low, high, value, text)                                                                           \
   { #field, SSTI_OPTION_INT64, AT(field), low, high, value, NULL, 0, text }
 
@@ -22,14 +25,14 @@ static const ssti_option options[] = {
     NUMBER(int32_add_pj, "0.1", "pJ; Horowitz 2014"),
     NUMBER(fp16_add_pj, "0.4", "pJ; Horowitz 2014"),
     NUMBER(fp32_add_pj, "0.9", "pJ; Horowitz 2014"),
-    NUMBER(int8_multiply_pj, "0.2", "pJ; Horowitz 2014"),
-    NUMBER(int32_multiply_pj, "3.1", "pJ; Horowitz 2014"),
+    POSITIVE(int8_multiply_pj, "0.2", "pJ; Horowitz 2014"),
+    POSITIVE(int32_multiply_pj, "3.1", "pJ; Horowitz 2014"),
     NUMBER(fp16_multiply_pj, "1.1", "pJ; Horowitz 2014"),
     NUMBER(fp32_multiply_pj, "3.7", "pJ; Horowitz 2014"),
     WHOLE(crossbar, 8, 65536, "64",
           "rows and columns of a crossbar; a multiple of 8, since 8 columns share a converter"),
     WHOLE(pe_per_tile, 1, 65536, "8", "processing elements in a tile"),
-    NUMBER(clock_mhz, "250", "MHz"),
+    POSITIVE(clock_mhz, "250", "MHz"),
     {"device", SSTI_OPTION_WORD, AT(device), 0, 0, "rram", device_words, COUNT(device_words),
      "of the crossbars' cells"},
     {"cell_bits", SSTI_OPTION_INT, AT(cell_bits), 1, 32, "4", NULL, 0, "bits of a weight that a cell holds (aware)"},

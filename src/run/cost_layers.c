@@ -26,6 +26,16 @@ static bool is_max_pool(const ssti_node *node) {
   return node->op == &ssti_op_pool && ((const ssti_pool_attributes *)node->attributes)->kind == SSTI_POOL_MAX;
 }
 
+// The value of a parameter that is one number above 0, such as a layer's learned threshold; else 0.
+static double positive_scalar(const sst_graph *graph, sst_value value) {
+  const ssti_value *v = &graph->values[value];
+  if (v->kind != SSTI_VALUE_PARAMETER) { return 0; }
+  const sst_parameter *parameter = sst_parameters_at(v->store, v->parameter);
+  if (parameter->count != 1 || parameter->value == NULL) { return 0; }
+  double number = (double)*parameter->value;
+  return number > 0 && isfinite(number) ? number : 0;
+}
+
 // What one spike adds to the value, if it is made of spikes by copying, averaging, adding and scaling; else 0. Max
 // pooling keeps spikes as they are.
 static double spike_value(const sst_graph *graph, sst_value value) {
@@ -53,6 +63,7 @@ static double spike_value(const sst_graph *graph, sst_value value) {
   }
   if (node->op == &ssti_op_binary) {
     const ssti_binary_attributes *binary = node->attributes;
+    if (binary->kind == SSTI_BINARY_MULTIPLY) { return before * positive_scalar(graph, node->inputs[1]); }
     bool adds = binary->kind == SSTI_BINARY_ADD && spike_value(graph, node->inputs[1]) == before;
     return adds ? before : 0;
   }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "energy/energy_model.h"
 #include "run/assemble.h"
 #include "run/cost_layers.h"
 #include "run/cost_measure.h"
@@ -131,7 +132,7 @@ static void add_layer(measuring *m, int layer, int64_t pictures) {
   layer_counting counting = {m, layer, pictures};
   ssti_parallel_for(m->context, l->timesteps * m->batch, 1, count_places, &counting);
   double *totals = m->totals + (int64_t)layer * TOTALS;
-  double fan_out = (double)l->out_channels / (double)l->groups * (double)(l->kernel_height * l->kernel_width);
+  double fan_out = ssti_cost_macs(l) / ssti_cost_inputs(l); // with strides most inputs reach fewer outputs
   for (int64_t n = 0; n < pictures; n++) {
     double inputs = 0;
     for (int64_t t = 0; t < l->timesteps; t++) {
@@ -194,8 +195,9 @@ static void conclude(measuring *m) {
     l->nonzero_inputs_deviation = variance > 0 ? sqrt(variance) : 0;
     l->effective_operations = totals[TOTAL_OPERATIONS] / count;
     l->spikes_out = totals[TOTAL_SPIKES_OUT] / count;
-    double outputs = (double)(l->out_channels * l->out_height * l->out_width);
-    l->membrane_updates = l->neurons ? outputs * (double)record->timesteps : 0;
+    sst_value spikes = m->sources[i].spikes; // of one batch, all steps; pooling may lie before the neurons
+    l->membrane_updates =
+        spikes >= 0 ? (double)sst_shape_count(sst_graph_shape(m->graph, spikes)) / (double)m->batch : 0;
     if (record->crossbar > 0 && l->spiking_input) {
       l->crossbar_patches = totals[TOTAL_PATCHES] / count;
       l->crossbar_rows = totals[TOTAL_ROWS] / count;

@@ -169,6 +169,34 @@ static void test_bits_of_quantised_networks(void **state) {
   temp_folder_remove(folder);
 }
 
+// Thresholds of the layers, as conversion makes them: what a layer puts out are spikes times one number.
+static void test_spikes_times_a_threshold_are_spikes(void **state) {
+  sst_context *context = *state;
+  char folder[TEST_PATH_SIZE], path[TEST_PATH_SIZE];
+  temp_folder_make(folder);
+  test_path(path, folder, "costs.yaml");
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fprintf(file, recipe_text, "snn", "cnn", "0.25", "basic", "average", 3);
+  fclose(file);
+  const char *overrides[] = {"student.layer_thresholds=true", "student.neuron.threshold=0.3"};
+  sst_network *network = NULL;
+  assert_ok(context, sst_network_open(context, path, overrides, 2, &network));
+  sst_cost_record *record = NULL;
+  sst_cost_options options = {.part = SST_PART_TEST, .samples = 40};
+  assert_ok(context, sst_network_measure_costs(network, &options, NULL, &record));
+  assert_int_equal(record->layer_count, 4);
+  for (int i = 1; i < record->layer_count; i++) {
+    const sst_cost_layer *l = &record->layers[i];
+    assert_true(l->spiking_input && !l->binary_input && l->input_bits == 1 && l->timesteps == 3);
+    assert_near(l->nonzero_inputs, record->layers[i - 1].spikes_out, 1e-5, 0);
+  }
+  assert_true(record->layers[1].nonzero_inputs > 0);
+  sst_cost_record_destroy(record);
+  sst_network_close(network);
+  temp_folder_remove(folder);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_spikes_are_those_of_the_evaluation),
@@ -176,6 +204,7 @@ int main(void) {
       TEST(test_residual_forms),
       TEST(test_an_ann_multiplies),
       TEST(test_bits_of_quantised_networks),
+      TEST(test_spikes_times_a_threshold_are_spikes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

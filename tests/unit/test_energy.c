@@ -303,6 +303,7 @@ static void test_neurobench_sums(void **state) {
   layers[0].effective_operations = 100;
   layers[0].dense_operations = 300;
   layers[0].spikes_out = 144;
+  layers[0].membrane_updates = 4 * 36 * 4;
   layers[1].effective_operations = 40;
   layers[1].dense_operations = 50;
   layers[1].neurons = false;
@@ -333,6 +334,7 @@ static void test_a_record_survives_writing_and_reading(void **state) {
   assert_string_equal(back->network, record->network);
   assert_int_equal(back->layer_count, 7);
   assert_true(back->layers[2].nonzero_inputs == 1.0 / 3);
+  assert_true(back->layers[3].binary_input && back->layers[3].spiking_input);
   assert_true(back->layers[1].crossbar_rows == 17 && isnan(back->layers[2].crossbar_rows));
   char *again = NULL;
   assert_int_equal(sst_cost_record_text(back, &again), SST_OK);
@@ -349,6 +351,61 @@ static void test_a_record_survives_writing_and_reading(void **state) {
   assert_null(back);
   assert_string_equal(sst_context_message(context),
                       "bad.json: layer 0: 'in_channels' is missing, of another type or out of range");
+}
+
+// Replaces the first `old` of the text, which is as long as `new`.
+static void overwrite(char *text, const char *old, const char *new) {
+  char *at = strstr(text, old);
+  assert_non_null(at);
+  assert_int_equal(strlen(old), strlen(new));
+  memcpy(at, new, strlen(new));
+}
+
+static void test_records_of_absurd_sizes_are_refused(void **state) {
+  sst_context *context = *state;
+  static const struct {
+    const char *old, *new, *message;
+  } cases[] = {
+      {"\"kernel_width\": 3,", "\"kernel_width\": 0,", "c.json: layer 0: layer conv has a size of 0, expected 1 to"},
+      {"\"out_channels\": 1234567890123,", "\"out_channels\": 9999999999999,", "has a size of 9999999999999"},
+      {"\"step_inputs\": [0.0, 0.0]", "\"step_inputs\": [     0.0]", "'step_inputs' is no list of 2 numbers"},
+      {"\"step_inputs\": [0.0", "\"step_inputs\": [\"0\"", "'step_inputs' has no number at 0"},
+      {"\"timesteps\": 2,", "\"timesteps\": 0,", "c.json: 'timesteps' is no number from 1 to 65536"},
+      {"\"timesteps\": 2,", "\"timesteps\": 1,", "layer conv runs at 2 of 1 steps"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sst_cost_layer layer = conv_layer(3, i == 1 ? 1234567890123 : 4, 6, 6, 3, 2);
+    sst_cost_record *record = record_of(context, &layer, 1, 2), *back = NULL;
+    char *text = NULL;
+    assert_int_equal(sst_cost_record_text(record, &text), SST_OK);
+    overwrite(text, cases[i].old, cases[i].new);
+    assert_int_equal(sst_cost_record_parse(context, "c.json", text, strlen(text), &back), SST_FORMAT);
+    assert_null(back);
+    if (strstr(sst_context_message(context), cases[i].message) == NULL) {
+      fail_msg("\"%s\" is not said in: %s", cases[i].message, sst_context_message(context));
+    }
+    sst_energy_text_free(context, text);
+    sst_cost_record_destroy(record);
+  }
+}
+
+static void test_names_cut_off_in_a_character(void **state) {
+  sst_context *context = *state;
+  sst_cost_layer layer = conv_layer(3, 4, 6, 6, 3, 2);
+  static const char *const names[][2] = {
+      {"net \xc3\xa9", "net \xc3\xa9"}, {"net \xc3", "net "}, {"net \xe2\x82", "net "},
+      {"net \xf0\x9f\x90", "net "},     {"\xc3", ""},         {"", ""}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    sst_cost_record *record = record_of(context, &layer, 1, 2), *back = NULL;
+    snprintf(record->network, sizeof record->network, "%s", names[i][0]);
+    char *text = NULL;
+    assert_int_equal(sst_cost_record_text(record, &text), SST_OK);
+    assert_int_equal(sst_cost_record_parse(context, "c.json", text, strlen(text), &back), SST_OK);
+    assert_string_equal(back->network, names[i][1]);
+    sst_energy_text_free(context, text);
+    sst_cost_record_destroy(back);
+    sst_cost_record_destroy(record);
+  }
 }
 
 static void write_text(const char *path, const char *text) {
@@ -391,6 +448,20 @@ static void test_shapes_files(void **state) {
   write_text(path, "layers: [{in_channels: 3, out_channels: 3, in_size: 32, out_size: 32}]\n");
   assert_int_equal(sst_cost_record_from_shapes(context, path, &record), SST_RECIPE);
   assert_non_null(strstr(sst_context_message(context), "timesteps is missing"));
+  write_text(path,
+             "timesteps: 5\nlayers:\n  - {in_channels: 1, out_channels: 1, in_size: 1, out_size: 1, kernel: 2000}\n");
+  assert_int_equal(sst_cost_record_from_shapes(context, path, &record), SST_RECIPE);
+  assert_non_null(strstr(sst_context_message(context), "1 to 1024"));
+  write_text(path, "timesteps: 65536\nlayers:\n  - {in_channels: 1048576, out_channels: 1048576, in_size: 1048576, "
+                   "out_size: 1048576, kernel: 1024}\n"); // sizes that multiply to the limits of what is computed
+  assert_int_equal(sst_cost_record_from_shapes(context, path, &record), SST_OK);
+  e = estimate(SST_ENERGY_SPIKESIM_AWARE, record, NULL);
+  assert_true(e->energy_pj > 0 && isfinite(e->energy_pj));
+  sst_energy_destroy(e);
+  e = estimate(SST_ENERGY_SPIKESIM_COMPAT, record, "pipelined_share=1e12");
+  assert_true(e->latency_ns > 0 && isfinite(e->latency_ns));
+  sst_energy_destroy(e);
+  sst_cost_record_destroy(record);
   write_text(path, "timesteps: 4\n");
   assert_int_equal(sst_cost_record_from_shapes(context, path, &record), SST_RECIPE);
   assert_null(record);
@@ -432,6 +503,7 @@ static void test_constants_can_be_replaced(void **state) {
   assert_non_null(strstr(text, "clock_mhz: 250"));
   sst_energy_text_free(context, text);
   assert_int_equal(sst_technology_set(t, "crossbar=60"), SST_RECIPE);
+  assert_int_equal(sst_technology_set(t, "clock_mhz=0"), SST_RECIPE);
   assert_int_equal(sst_technology_set(t, "crossbar"), SST_RECIPE);
   temp_folder_remove(folder);
   sst_technology_destroy(t);
@@ -449,6 +521,8 @@ int main(void) {
       TEST(test_energy_adds_up_over_layers_and_is_linear_in_the_rate),
       TEST(test_neurobench_sums),
       TEST(test_a_record_survives_writing_and_reading),
+      TEST(test_records_of_absurd_sizes_are_refused),
+      TEST(test_names_cut_off_in_a_character),
       TEST(test_shapes_files),
       TEST(test_constants_can_be_replaced),
   };
