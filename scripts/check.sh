@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The long tier: both compilers, the sanitizers, valgrind, clang-tidy, planted bugs. Usage: scripts/check.sh [step...]
-# Steps: gcc clang asan-ubsan tsan valgrind tidy mutations; all of them without an argument. Takes tens of minutes.
+# The long tier: both compilers, the sanitizers, valgrind, clang-tidy, planted bugs, fuzzing.
+# Usage: scripts/check.sh [step...]
+# Steps: gcc clang asan-ubsan tsan valgrind tidy mutations fuzz; all of them without an argument. Takes hours, most of
+# them for fuzzing: SPIKESTILL_FUZZ_SECONDS for each reader, 600 by default.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/setup.sh check || exit 1
 steps=("$@")
-if [[ ${#steps[@]} -eq 0 ]]; then steps=(gcc clang asan-ubsan tsan valgrind tidy mutations); fi
+if [[ ${#steps[@]} -eq 0 ]]; then steps=(gcc clang asan-ubsan tsan valgrind tidy mutations fuzz); fi
 
 # The thread sanitizer of gcc 12 cannot live with the address layout of newer kernels.
 without_randomisation() { setarch "$(uname -m)" --addr-no-randomize "$@"; }
@@ -35,6 +37,21 @@ run_tidy() {
     xargs -P "$(nproc)" -n 4 clang-tidy -p build/clang --quiet --warnings-as-errors='*' 2>/dev/null
 }
 
+# Every reader for a while, beginning with its corpus; what is found lies in build/fuzz/found/. New inputs stay there too.
+run_fuzz() {
+  scripts/build.sh fuzz || return 1
+  local seconds=${SPIKESTILL_FUZZ_SECONDS:-600} target name
+  mkdir -p build/fuzz/found
+  for target in build/fuzz/tests/fuzz/fuzz_*; do
+    name=$(basename "$target")
+    mkdir -p "build/fuzz/$name"
+    echo "$name"
+  done | xargs -P "$(nproc)" -I{} sh -c 'build/fuzz/tests/fuzz/$1 -max_total_time="$2" -timeout=20 -rss_limit_mb=2048 \
+    -artifact_prefix="build/fuzz/found/$1-" -print_final_stats=1 "build/fuzz/$1" "tests/fuzz/corpus_${1#fuzz_}" \
+    >"build/fuzz/$1.log" 2>&1 && tail -n 6 "build/fuzz/$1.log" | head -n 1 | sed "s/^/$1 /" ||
+    { tail -n 30 "build/fuzz/$1.log"; echo "$1: FAILED"; exit 255; }' sh {} "$seconds"
+}
+
 run_step() {
   case $1 in
   gcc) scripts/test.sh release ;;
@@ -45,6 +62,7 @@ run_step() {
   mutations)
     scripts/build.sh release && ctest --test-dir build/release --label-regex long --output-on-failure </dev/null
     ;;
+  fuzz) run_fuzz ;;
   *)
     echo "there is no step \"$1\"" >&2
     return 2
