@@ -191,6 +191,13 @@ typedef struct sst_neurobench {
 // The measures of a record. A sparsity is NAN where there is nothing to be sparse.
 SST_API sst_neurobench sst_neurobench_measure(const sst_cost_record *record);
 
+// How busy the synapses behind spikes are, for one inference: what break-even rates are compared with.
+typedef struct sst_spike_density {
+  double spikes_per_synapse; // NAN: no layer with spikes as inputs
+  double rate;               // share of the neurons ahead of those layers that fire at a step; NAN as above
+} sst_spike_density;
+SST_API sst_spike_density sst_spike_density_measure(const sst_cost_record *record);
+
 // A break-even rate from the literature: spikes per synapse and inference above which an ANN would be cheaper.
 typedef struct sst_break_even {
   double low, high;   // equal where the source gives one number
