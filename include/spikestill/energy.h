@@ -193,7 +193,7 @@ SST_API sst_neurobench sst_neurobench_measure(const sst_cost_record *record);
 
 // How busy the synapses behind spikes are, for one inference: what break-even rates are compared with.
 typedef struct sst_spike_density {
-  double spikes_per_synapse; // NAN: no layer with spikes as inputs
+  double spikes_per_synapse; // each spike counted for every weight it meets; NAN: no layer with spikes as inputs
   double rate;               // share of the neurons ahead of those layers that fire at a step; NAN as above
 } sst_spike_density;
 SST_API sst_spike_density sst_spike_density_measure(const sst_cost_record *record);

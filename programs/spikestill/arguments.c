@@ -155,6 +155,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'L': out->list = value; return value[0] != '\0';
   case 'N': return parse_int(value, 1, 1000, &out->seeds);
   case 'J': return parse_int(value, 1, 256, &out->jobs);
+  case 'O': out->open = true; return true;
   case 'r': out->resume = true; return true;
   case 'w': out->overwrite = true; return true;
   case 'S': return add_short_form(out, out->seed, sizeof out->seed, "seed", value);

@@ -12,12 +12,11 @@
 #endif
 
 // Between fork and exec only what a signal handler might do as well is allowed.
-static void redirect(int standard_error) {
+// Descriptors less than zero stand for nothing.
+static void redirect(int input, int output, int standard_error) {
   int nothing = open("/dev/null", O_RDWR);
-  if (nothing >= 0) {
-    dup2(nothing, STDIN_FILENO);
-    dup2(nothing, STDOUT_FILENO);
-  }
+  dup2(input >= 0 ? input : nothing, STDIN_FILENO);
+  dup2(output >= 0 ? output : nothing, STDOUT_FILENO);
   dup2(standard_error >= 0 ? standard_error : nothing, STDERR_FILENO);
   if (nothing > STDERR_FILENO) { close(nothing); }
 }
@@ -63,7 +62,7 @@ bool child_start_self(const char *const *words, child_process *out) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 #endif
     if (getppid() != parent) { _exit(1); } // we were killed before the child could ask for that
-    redirect(fileno(out->said));
+    redirect(-1, -1, fileno(out->said));
     signals_as_usual(&before);
     execute("/proc/self/exe", false, words);
   }
@@ -89,14 +88,15 @@ void child_close(child_process *child) {
   *child = (child_process){0};
 }
 
-int child_run_in(const char *folder, const char *const *words) {
+// In the folder, or where we are if that is NULL.
+static int run(const char *folder, const char *const *words, int input, int output) {
   sigset_t before;
   hold_signals(&before);
   pid_t id = fork();
   if (id == 0) {
-    redirect(-1);
+    redirect(input, output, -1);
     signals_as_usual(&before);
-    if (chdir(folder) != 0) { _exit(1); }
+    if (folder != NULL && chdir(folder) != 0) { _exit(1); }
     execute(words[0], true, words);
   }
   sigprocmask(SIG_SETMASK, &before, NULL);
@@ -104,4 +104,13 @@ int child_run_in(const char *folder, const char *const *words) {
   if (id < 0) { return 1; }
   while (waitpid(id, &status, 0) < 0 && errno == EINTR) {}
   return code_of(status);
+}
+
+int child_run_in(const char *folder, const char *const *words) { return run(folder, words, -1, -1); }
+
+int child_filter(const char *const *words, FILE *input, FILE *output) {
+  if (fflush(input) != 0 || lseek(fileno(input), 0, SEEK_SET) != 0) { return 1; }
+  int code = run(NULL, words, fileno(input), fileno(output));
+  rewind(output);
+  return code;
 }

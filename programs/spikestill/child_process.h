@@ -22,6 +22,10 @@ bool child_start_self(const char *const *words, child_process *out);
 bool child_ended(const child_process *child, int *code);
 void child_close(child_process *child);
 
+// Runs a program that reads `input` from its beginning and writes to `output` (rewound after it), and waits for it. Its
+// exit code, or less than zero as above.
+int child_filter(const char *const *words, FILE *input, FILE *output);
+
 // Runs a program in a folder, without input and output, and waits for it. Its exit code, or less than zero as above.
 int child_run_in(const char *folder, const char *const *words);
 

@@ -24,6 +24,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "inspect runs/first --batch 64")                                                                                   \
   X(energy, "MODEL", 0, 1, "HGAYQCpsdDtjc", "energy, latency and area of a network, beside ANNs of its shape",         \
     "energy runs/first --model all --samples 1000")                                                                    \
+  X(report, "RUN...", 1, MOST_WORDS, "oOq", "one HTML file about runs, made from their records",                        \
+    "report runs/first runs/second --out report.html")                                                                 \
   X(export, "MODEL", 1, 1, "oFkysdtj", "write a spiking network as a file of another tool: NIR",                       \
     "export runs/first --to nir --target norse --out first.nir")                                                       \
   X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
@@ -44,7 +46,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 #define OPTION_LIST(X)                                                                                                 \
   X('o', "out", "DIR", NULL,                                                                                           \
     "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart; sweep: none); data show: the "  \
-    "PNG file; export: the file")                                                                                      \
+    "PNG file; export: the file; report: the HTML file (default: report.html)")                                                                                      \
   X('s', "set", "KEY=VALUE", "KEY=VALUE, such as train.epochs=3",                                                      \
     "give a recipe's key another value: a.b=1, a list's item by its place: a.0.b=1; may be repeated")                  \
   X('V', "vary", "KEY=V1,V2", "KEY=V1,V2, such as student.timesteps=2,4",                                              \
@@ -91,11 +93,12 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('Y', "technology", "FILE", NULL, "constants that replace the built-in ones (YAML)")                                \
   X('Q', "print-technology", NULL, NULL, "print all constants and settings with their sources")                        \
   X('c', "csv", NULL, NULL, "the result as CSV on standard output")                                                    \
+  X('O', "open", NULL, NULL, "show the file in a browser")                                                             \
   X('t', "threads", "N", "a whole number from 1 to 1024", "threads of a computation (default: one for each core)")     \
   X('j', "json", NULL, NULL, "the result as JSON on standard output")                                                  \
   X('q', "quiet", NULL, NULL, "no progress on standard error")
 
-enum { MOST_OVERRIDES = 256, MOST_VARIED = 32, MOST_AGAINST = 4, MOST_WORDS = 4 };
+enum { MOST_OVERRIDES = 256, MOST_VARIED = 32, MOST_AGAINST = 4, MOST_WORDS = 64 };
 
 typedef struct arguments {
   const char *command;
@@ -109,7 +112,7 @@ typedef struct arguments {
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target;
   const char *against[MOST_AGAINST];
   int against_count;
-  bool resume, overwrite, json, csv, quiet, print_technology;
+  bool open, resume, overwrite, json, csv, quiet, print_technology;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
   double at_least;                     // negative: not asked
   double percentile, initial_membrane; // NAN: not given

@@ -150,20 +150,11 @@ static void print_row(const subject *s, const sst_energy *e, double reference_pj
 }
 
 static void print_rates(const subject *s) {
-  double spikes = 0, synapses = 0, inputs = 0, steps = 0;
-  for (int i = 0; i < s->record->layer_count; i++) {
-    const sst_cost_layer *l = &s->record->layers[i];
-    if (!l->spiking_input) { continue; }
-    double neurons = (double)l->in_channels * (double)l->in_height * (double)l->in_width;
-    spikes += l->nonzero_inputs / neurons * l->dense_operations;
-    synapses += l->dense_operations;
-    inputs += l->nonzero_inputs;
-    steps += neurons * (double)l->timesteps;
-  }
-  if (synapses == 0) { return; }
+  sst_spike_density density = sst_spike_density_measure(s->record);
+  if (isnan(density.rate)) { return; }
   printf("\n%.3f spikes per synapse and inference, %.2f %% of neurons at a step. Break-even with an ANN, from the "
          "literature:\n",
-         spikes / synapses, 100 * inputs / steps);
+         density.spikes_per_synapse, 100 * density.rate);
   for (int i = 0; i < sst_break_even_count(); i++) {
     const sst_break_even *b = sst_break_even_get(i);
     double scale = b->per_step ? 100 : 1;

@@ -24,6 +24,21 @@ sst_neurobench sst_neurobench_measure(const sst_cost_record *record) {
   return m;
 }
 
+sst_spike_density sst_spike_density_measure(const sst_cost_record *record) {
+  double spikes = 0, synapses = 0, inputs = 0, steps = 0;
+  for (int i = 0; i < record->layer_count; i++) {
+    const sst_cost_layer *l = &record->layers[i];
+    if (!l->spiking_input) { continue; }
+    double neurons = (double)l->in_channels * (double)l->in_height * (double)l->in_width;
+    spikes += l->nonzero_inputs / neurons * l->dense_operations;
+    synapses += l->dense_operations;
+    inputs += l->nonzero_inputs;
+    steps += neurons * (double)l->timesteps;
+  }
+  if (synapses == 0) { return (sst_spike_density){(double)NAN, (double)NAN}; }
+  return (sst_spike_density){spikes / synapses, inputs / steps};
+}
+
 static const sst_break_even BREAK_EVENS[] = {
     {0.15, 1.38, false, "Dampfhoffer et al., IEEE TETCI 2023, depending on memories and data flow"},
     {1.72, 1.72, false, "Davidson & Furber 2021"},

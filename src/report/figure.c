@@ -3,7 +3,6 @@
 #include "report/figure.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "report/page.h"
 
@@ -52,11 +51,11 @@ void ssti_figure_destroy(sst_context *context, ssti_figure *figure) {
 }
 
 void ssti_figure_name_row(ssti_figure *figure, int row, const char *name) {
-  snprintf(figure->row_names[row], SSTI_LABEL_SIZE, "%s", name);
+  ssti_label_copy(figure->row_names[row], name);
 }
 
 void ssti_figure_name_column(ssti_figure *figure, int column, const char *name) {
-  snprintf(figure->column_names[column], SSTI_LABEL_SIZE, "%s", name);
+  ssti_label_copy(figure->column_names[column], name);
 }
 
 double *ssti_figure_value(ssti_figure *figure, int row, int column) {

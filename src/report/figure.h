@@ -22,18 +22,19 @@ typedef struct ssti_figure_plan {
   const char *row_title, *value_title; // of the rows' positions or names, and of the numbers
   int rows, columns;
   bool logarithmic; // numbers on a logarithmic axis (DOTS)
+  bool percent;     // numbers end at 100 (POINTS: those of y)
   bool of_runs;     // columns (POINTS: rows) are runs: the section's legend holds for them
 } ssti_figure_plan;
 
 typedef struct ssti_figure {
   ssti_figure_plan plan; // its texts are copies
   char *texts[4];
-  double *values;                       // [rows][columns]; NAN: none
-  double *positions;                    // [rows] of LINES
-  char (*row_names)[SSTI_LABEL_SIZE];   // [rows]
+  double *values;                        // [rows][columns]; NAN: none
+  double *positions;                     // [rows] of LINES
+  char (*row_names)[SSTI_LABEL_SIZE];    // [rows]
   char (*column_names)[SSTI_LABEL_SIZE]; // [columns]
-  int *styles;                          // [columns] (POINTS: [rows]) colour, dashes and mark
-  size_t place;                         // in the page's text
+  int *styles;                           // [columns] (POINTS: [rows]) colour, dashes and mark
+  size_t place;                          // in the page's text
 } ssti_figure;
 
 // An empty table: names empty, numbers NAN, positions 1, 2, 3, ..., styles 0, 1, 2, ...

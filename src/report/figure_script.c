@@ -22,17 +22,18 @@ static const char *dash_of(int style) {
 }
 
 void ssti_figures_begin_script(ssti_text *script) {
-  ssti_text_append(script,
-                   "set encoding utf8\nset decimalsign '.'\nunset key\nset border 3 lc rgb '#01fa65'\n"
-                   "set tics nomirror textcolor rgb '#01fa64'\nset style fill solid noborder\nset datafile missing "
-                   "'NaN'\nset xlabel textcolor rgb '#01fa64'\nset ylabel textcolor rgb '#01fa64'\n");
+  ssti_text_append(
+      script,
+      "set encoding utf8\nset micro\nset decimalsign '.'\nunset key\nset border 3 lc rgb '#01fa65'\n"
+      "set tics nomirror out scale 0.5 textcolor rgb '#01fa64'\nset style fill solid noborder\nset datafile missing "
+      "'NaN'\nset xlabel textcolor rgb '#01fa64'\nset ylabel textcolor rgb '#01fa64'\n");
 }
 
 static void put_start(ssti_text *script, int height) {
   ssti_text_append(script,
                    "set terminal svg size %d,%d dynamic noenhanced font 'inherit,%d'\nset output\nunset logscale\n"
-                   "set autoscale\nunset offsets\nunset grid\nset xtics auto\nset ytics auto\nset format '%%g'\n"
-                   "set lmargin -1\nset rmargin 2\nset tmargin 1\nset border 3\nset xlabel '@0@'\nset ylabel ''\n",
+                   "set autoscale\nunset grid\nset xtics auto\nset ytics auto\nset format '%%g'\nset lmargin -1\n"
+                   "set rmargin 3.5\nset tmargin 0.6\nset border 3\nset xlabel '@0@' offset 0,0.4\nset ylabel ''\n",
                    WIDTH, height, FONT);
 }
 
@@ -54,12 +55,53 @@ static bool column_has_values(const ssti_figure *f, int column) {
   return false;
 }
 
+static double longest_bar(const ssti_figure *f) {
+  double longest = 0;
+  for (int r = 0; r < f->plan.rows; r++) {
+    double length = 0;
+    for (int c = 0; c < f->plan.columns; c++) {
+      double value = f->values[(int64_t)r * f->plan.columns + c];
+      if (isfinite(value)) { length += value; }
+    }
+    longest = fmax(longest, length);
+  }
+  return longest;
+}
+
+// An axis from a round number to a round number that has the values of one column, or of all (-1), with some room
+// around them or from 0. Few labels: they stand beside each other on a telephone too.
+static void put_axis(const ssti_figure *f, ssti_text *script, char axis, int column, bool from_zero) {
+  const ssti_figure_plan *plan = &f->plan;
+  double low = from_zero ? 0 : (double)INFINITY, high = -(double)INFINITY;
+  for (int64_t i = 0; i < (int64_t)plan->rows * plan->columns; i++) {
+    if (!isfinite(f->values[i]) || (column >= 0 && i % plan->columns != column)) { continue; }
+    low = fmin(low, f->values[i]);
+    high = fmax(high, f->values[i]);
+  }
+  if (!(low <= high)) { return; }
+  if (plan->kind == SSTI_FIGURE_BARS) { high = longest_bar(f); }
+  double range = high > low ? high - low : fmax(fabs(high), 1e-6), margin = from_zero ? 0 : 0.06 * range;
+  bool positive = low >= 0, share = plan->percent && (column != 0 || plan->columns == 1);
+  low -= margin;
+  high += 0.06 * range;
+  if (positive && low < 0) { low = 0; }
+  if (share && high > 100) { high = 100; }
+  double step = pow(10, floor(log10((high - low) / 4)));
+  while ((high - low) / step > 6) {
+    step *= (high - low) / (2 * step) <= 6 ? 2 : (high - low) / (5 * step) <= 6 ? 5 : 10;
+  }
+  low = floor(low / step + 1e-9) * step;
+  high = ceil(high / step - 1e-9) * step;
+  ssti_text_append(script, "set %crange [%.17g:%.17g]\nset %ctics %.17g,%.17g\n", axis, low, high, axis, low, step);
+}
+
 static void put_lines(const ssti_figure *f, ssti_text *script) {
   const ssti_figure_plan *plan = &f->plan;
   double first = f->positions[0], last = f->positions[plan->rows - 1];
   bool whole = floor(first) == first && floor(last) == last; // positions are epochs or steps
   put_start(script, HEIGHT);
-  ssti_text_append(script, "set grid ytics lt 1 lw 0.7 lc rgb '#01fa66'\nset offsets 0,0,graph 0.05,graph 0.05\n");
+  ssti_text_append(script, "set grid ytics lt 1 lw 0.7 lc rgb '#01fa66'\n");
+  put_axis(f, script, 'y', -1, false);
   if (whole) { ssti_text_append(script, "set xtics %g\n", whole_step(last - first)); }
   if (first == last) { ssti_text_append(script, "set xrange [%.17g:%.17g]\n", first - 1, first + 1); }
   bool any = false;
@@ -94,9 +136,10 @@ static bool on_front(const ssti_figure *f, int row) {
 
 static void put_points(const ssti_figure *f, ssti_text *script) {
   put_start(script, HEIGHT);
-  ssti_text_append(script,
-                   "set ylabel '@1@'\nset grid lt 1 lw 0.7 lc rgb '#01fa66'\n"
-                   "set offsets graph 0.08,graph 0.08,graph 0.08,graph 0.08\nset xtics auto maxtics 6\n$front << EOD\n");
+  ssti_text_append(script, "set ylabel '@1@'\nset grid lt 1 lw 0.7 lc rgb '#01fa66'\n");
+  put_axis(f, script, 'x', 0, false);
+  put_axis(f, script, 'y', 1, false);
+  ssti_text_append(script, "$front << EOD\n");
   for (int r = 0; r < f->plan.rows; r++) {
     if (on_front(f, r)) { ssti_text_append(script, "%.17g %.17g\n", f->values[2 * r], f->values[2 * r + 1]); }
   }
@@ -129,16 +172,19 @@ static void put_rows_start(const ssti_figure *f, ssti_text *script) {
     ssti_text_append(script, "%s'@%d@' %d", r ? ", " : "", r + 2, r + 1);
   }
   if (longest > LONGEST_NAME) { longest = LONGEST_NAME; }
-  ssti_text_append(script, ")\nset yrange [%g:0.4]\nset lmargin at screen %.3f\nset xtics auto maxtics 6\n",
-                   plan->rows + 0.6, (18.0 + 0.56 * FONT * (double)longest) / WIDTH);
+  ssti_text_append(script, ")\nset yrange [%g:0.4]\nset lmargin at screen %.3f\n", plan->rows + 0.6,
+                   (18.0 + 0.56 * FONT * (double)longest) / WIDTH);
 }
 
 static void put_dots(const ssti_figure *f, ssti_text *script) {
   const ssti_figure_plan *plan = &f->plan;
   put_rows_start(f, script);
-  ssti_text_append(script, "set grid ytics xtics lt 1 lw 0.7 lc rgb '#01fa66'\n%s",
-                   plan->logarithmic ? "set logscale x\nset format x '%.0s%c'\nset offsets graph 0.05,graph 0.05,0,0\n"
-                                     : "set xrange [0:*]\nset offsets 0,graph 0.05,0,0\n");
+  ssti_text_append(script, "set grid ytics xtics lt 1 lw 0.7 lc rgb '#01fa66'\n");
+  if (plan->logarithmic) {
+    ssti_text_append(script, "set logscale x\nset format x '%%.0s %%c'\n");
+  } else {
+    put_axis(f, script, 'x', -1, true);
+  }
   bool any = false;
   for (int c = 0; c < plan->columns; c++) {
     ssti_text_append(script, "$c%d << EOD\n", c);
@@ -162,7 +208,8 @@ static void put_dots(const ssti_figure *f, ssti_text *script) {
 static void put_bars(const ssti_figure *f, ssti_text *script) {
   const ssti_figure_plan *plan = &f->plan;
   put_rows_start(f, script);
-  ssti_text_append(script, "set grid xtics lt 1 lw 0.7 lc rgb '#01fa66'\nset xrange [0:*]\n");
+  ssti_text_append(script, "set grid xtics lt 1 lw 0.7 lc rgb '#01fa66'\n");
+  put_axis(f, script, 'x', -1, true);
   for (int c = 0; c < plan->columns; c++) {
     ssti_text_append(script, "$c%d << EOD\n", c);
     for (int r = 0; r < plan->rows; r++) {
@@ -200,8 +247,9 @@ static void put_map(const ssti_figure *f, ssti_text *script) {
       ssti_text_append(script, "%d %d %d\n", c, r, (2 << 16) + (depth << 8));
     }
   }
-  ssti_text_append(script, "EOD\nset xtics %g\nset ytics %g\n"
-                           "plot $d using 1:2:($1-0.48):($1+0.48):($2-0.48):($2+0.48):3 with boxxyerror lc rgb variable\n",
+  ssti_text_append(script,
+                   "EOD\nset xtics %g\nset ytics %g\n"
+                   "plot $d using 1:2:($1-0.48):($1+0.48):($2-0.48):($2+0.48):3 with boxxyerror lc rgb variable\n",
                    whole_step(plan->columns), whole_step(plan->rows));
 }
 

@@ -65,6 +65,13 @@ void ssti_put_percent(ssti_text *out, double share) {
   }
 }
 
+const char *ssti_energy_unit(double most_nj, double *divisor) {
+  static const char *const units[] = {"nJ per inference", "\xc2\xb5J per inference", "mJ per inference"};
+  int unit = most_nj >= 1e6 ? 2 : most_nj >= 1e3 ? 1 : 0;
+  *divisor = unit == 2 ? 1e6 : unit == 1 ? 1e3 : 1;
+  return units[unit];
+}
+
 void ssti_put_seconds(ssti_text *out, double seconds) {
   if (!isfinite(seconds)) {
     ssti_text_append(out, "\xe2\x80\x93");
@@ -99,10 +106,11 @@ void ssti_put_run(ssti_page *page, int run) {
   ssti_put_escaped(&page->html, page->list->runs[run].label);
 }
 
-void ssti_put_run_legend(ssti_page *page, bool lines) {
+void ssti_put_run_legend(ssti_page *page, bool lines, bool spiking_only) {
   if (page->list->count < 2) { return; }
   ssti_text_append(&page->html, "<ul class=legend>");
   for (int i = 0; i < page->list->count; i++) {
+    if (spiking_only && !page->list->runs[i].spiking) { continue; }
     ssti_text_append(&page->html, "<li>");
     if (lines) {
       ssti_text_append(&page->html, "<i class=\"dash k%d d%d\" aria-hidden=true></i>", i % SSTI_COLOURS,

@@ -25,6 +25,8 @@ void ssti_put_escaped(ssti_text *out, const char *text);
 // A number for people: four digits, thousands apart; a dash for NAN.
 void ssti_put_number(ssti_text *out, double value);
 void ssti_put_percent(ssti_text *out, double share);
+// The unit for the energies of a figure whose largest is `most_nj`: its name, and what a number of nJ is divided by.
+const char *ssti_energy_unit(double most_nj, double *divisor);
 void ssti_put_seconds(ssti_text *out, double seconds);
 
 // Tables scroll in a box of their own; the head is given as cells.
@@ -33,8 +35,8 @@ void ssti_table_end(ssti_text *out);
 void ssti_put_heading(ssti_text *out, const char *text); // <th> of a column
 // A run's label with its colour and mark.
 void ssti_put_run(ssti_page *page, int run);
-// The legend of figures whose columns are runs; nothing for a single run.
-void ssti_put_run_legend(ssti_page *page, bool lines);
+// The legend of figures whose columns are runs, maybe only spiking ones; nothing for a single run.
+void ssti_put_run_legend(ssti_page *page, bool lines, bool spiking_only);
 
 // Sections, in order of the page. Each writes nothing if the records have nothing for it.
 void ssti_section_summary(ssti_page *page);
@@ -46,7 +48,7 @@ void ssti_section_energy(ssti_page *page);
 void ssti_section_recipes(ssti_page *page);
 void ssti_section_environment(ssti_page *page);
 
-// The page's style sheet.
-extern const char ssti_report_style[];
+// The page's style sheet, in pieces; NULL ends them.
+extern const char *const ssti_report_style[];
 
 #endif

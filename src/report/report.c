@@ -15,9 +15,9 @@ struct sst_report {
 };
 
 static sst_status make_page(sst_report *report) {
-  static void (*const sections[])(ssti_page *) = {
-      ssti_section_summary, ssti_section_sweep,  ssti_section_fronts,  ssti_section_training,
-      ssti_section_rates,   ssti_section_energy, ssti_section_recipes, ssti_section_environment};
+  static void (*const sections[])(ssti_page *) = {ssti_section_summary,  ssti_section_sweep,      ssti_section_fronts,
+                                                  ssti_section_training, ssti_section_rates,      ssti_section_energy,
+                                                  ssti_section_recipes,  ssti_section_environment};
   ssti_page *page = &report->page;
   for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) { sections[i](page); }
   SST_TRY(page->status);
@@ -50,9 +50,7 @@ sst_status sst_report_open(sst_context *context, const char *const *paths, int c
 
 void sst_report_close(sst_report *report) {
   if (report == NULL) { return; }
-  for (int i = 0; i < report->page.figure_count; i++) {
-    ssti_figure_destroy(report->context, report->page.figures[i]);
-  }
+  for (int i = 0; i < report->page.figure_count; i++) { ssti_figure_destroy(report->context, report->page.figures[i]); }
   ssti_free(report->context, report->page.figures);
   ssti_text_free(&report->page.html);
   ssti_text_free(&report->script);
@@ -75,10 +73,11 @@ typedef struct output {
 
 static void put_head(output *o) {
   const ssti_run_list *list = &o->report->list;
-  ssti_text_append(&o->html, "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
-                             "content=\"width=device-width, initial-scale=1\">\n<meta name=color-scheme content=\"light "
-                             "dark\">\n<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src "
-                             "'unsafe-inline'; img-src data:\">\n<meta name=generator content=\"spikestill %s\">\n<title>",
+  ssti_text_append(&o->html,
+                   "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport "
+                   "content=\"width=device-width, initial-scale=1\">\n<meta name=color-scheme content=\"light "
+                   "dark\">\n<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src "
+                   "'unsafe-inline'; img-src data:\">\n<meta name=generator content=\"spikestill %s\">\n<title>",
                    sst_version());
   if (list->count == 1) {
     ssti_put_escaped(&o->html, list->runs[0].label);
@@ -86,7 +85,9 @@ static void put_head(output *o) {
     ssti_text_append(&o->html, "%d runs", list->count);
   }
   ssti_text_append(&o->html, " \xe2\x80\x93 Spikestill report</title>\n<link rel=icon href=\"data:,\">\n<style>\n");
-  ssti_text_append_bytes(&o->html, ssti_report_style, strlen(ssti_report_style));
+  for (const char *const *piece = ssti_report_style; *piece != NULL; piece++) {
+    ssti_text_append_bytes(&o->html, *piece, strlen(*piece));
+  }
   ssti_text_append(&o->html, "</style>\n</head>\n<body>\n");
 }
 
@@ -123,7 +124,8 @@ static void put_header(output *o, bool drawn) {
                                "tables instead of figures.</p>\n");
   }
   if (list->count > SSTI_MOST_DETAILED) {
-    ssti_text_append(&o->html, "<p class=note>Of %d runs all are compared; the first %d have figures of their own.</p>\n",
+    ssti_text_append(&o->html,
+                     "<p class=note>Of %d runs all are compared; the first %d have figures of their own.</p>\n",
                      list->count, (int)SSTI_MOST_DETAILED);
   }
 }

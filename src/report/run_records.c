@@ -13,6 +13,17 @@ double ssti_number_of(const json_t *object, const char *key) {
   return json_is_number(field) ? json_number_value(field) : (double)NAN;
 }
 
+void ssti_label_copy(char out[SSTI_LABEL_SIZE], const char *text) {
+  int length = (int)strnlen(text, SSTI_LABEL_SIZE);
+  if (length < SSTI_LABEL_SIZE) {
+    snprintf(out, SSTI_LABEL_SIZE, "%s", text);
+    return;
+  }
+  length = SSTI_LABEL_SIZE - 4;
+  while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) { length--; }
+  snprintf(out, SSTI_LABEL_SIZE, "%.*s\xe2\x80\xa6", length, text);
+}
+
 sst_status ssti_lines_parse(sst_context *context, const char *name, const char *text, size_t size, json_t **out) {
   *out = json_array();
   if (*out == NULL) { SST_FAIL(context, SST_OUT_OF_MEMORY, "no memory for the lines of %s", name); }
@@ -219,13 +230,12 @@ sst_status ssti_run_list_label(ssti_run_list *list) {
     }
     const char *label = alone ? name : list->runs[i].folder;
     size_t length = strlen(label), most = SSTI_LABEL_SIZE - 4;
-    // Of a long path the end tells runs apart; a cut must not divide a character of several bytes.
-    if (length > most) {
+    if (length > most) { // of a long path the end tells runs apart
       const char *from = label + length - most;
       while (((unsigned char)*from & 0xc0) == 0x80) { from++; }
       snprintf(list->runs[i].label, SSTI_LABEL_SIZE, "\xe2\x80\xa6%s", from);
     } else {
-      snprintf(list->runs[i].label, SSTI_LABEL_SIZE, "%s", label);
+      ssti_label_copy(list->runs[i].label, label);
     }
   }
   return SST_OK;

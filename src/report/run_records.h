@@ -42,6 +42,9 @@ sst_status ssti_run_list_add(ssti_run_list *list, const char *path);
 sst_status ssti_run_list_label(ssti_run_list *list);
 void ssti_run_list_free(ssti_run_list *list);
 
+// A text cut to a label's size, at the border of a character and with an ellipsis.
+void ssti_label_copy(char out[SSTI_LABEL_SIZE], const char *text);
+
 // A line record: a list of the objects of its complete lines. A last line without its end is what a kill leaves, and
 // left out. Owned by the caller (json_decref). Errors: FORMAT with the line.
 sst_status ssti_lines_parse(sst_context *context, const char *name, const char *text, size_t size, json_t **out);

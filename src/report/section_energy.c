@@ -69,12 +69,15 @@ static void put_layers(ssti_page *page, const ssti_run_records *run, sst_energy_
   const sst_energy *energy = run->energy[model];
   if (energy == NULL) { return; }
   char title[64];
+  double most = 0, divisor = 1;
+  for (int l = 0; l < energy->layer_count; l++) { most = fmax(most, energy->layers[l].energy_pj / 1000); }
+  const char *unit = ssti_energy_unit(most, &divisor);
   snprintf(title, sizeof title, "By %s", sst_energy_model_word(model));
   const ssti_figure_plan plan = {.kind = SSTI_FIGURE_BARS,
                                  .title = title,
                                  .description = sst_energy_model_text(model),
                                  .row_title = "Layer",
-                                 .value_title = "nJ per inference",
+                                 .value_title = unit,
                                  .rows = energy->layer_count,
                                  .columns = SST_ENERGY_PART_COUNT};
   ssti_figure *figure = ssti_page_figure(page, &plan);
@@ -82,7 +85,7 @@ static void put_layers(ssti_page *page, const ssti_run_records *run, sst_energy_
     ssti_figure_name_row(figure, l, run->costs->layers[l].name);
     for (int p = 0; p < SST_ENERGY_PART_COUNT; p++) {
       ssti_figure_name_column(figure, p, sst_energy_part_word((sst_energy_part)p));
-      *ssti_figure_value(figure, l, p) = energy->layers[l].part_pj[p] / 1000;
+      *ssti_figure_value(figure, l, p) = energy->layers[l].part_pj[p] / 1000 / divisor;
     }
   }
 }
@@ -93,7 +96,8 @@ static void put_activity(ssti_page *page, const ssti_run_records *run) {
   sst_neurobench measures = sst_neurobench_measure(run->costs);
   ssti_text_append(html, "<p>");
   if (isfinite(density.spikes_per_synapse)) {
-    ssti_text_append(html, "<b>%.3f</b> spikes per synapse and inference, <b>%.2f\xe2\x80\xaf%%</b> of neurons at a step. ",
+    ssti_text_append(html,
+                     "<b>%.3f</b> spikes per synapse and inference, <b>%.2f\xe2\x80\xaf%%</b> of neurons at a step. ",
                      density.spikes_per_synapse, 100 * density.rate);
   }
   ssti_put_number(html, measures.effective_acs);
@@ -122,28 +126,39 @@ static void put_run(ssti_page *page, int index, bool open) {
   ssti_text_append(html, "</div></details>\n");
 }
 
+static bool judges_any(const ssti_page *page, int model) {
+  for (int i = 0; i < page->list->count; i++) {
+    const sst_energy *energy = page->list->runs[i].energy[model];
+    if (energy != NULL && energy->energy_pj > 0) { return true; }
+  }
+  return false;
+}
+
 static void put_comparison(ssti_page *page) {
+  int models[SST_ENERGY_MODEL_COUNT], count = 0;
+  for (int m = 0; m < SST_ENERGY_MODEL_COUNT; m++) {
+    if (judges_any(page, m)) { models[count++] = m; }
+  }
   const ssti_figure_plan plan = {.kind = SSTI_FIGURE_DOTS,
                                  .title = "Energy of each run by each model",
                                  .description = "A mark a run on the line of each model; the axis is logarithmic.",
                                  .row_title = "Model",
                                  .value_title = "J per inference",
-                                 .rows = SST_ENERGY_MODEL_COUNT,
+                                 .rows = count,
                                  .columns = page->list->count,
                                  .logarithmic = true,
                                  .of_runs = true};
-  ssti_put_run_legend(page, false);
+  ssti_put_run_legend(page, false, false);
   ssti_text_append(&page->html, "<div class=\"figures wide\">\n");
   ssti_figure *figure = ssti_page_figure(page, &plan);
-  for (int m = 0; m < SST_ENERGY_MODEL_COUNT && figure != NULL; m++) {
-    ssti_figure_name_row(figure, m, sst_energy_model_word((sst_energy_model)m));
+  for (int r = 0; r < count && figure != NULL; r++) {
+    ssti_figure_name_row(figure, r, sst_energy_model_word((sst_energy_model)models[r]));
     for (int i = 0; i < page->list->count; i++) {
-      const sst_energy *energy = page->list->runs[i].energy[m];
+      const sst_energy *energy = page->list->runs[i].energy[models[r]];
       ssti_figure_name_column(figure, i, page->list->runs[i].label);
-      *ssti_figure_value(figure, m, i) = energy && energy->energy_pj > 0 ? energy->energy_pj * 1e-12 : (double)NAN;
+      *ssti_figure_value(figure, r, i) = energy && energy->energy_pj > 0 ? energy->energy_pj * 1e-12 : (double)NAN;
     }
   }
-  ssti_page_drop_empty(page, figure);
   ssti_text_append(&page->html, "</div>\n");
 }
 
@@ -154,8 +169,8 @@ static void put_break_even(ssti_text *html) {
     double scale = b->per_step ? 100 : 1;
     ssti_text_append(html, "<li>below %g", b->low * scale);
     if (b->high > b->low) { ssti_text_append(html, " to %g", b->high * scale); }
-    ssti_text_append(html, "%s: ", b->per_step ? "\xe2\x80\xaf% of neurons at a step"
-                                               : " spikes per synapse and inference");
+    ssti_text_append(html,
+                     "%s: ", b->per_step ? "\xe2\x80\xaf% of neurons at a step" : " spikes per synapse and inference");
     ssti_put_escaped(html, b->source);
     ssti_text_append(html, "</li>\n");
   }
@@ -169,16 +184,19 @@ static void put_break_even(ssti_text *html) {
 }
 
 void ssti_section_energy(ssti_page *page) {
-  int first = -1, without = 0, shown = 0;
+  int first = -1, without = 0, shown = 0; // shown open: the first spiking run, else the first
   for (int i = page->list->count - 1; i >= 0; i--) {
-    if (page->list->runs[i].costs != NULL) { first = i; }
-    without += page->list->runs[i].costs == NULL;
+    const ssti_run_records *run = &page->list->runs[i];
+    bool better = first < 0 || run->spiking || !page->list->runs[first].spiking;
+    if (run->costs != NULL && better) { first = i; }
+    without += run->costs == NULL;
   }
   ssti_text *html = &page->html;
   ssti_text_append(html, "<section id=energy><h2>Energy</h2>\n");
   if (without > 0) {
-    ssti_text_append(html, "<p class=note>%d of %d runs have no <code>costs.json</code>: it is written when training "
-                           "ends.</p>\n",
+    ssti_text_append(html,
+                     "<p class=note>%d of %d runs have no <code>costs.json</code>: it is written when training "
+                     "ends.</p>\n",
                      without, page->list->count);
   }
   if (first >= 0) {

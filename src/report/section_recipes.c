@@ -16,8 +16,8 @@ typedef struct entry {
 } entry;
 
 typedef struct flat_recipe {
-  entry *entries;   // in the recipe's order
-  entry **by_path;  // the same, sorted
+  entry *entries;  // in the recipe's order
+  entry **by_path; // the same, sorted
   size_t count, capacity;
 } flat_recipe;
 
@@ -26,7 +26,7 @@ static sst_status flatten(sst_context *context, const ssti_yaml_node *node, cons
     SST_TRY(ssti_grow(context, &out->entries, &out->capacity, out->count + 1, sizeof *out->entries));
     entry *e = &out->entries[out->count++];
     snprintf(e->path, PATH_SIZE, "%s", path);
-    e->text = node->text;
+    e->text = node->kind == SSTI_YAML_SCALAR ? node->text : "none"; // an empty list or map
     e->line = node->line;
     return SST_OK;
   }
@@ -95,7 +95,7 @@ static void put_differences(ssti_page *page, const flat_recipe *recipes) {
   ssti_table_begin(html, "Differences between the recipes");
   ssti_put_heading(html, "Key");
   for (int i = 0; i < count; i++) {
-    ssti_text_append(html, "<th scope=col>");
+    ssti_text_append(html, "<th scope=col class=word>");
     ssti_put_run(page, i);
     ssti_text_append(html, "</th>");
   }
@@ -194,8 +194,12 @@ void ssti_section_environment(ssti_page *page) {
     ssti_text_append(html, "<section id=environment><h2>Environment</h2>\n");
     ssti_table_begin(html, "Environment");
     ssti_put_heading(html, "Run");
-    json_object_foreach(keys, key, value) { ssti_put_heading(html, key); }
-    ssti_text_append(html, "<th scope=col>folder</th></tr></thead><tbody>\n");
+    json_object_foreach(keys, key, value) {
+      ssti_text_append(html, "<th scope=col class=word>");
+      ssti_put_escaped(html, key);
+      ssti_text_append(html, "</th>");
+    }
+    ssti_text_append(html, "<th scope=col class=word>folder</th></tr></thead><tbody>\n");
     for (int i = 0; i < page->list->count; i++) {
       ssti_text_append(html, "<tr><th scope=row>");
       ssti_put_run(page, i);

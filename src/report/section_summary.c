@@ -77,8 +77,9 @@ void ssti_section_summary(ssti_page *page) {
     incomplete += page->list->runs[i].result == NULL;
   }
   ssti_table_end(html);
-  ssti_text_append(html, "<p class=note>Energy by the model <i>operations</i>: multiplications and additions at 45\xe2\x80\xaf"
-                         "nm, no memory; other models <a href=\"#energy\">below</a>.");
+  ssti_text_append(
+      html, "<p class=note>Energy by the model <i>operations</i>: multiplications and additions at 45\xe2\x80\xaf"
+            "nm, no memory; other models <a href=\"#energy\">below</a>.");
   if (incomplete > 0) {
     ssti_text_append(html, " %d of these runs %s not complete: no result is written yet.", incomplete,
                      incomplete == 1 ? "is" : "are");
@@ -117,9 +118,7 @@ void ssti_section_sweep(ssti_page *page) {
     bool head = true;
     for (const char *at = page->list->summaries[i]; *at;) {
       if (!head) { ssti_text_append(html, "<tr>"); }
-      do {
-        at = put_field(html, *at == ',' ? at + 1 : at, head ? "th scope=col" : "td");
-      } while (*at == ',');
+      do { at = put_field(html, *at == ',' ? at + 1 : at, head ? "th scope=col" : "td"); } while (*at == ',');
       while (*at && *at != '\n') { at++; }
       at += *at == '\n';
       ssti_text_append(html, head ? "</tr></thead><tbody>\n" : "</tr>\n");
@@ -134,7 +133,8 @@ void ssti_section_sweep(ssti_page *page) {
 
 // ---- fronts
 
-static bool put_front(ssti_page *page, const char *title, const char *x_title, double (*cost)(const ssti_run_records *)) {
+static bool put_front(ssti_page *page, const char *title, const char *x_title, bool energy,
+                      double (*cost)(const ssti_run_records *)) {
   const ssti_figure_plan plan = {.kind = SSTI_FIGURE_POINTS,
                                  .title = title,
                                  .description = "Each point is a run; the dashed line joins those that no other run "
@@ -142,13 +142,17 @@ static bool put_front(ssti_page *page, const char *title, const char *x_title, d
                                  .row_title = "Run",
                                  .rows = page->list->count,
                                  .columns = 2,
+                                 .percent = true,
                                  .of_runs = true};
   int points = 0;
+  double most = 0, divisor = 1;
   for (int i = 0; i < page->list->count; i++) {
     const ssti_run_records *run = &page->list->runs[i];
+    if (energy && cost(run) > most) { most = cost(run); }
     points += isfinite(cost(run)) && isfinite(ssti_number_of(run->result, "test_accuracy"));
   }
   if (points < 2) { return false; }
+  if (energy) { x_title = ssti_energy_unit(most, &divisor); }
   ssti_figure *figure = ssti_page_figure(page, &plan);
   if (figure == NULL) { return false; }
   ssti_figure_name_column(figure, 0, x_title);
@@ -156,7 +160,7 @@ static bool put_front(ssti_page *page, const char *title, const char *x_title, d
   for (int i = 0; i < page->list->count; i++) {
     const ssti_run_records *run = &page->list->runs[i];
     ssti_figure_name_row(figure, i, run->label);
-    *ssti_figure_value(figure, i, 0) = cost(run);
+    *ssti_figure_value(figure, i, 0) = cost(run) / divisor;
     *ssti_figure_value(figure, i, 1) = 100 * ssti_number_of(run->result, "test_accuracy");
   }
   return true;
@@ -168,11 +172,11 @@ static double lemaire_nj(const ssti_run_records *run) { return energy_nj(run, SS
 void ssti_section_fronts(ssti_page *page) {
   size_t before = page->html.length;
   ssti_text_append(&page->html, "<section id=fronts><h2>Accuracy and its price</h2>\n");
-  ssti_put_run_legend(page, false);
+  ssti_put_run_legend(page, false, false);
   ssti_text_append(&page->html, "<div class=figures>\n");
-  bool any = put_front(page, "Accuracy against spikes", "spikes per inference", spikes_of);
-  any = put_front(page, "Accuracy against energy of operations", "nJ per inference", operations_nj) || any;
-  any = put_front(page, "Accuracy against energy with memory (Lemaire)", "nJ per inference", lemaire_nj) || any;
+  bool any = put_front(page, "Accuracy against spikes", "spikes per inference", false, spikes_of);
+  any = put_front(page, "Accuracy against energy of operations", "", true, operations_nj) || any;
+  any = put_front(page, "Accuracy against energy with memory (Lemaire)", "", true, lemaire_nj) || any;
   ssti_text_append(&page->html, "</div></section>\n");
   if (!any && page->html.status == SST_OK) { page->html.length = before; }
 }

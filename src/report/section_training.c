@@ -51,6 +51,7 @@ static void put_curve(ssti_page *page, const curve *c, int epochs) {
                                  .value_title = c->value_title,
                                  .rows = epochs,
                                  .columns = columns,
+                                 .percent = c->scale == 100,
                                  .of_runs = !single};
   ssti_figure *figure = ssti_page_figure(page, &plan);
   if (figure == NULL) { return; }
@@ -112,7 +113,7 @@ void ssti_section_training(ssti_page *page) {
   int epochs = most_epochs(page);
   if (epochs == 0) { return; }
   ssti_text_append(&page->html, "<section id=training><h2>Training</h2>\n");
-  ssti_put_run_legend(page, true);
+  ssti_put_run_legend(page, true, false);
   ssti_text_append(&page->html, "<div class=figures>\n");
   for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) { put_curve(page, &curves[i], epochs); }
   for (int i = 0; i < page->list->count && i < SSTI_MOST_DETAILED; i++) { put_parts(page, &page->list->runs[i]); }
@@ -133,15 +134,17 @@ void ssti_section_rates(ssti_page *page) {
   }
   int rows = (int)json_object_size(layers);
   if (rows > 0) {
-    ssti_text_append(&page->html, "<section id=rates><h2>Firing rates</h2>\n<p class=note>Share of the neurons of a layer "
-                                  "that fire at a step, mean over the test part and all steps.</p>\n");
-    ssti_put_run_legend(page, false);
+    ssti_text_append(&page->html,
+                     "<section id=rates><h2>Firing rates</h2>\n<p class=note>Share of the neurons of a layer "
+                     "that fire at a step, mean over the test part and all steps.</p>\n");
+    ssti_put_run_legend(page, false, true);
     ssti_text_append(&page->html, "<div class=\"figures wide\">\n");
     const ssti_figure_plan plan = {.kind = SSTI_FIGURE_DOTS,
                                    .title = "Firing rate of each layer",
                                    .description = "A mark a run on the line of each layer, from input to output.",
                                    .row_title = "Layer",
                                    .value_title = "% of neurons at a step",
+                                   .percent = true,
                                    .rows = rows,
                                    .columns = page->list->count,
                                    .of_runs = true};
