@@ -16,7 +16,8 @@ extern "C" {
 
 typedef struct sst_report sst_report;
 
-// Reads the records of run directories, and of all complete runs of sweeps' folders. At least one path. A run that is
+// Reads the records of run directories, of recipes of stages with all stages, and of sweeps' folders with all
+// complete runs. At least one path. A run that is
 // still going on is in the report with what it has. *out is owned by the caller (sst_report_close).
 // Errors: INVALID_ARGUMENT (a run given twice), NOT_FOUND (no folder, or no run in it), FORMAT and RECIPE (a record
 // that is damaged, with file and line), IO, OUT_OF_MEMORY.

@@ -130,26 +130,80 @@ static sst_status read_seconds(sst_context *context, ssti_run_records *run) {
   return SST_OK;
 }
 
-static sst_status read_run(sst_context *context, const char *folder, ssti_run_records *run) {
+static sst_status begin_run(sst_context *context, const char *folder, ssti_run_records *run) {
   SST_TRY(ssti_copy_text(context, folder, &run->folder));
   for (size_t length = strlen(run->folder); length > 1 && run->folder[length - 1] == '/'; length--) {
     run->folder[length - 1] = '\0';
   }
-  SST_TRY(read_recipe(context, run));
+  return read_recipe(context, run);
+}
+
+static sst_status read_run(sst_context *context, ssti_run_records *run) {
   SST_TRY(read_json(context, run->folder, "result.json", false, &run->result));
   SST_TRY(read_json(context, run->folder, "environment.json", false, &run->environment));
-  SST_TRY(read_json(context, run->folder, "analysis.json", false, &run->analysis));
   SST_TRY(read_json(context, run->folder, "history.jsonl", true, &run->history));
   SST_TRY(read_seconds(context, run));
   return read_costs(context, run);
 }
 
-static sst_status add_run(ssti_run_list *list, const char *folder) {
+static void free_run(sst_context *context, ssti_run_records *run) {
+  for (int m = 0; m < SST_ENERGY_MODEL_COUNT; m++) { sst_energy_destroy(run->energy[m]); }
+  sst_cost_record_destroy(run->costs);
+  json_decref(run->result);
+  json_decref(run->environment);
+  json_decref(run->history);
+  ssti_yaml_destroy(run->recipe);
+  ssti_free(context, run->recipe_text);
+  ssti_free(context, run->folder);
+}
+
+// A place at the list's end, cleared.
+static sst_status add_place(ssti_run_list *list, const char *folder, ssti_run_records **out) {
   if (list->count == MOST_RUNS) {
     SST_FAIL(list->context, SST_INVALID_ARGUMENT, "%s: is one run too many, a report takes %d", folder, (int)MOST_RUNS);
   }
   SST_TRY(ssti_grow(list->context, &list->runs, &list->capacity, (size_t)list->count + 1, sizeof *list->runs));
-  return read_run(list->context, folder, &list->runs[list->count++]);
+  *out = &list->runs[list->count++];
+  **out = (ssti_run_records){0};
+  return SST_OK;
+}
+
+static sst_status add_run(ssti_run_list *list, const char *folder) {
+  ssti_run_records *run = NULL;
+  SST_TRY(add_place(list, folder, &run));
+  SST_TRY(begin_run(list->context, folder, run));
+  return read_run(list->context, run);
+}
+
+// The folder of a recipe of stages repeats what its last stage has: the stages that have begun stand for it.
+static sst_status add_stages(ssti_run_list *list, const char *folder, const ssti_yaml_node *stages) {
+  int before = list->count;
+  sst_status status = SST_OK;
+  for (const ssti_yaml_node *stage = stages->first; stage != NULL && status == SST_OK; stage = stage->next) {
+    const ssti_yaml_node *name = ssti_yaml_get(stage, "name");
+    char *path = NULL, *recipe = NULL;
+    if (name == NULL || !*name->text || strchr(name->text, '/') != NULL) {
+      SST_FAIL(list->context, SST_FORMAT, "%s/recipe.yaml:%d: the stage has no name", folder, stage->line);
+    }
+    status = ssti_path_join(list->context, folder, name->text, &path);
+    if (status == SST_OK) { status = ssti_path_join(list->context, path, "recipe.yaml", &recipe); }
+    if (status == SST_OK && ssti_file_exists(recipe)) { status = add_run(list, path); }
+    ssti_free(list->context, recipe);
+    ssti_free(list->context, path);
+  }
+  if (status == SST_OK && list->count == before) {
+    status = ssti_fail(list->context, SST_NOT_FOUND, "%s: no stage of this recipe has begun", folder);
+  }
+  return status;
+}
+
+static sst_status add_run_or_stages(ssti_run_list *list, const char *folder) {
+  ssti_run_records whole = {0};
+  sst_status status = begin_run(list->context, folder, &whole);
+  const ssti_yaml_node *stages = status == SST_OK ? ssti_yaml_get(ssti_yaml_root(whole.recipe), "stages") : NULL;
+  if (status == SST_OK) { status = stages ? add_stages(list, folder, stages) : add_run(list, folder); }
+  free_run(list->context, &whole);
+  return status;
 }
 
 // ---- sweeps
@@ -196,7 +250,7 @@ sst_status ssti_run_list_add(ssti_run_list *list, const char *path) {
   sst_status status = read_record(context, path, "sweep.csv", &file, &lines, &size);
   ssti_free(context, file);
   file = NULL;
-  if (status == SST_OK && lines == NULL) { return add_run(list, path); }
+  if (status == SST_OK && lines == NULL) { return add_run_or_stages(list, path); }
   int before = list->count;
   if (status == SST_OK) { status = add_sweep_runs(list, path, lines); }
   if (status == SST_OK && list->count == before) {
@@ -239,18 +293,6 @@ sst_status ssti_run_list_label(ssti_run_list *list) {
     }
   }
   return SST_OK;
-}
-
-static void free_run(sst_context *context, ssti_run_records *run) {
-  for (int m = 0; m < SST_ENERGY_MODEL_COUNT; m++) { sst_energy_destroy(run->energy[m]); }
-  sst_cost_record_destroy(run->costs);
-  json_decref(run->result);
-  json_decref(run->environment);
-  json_decref(run->analysis);
-  json_decref(run->history);
-  ssti_yaml_destroy(run->recipe);
-  ssti_free(context, run->recipe_text);
-  ssti_free(context, run->folder);
 }
 
 void ssti_run_list_free(ssti_run_list *list) {

@@ -17,7 +17,7 @@ typedef struct ssti_run_records {
   char *recipe_text;
   ssti_yaml_tree *recipe;
   bool spiking;
-  json_t *result, *environment, *analysis;
+  json_t *result, *environment;
   json_t *history; // list of objects, maybe empty
   double seconds;  // of all sittings, from timing.jsonl; NAN without it
   sst_cost_record *costs;
@@ -35,7 +35,8 @@ typedef struct ssti_run_list {
   size_t summary_capacity;
 } ssti_run_list;
 
-// Reads what `path` holds and adds it: a run directory, or a sweep's folder with all its runs. Errors: NOT_FOUND
+// Reads what `path` holds and adds it: a run directory, that of a recipe of stages with
+// all of them, or a sweep's folder with all its complete runs. Errors: NOT_FOUND
 // (neither), FORMAT (a record that is cut short or is none), IO.
 sst_status ssti_run_list_add(ssti_run_list *list, const char *path);
 // Gives labels, once all are there.
