@@ -196,6 +196,7 @@ typedef struct sst_spike_density {
   double spikes_per_synapse; // each spike counted for every weight it meets; NAN: no layer with spikes as inputs
   double rate;               // share of the neurons ahead of those layers that fire at a step; NAN as above
 } sst_spike_density;
+// Over the layers whose inputs are spikes.
 SST_API sst_spike_density sst_spike_density_measure(const sst_cost_record *record);
 
 // A break-even rate from the literature: spikes per synapse and inference above which an ANN would be cheaper.

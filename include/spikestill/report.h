@@ -25,6 +25,7 @@ SST_MUST_CHECK SST_API sst_status sst_report_open(sst_context *context, const ch
                                                   sst_report **out);
 SST_API void sst_report_close(sst_report *report); // NULL is allowed
 
+// Number of runs in it, those of sweeps and stages counted.
 SST_API int sst_report_run_count(const sst_report *report);
 
 // Commands that make gnuplot write all figures, as SVG, to its standard output. Lives as long as the report.
