@@ -80,7 +80,7 @@ sst_status sst_cost_record_as_ann(const sst_cost_record *record, int bits, sst_c
     layer->zero_weights = 0;
     layer->effective_operations = layer->dense_operations;
     layer->membrane_updates = 0;
-    layer->crossbar_patches = layer->crossbar_rows = layer->crossbar_sites = NAN;
+    layer->crossbar_patches = layer->crossbar_rows = layer->crossbar_sites = (double)NAN;
   }
   return SST_OK;
 }

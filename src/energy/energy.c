@@ -69,7 +69,7 @@ sst_status sst_energy_estimate(sst_energy_model model, const sst_cost_record *re
   energy->context = context;
   energy->model = model;
   energy->layer_count = record->layer_count;
-  energy->latency_ns = energy->area_um2 = energy->tiles = NAN;
+  energy->latency_ns = energy->area_um2 = energy->tiles = (double)NAN;
   sst_status status = ssti_allocate(context, (size_t)record->layer_count, sizeof *energy->layers, &energy->layers);
   if (status == SST_OK) {
     for (int i = 0; i < record->layer_count; i++) {

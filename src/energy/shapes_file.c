@@ -119,7 +119,7 @@ static void fill_layer(const shapes_head *head, const shapes_layer *s, int index
   if (!out->spiking_input) { rate = 1; }
   out->nonzero_inputs = rate * ssti_cost_inputs(out) * (double)out->timesteps;
   out->effective_operations = rate * out->dense_operations * (double)out->timesteps;
-  out->crossbar_patches = out->crossbar_rows = out->crossbar_sites = NAN;
+  out->crossbar_patches = out->crossbar_rows = out->crossbar_sites = (double)NAN;
 }
 
 // What enters a layer came out of the neurons before it, at its rate.

@@ -219,7 +219,7 @@ static void test_rates_come_close_to_activations(void **state) {
     assert_ok(*state, ssti_conversion_check_thresholds(&s.network)); // none was left out
     const sst_model_options clipped = converted_of(&s.ann, false, 1);
     float *expected = logits_of(*state, s.store, &clipped);
-    double before = INFINITY, size = 0;
+    double before = (double)INFINITY, size = 0;
     for (int c = 0; c < 2 * CLASSES; c++) { size += (double)(expected[c] * expected[c]); }
     for (int64_t steps = 8; steps <= 512; steps *= 8) {
       const sst_model_options snn = converted_of(&s.ann, true, steps);

@@ -7,11 +7,11 @@ enum { STEPS = 2, BATCH = 2, SIDE = 2, PIXELS = SIDE * SIDE, STUDENT_C = 2, TEAC
 enum { MASK = BATCH * TEACHER_C, MAPS = BATCH * PIXELS * TEACHER_C };
 
 typedef struct values {
-  const float *student, *teacher;                             // [STEPS, BATCH, PIXELS, STUDENT_C], [BATCH, ..., TEACHER_C]
-  const float *align, *align_bias, *weight[2], *bias[2];      // of the term
-  const float *logits, *teacher_logits, *target;              // [BATCH, CLASSES]
-  const float *varied;                                        // the array that x stands for
-  unsigned mask;                                              // bit n * TEACHER_C + c: the channel is kept
+  const float *student, *teacher;                        // [STEPS, BATCH, PIXELS, STUDENT_C], [BATCH, ..., TEACHER_C]
+  const float *align, *align_bias, *weight[2], *bias[2]; // of the term
+  const float *logits, *teacher_logits, *target;         // [BATCH, CLASSES]
+  const float *varied;                                   // the array that x stands for
+  unsigned mask;                                         // bit n * TEACHER_C + c: the channel is kept
   double feature_weight, label_weight;
 } values;
 
@@ -22,7 +22,8 @@ static double at(const values *v, const double *x, const float *array, int i) {
 // y = conv3x3(map) of [BATCH, SIDE, SIDE, TEACHER_C] with zeros around.
 static void convolve(const values *v, const double *x, int layer, const double map[MAPS], double y[MAPS]) {
   for (int i = 0; i < MAPS; i++) {
-    const int out = i % TEACHER_C, w = i / TEACHER_C % SIDE, h = i / TEACHER_C / SIDE % SIDE, n = i / TEACHER_C / PIXELS;
+    const int out = i % TEACHER_C, w = i / TEACHER_C % SIDE, h = i / TEACHER_C / SIDE % SIDE,
+              n = i / TEACHER_C / PIXELS;
     y[i] = at(v, x, v->bias[layer], out);
     for (int k = 0; k < 9 * TEACHER_C; k++) {
       const int c = k % TEACHER_C, kw = k / TEACHER_C % 3, kh = k / TEACHER_C / 3;
@@ -164,7 +165,7 @@ static void test_each_part_alone(void **state) {
 // The one mask, among all there are, that explains the value of a pass in training.
 static unsigned find_mask(method_case *c, values *v) {
   const double found = method_value(c);
-  double nearest = INFINITY;
+  double nearest = (double)INFINITY;
   unsigned best = 0;
   for (unsigned mask = 0; mask < 1u << MASK; mask++) {
     v->mask = mask;
@@ -185,8 +186,7 @@ static void test_the_mask(void **state) {
   enum { DRAWS = 100 };
   method_case c;
   values v;
-  begin(&c, *state,
-        (const char *const[]){"label_weight", "0", "feature_weight", "1", "mask_rate", "0.3", NULL}, &v);
+  begin(&c, *state, (const char *const[]){"label_weight", "0", "feature_weight", "1", "mask_rate", "0.3", NULL}, &v);
   find_own(&c, &v);
   v.feature_weight = 1;
   v.label_weight = 0;

@@ -68,11 +68,16 @@ static float group_mean(const quantize_job *job, int64_t group) {
   return count > 0.0 ? (float)(sum / count) : 0.0f;
 }
 
+// Ternary codes end at 1, and then `bits` says nothing.
+static float largest_code(const sst_weight_quantizer *quantizer) {
+  return quantizer->kind == SST_WEIGHT_QUANTIZER_TERNARY ? 1.0f : ssti_largest_code(quantizer->bits);
+}
+
 static void codes_range(void *arg, int64_t begin, int64_t end) {
   const quantize_job *job = arg;
   const int64_t columns = job->shape->columns;
   const bool ternary = job->shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY;
-  const float largest = ssti_largest_code(job->shape->quantizer.bits);
+  const float largest = largest_code(&job->shape->quantizer);
   for (int64_t row = begin; row < end; row++) {
     const int64_t group = group_of(job->shape, row);
     const float *w = job->weight + row * columns;
@@ -119,7 +124,7 @@ static void gradient_range(void *arg, int64_t begin, int64_t end) {
   const int64_t columns = job->shape->columns;
   const sst_weight_quantizer *quantizer = &job->shape->quantizer;
   const bool ternary = quantizer->kind == SST_WEIGHT_QUANTIZER_TERNARY;
-  const float largest = ssti_largest_code(quantizer->bits);
+  const float largest = largest_code(quantizer);
   for (int64_t row = begin; row < end; row++) {
     const float scale = job->scale[group_of(job->shape, row)];
     const float limit = !ternary                           ? largest
