@@ -18,7 +18,7 @@ static int compare_names(const void *a, const void *b) { return strcmp(a, b); }
 static sst_status add_name(sst_context *context, ssti_class_names *classes, const char *where, const char *name,
                            size_t length) {
   if (length == 0 || length >= SSTI_CLASS_NAME_SIZE) {
-    SST_FAIL(context, SST_FORMAT, "%s: found a class name of %zu characters, expected 1 to %d", where, length,
+    SST_FAIL(context, SST_FORMAT, "%s: found a name of %zu characters, expected 1 to %d", where, length,
              SSTI_CLASS_NAME_SIZE - 1);
   }
   if (classes->count == SSTI_MOST_CLASSES) {
@@ -115,19 +115,19 @@ sst_status ssti_class_names_of_lines(sst_context *context, const char *name, con
     if (length > 0 && line[length - 1] == '\r') { length--; }
     if (length == 0) { continue; }
     if (memchr(line, '\0', length) != NULL || memchr(line, '/', length) != NULL) {
-      status = ssti_fail(context, SST_FORMAT, "%s: at byte %zu: found '/' or a zero byte in a class name", name,
+      status = ssti_fail(context, SST_FORMAT, "%s: at byte %zu: found '/' or a zero byte in a name", name,
                          (size_t)(line - text));
     } else {
       status = add_name(context, out, name, line, length);
     }
   }
   if (status == SST_OK && out->count == 0) {
-    status = ssti_fail(context, SST_FORMAT, "%s: is empty, expected the name of a class on each line", name);
+    status = ssti_fail(context, SST_FORMAT, "%s: is empty, expected a name on each line", name);
   }
   sort_names(out);
   for (size_t i = 1; i < out->count && status == SST_OK; i++) {
     if (strcmp(out->names[i - 1], out->names[i]) == 0) {
-      status = ssti_fail(context, SST_FORMAT, "%s: class '%s' is in it twice", name, out->names[i]);
+      status = ssti_fail(context, SST_FORMAT, "%s: '%s' is in it twice", name, out->names[i]);
     }
   }
   if (status != SST_OK) { ssti_class_names_free(context, out); }

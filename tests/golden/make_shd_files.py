@@ -70,6 +70,7 @@ def main():
     write("chunked.h5", chunks=(3,))
     write("grows.h5", maxshape=(None,), chunks=(4,), time_type=">f4", unit_type=">i8")
     write("double.h5", time_type=np.float64, unit_type=np.uint32)
+    write("spoken_words.h5", count=4, labels=[34, 0, 7, 34])
     write("label_20.h5", labels=[0, 1, 2, 20, 4, 5, 6])
     write("six_labels.h5", labels=[0, 1, 2, 3, 4, 5])
     write("fewer_units.h5", change=fewer_units)

@@ -288,7 +288,7 @@ static void test_tiny_imagenet_layout(void **state) {
   put_file(context, root, "tiny-imagenet-200/val/val_annotations.txt", "\nv0.png\tn3\t0\n");
   assert_fails(context, SST_FORMAT, sst_dataset_open(context, &options, &dataset), "line 2: found class 'n3'");
   put_file(context, root, "tiny-imagenet-200/wnids.txt", "n2\nn1\nn2\n");
-  assert_fails(context, SST_FORMAT, sst_dataset_open(context, &options, &dataset), "class 'n2' is in it twice");
+  assert_fails(context, SST_FORMAT, sst_dataset_open(context, &options, &dataset), ": 'n2' is in it twice");
   temp_folder_remove(root);
 }
 
