@@ -18,6 +18,7 @@
 #include "spikestill/nir.h"
 #include "spikestill/recipe.h"
 #include "spikestill/stages.h"
+#include "spikestill/state_dict.h"
 #include "spikestill/train.h"
 
 #ifdef __cplusplus
@@ -46,6 +47,25 @@ SST_MUST_CHECK SST_API sst_status sst_network_graph(sst_network *network, int64_
 // sst_nir_from_graph and sst_nir_write.
 SST_MUST_CHECK SST_API sst_status sst_network_export_nir(sst_network *network, const char *path,
                                                          const sst_nir_export_options *options);
+
+// Writes the network's parameters as a plain state dictionary (state_dict.h).
+SST_MUST_CHECK SST_API sst_status sst_network_export_state(sst_network *network, const char *path,
+                                                           const sst_state_options *options);
+
+// Reads the network's parameters from a state dictionary of PyTorch or of ours (state_dict.h). From then on the network
+// counts as trained. It is unchanged on failure.
+SST_MUST_CHECK SST_API sst_status sst_network_import_state(sst_network *network, const char *path,
+                                                           const sst_state_options *options);
+
+// The name map that this import would use, as YAML. *out is owned by the caller (sst_state_text_free).
+SST_MUST_CHECK SST_API sst_status sst_network_print_map(sst_network *network, const char *path,
+                                                        const sst_state_options *options, char **out);
+
+// Writes an imported network as a run directory at `out`: recipe.yaml, checkpoint.safetensors, environment.json and
+// result.json, which has a section "import" with `from` (the file) and `format` and no accuracy: nothing is measured.
+// Where a run is already, that is an error unless `overwrite`. Errors: INVALID_ARGUMENT, IO.
+SST_MUST_CHECK SST_API sst_status sst_run_import(sst_network *network, const char *from, const char *format,
+                                                 const char *out, bool overwrite);
 
 // What `eval` reports beside sst_evaluation. The layers' names are owned by the report: sst_report_free.
 typedef struct sst_report {

@@ -188,7 +188,11 @@ static bool take_option(int letter, const char *value, arguments *out) {
     if (out->against_count == MOST_AGAINST) { return false; }
     out->against[out->against_count++] = value;
     return value[0] != '\0';
-  case 'F': out->to = value; return strcmp(value, "nir") == 0;
+  case 'F': out->to = value; return true;
+  case 'i': out->recipe = value; return value[0] != '\0';
+  case 'm': out->map = value; return value[0] != '\0';
+  case 'B': out->print_map = true; return true;
+  case 'l': out->layout = value; return true;
   case 'k': out->target = value; return true;
   case 'y': return parse_positive(value, &out->dt);
   default: return false;

@@ -26,7 +26,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "energy runs/first --model all --samples 1000")                                                                    \
   X(report, "RUN...", 1, MOST_WORDS, "oOq", "one HTML file about runs, made from their records",                        \
     "report runs/first runs/second --out report.html")                                                                 \
-  X(export, "MODEL", 1, 1, "oFkysdtj", "write a spiking network as a file of another tool: NIR",                       \
+  X(import, "FILE", 1, 1, "oimBwsSdtj", "make a run directory of a recipe's network and the weights of another tool",  \
+    "import net.safetensors --recipe recipe.yaml --out runs/imported")                                                 \
+  X(export, "MODEL", 1, 1, "oFkylmsdtj", "write a network as a file of another tool: NIR, safetensors",                \
     "export runs/first --to nir --target norse --out first.nir")                                                       \
   X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
@@ -76,7 +78,12 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('a', "at-least", "ACCURACY", "a number from 0 to 1", "exit with 3 if the accuracy on the data is below")           \
   X('b', "batch", "N", "a whole number from 1 to 65536",                                                               \
     "pictures in the batch that memory is planned for (default: 1)")                                                   \
-  X('F', "to", "FORMAT", "nir", "format of the file (default: nir)")                                                   \
+  X('i', "recipe", "RECIPE", NULL, "recipe of the network that the weights are for")                                   \
+  X('m', "map", "FILE", NULL, "name map (YAML): lines 'ours: theirs' for tensors or modules")                          \
+  X('B', "print-map", NULL, NULL, "print the name map that would be used, to be completed, and do nothing else")       \
+  X('F', "to", "nir|safetensors", NULL,                                                                                \
+    "format of the file (default: safetensors if --out ends so, else nir)")                                            \
+  X('l', "layout", "torch|spikestill", NULL, "safetensors: whose names and shapes (default: torch)")                   \
   X('k', "target", "generic|snntorch|spikingjelly|norse|sinabs|spyx|rockpool", NULL,                                   \
     "tool that is to read the file (default: generic)")                                                                \
   X('y', "dt", "SECONDS", "a number above 0", "time step, in the unit of the target's time constants")                 \
@@ -109,10 +116,11 @@ typedef struct arguments {
   const char *vary[MOST_VARIED];
   int vary_count;
   char seed[64], device[64], data[128], normalize[64]; // overrides made of short forms
-  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target;
+  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target,
+    *recipe, *map, *layout;
   const char *against[MOST_AGAINST];
   int against_count;
-  bool open, resume, overwrite, json, csv, quiet, print_technology;
+  bool open, resume, overwrite, json, csv, quiet, print_technology, print_map;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
   double at_least;                     // negative: not asked
   double percentile, initial_membrane; // NAN: not given

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
 #include "json_output.h"
+#include "results.h"
 #include "spikestill/run.h"
 
 // Notes go to standard error as they come, or into the JSON answer.
@@ -11,28 +13,52 @@ static void take_note(void *user, const char *line) {
   if (user) {
     json_array_append_new(user, json_string(line));
   } else {
-    fprintf(stderr, "note: %s\n", line);
+    print_note(NULL, line);
   }
+}
+
+static bool is_safetensors(const arguments *a) {
+  if (a->to) { return strcmp(a->to, "safetensors") == 0; }
+  static const char ending[] = ".safetensors";
+  const size_t length = strlen(a->out), tail = sizeof ending - 1;
+  return length > tail && strcmp(a->out + length - tail, ending) == 0;
+}
+
+// What is not for the format asked for.
+static const char *stray_option(const arguments *a, bool safetensors) {
+  if (safetensors) { return a->target ? "target" : a->dt != 0.0 ? "dt" : NULL; }
+  return a->layout ? "layout" : a->map ? "map" : NULL;
 }
 
 int command_export(sst_context *context, const arguments *a) {
   if (!a->out) { return usage_error("export needs --out FILE; see 'spikestill help export'"); }
+  const bool safetensors = is_safetensors(a);
+  const char *format = safetensors ? "safetensors" : "nir", *stray = stray_option(a, safetensors);
+  if (stray) { return usage_error("--%s is not for %s; see 'spikestill help export'", stray, format); }
   json_t *notes = a->json ? json_array() : NULL;
-  sst_nir_export_options options = {.dt = a->dt, .note = take_note, .user = notes};
-  if (a->target) { sst_nir_target_parse(a->target, &options.target); } // it has been found to be one of the words
+  sst_nir_export_options nir = {.dt = a->dt, .note = take_note, .user = notes};
+  sst_state_options state = {.map = a->map};
+  if (a->target) { sst_nir_target_parse(a->target, &nir.target); } // they have been found to be one of the words
+  if (a->layout) { sst_state_layout_parse(a->layout, &state.layout); }
+  const char *whose = safetensors ? sst_state_layout_word(state.layout) : sst_nir_target_word(nir.target);
   sst_network *network = NULL;
   sst_status status = sst_network_open(context, a->words[0], a->overrides, a->override_count, &network);
-  if (status == SST_OK) { status = sst_network_export_nir(network, a->out, &options); }
+  if (status == SST_OK) {
+    status = safetensors ? sst_network_export_state(network, a->out, &state)
+                         : sst_network_export_nir(network, a->out, &nir);
+  }
   sst_network_close(network);
   int code = EXIT_DONE;
   if (status != SST_OK) {
     code = report_failure(context, status);
     json_decref(notes);
   } else if (a->json) {
-    code = print_json(json_pack("{s:s, s:s, s:s, s:s, s:o}", "model", a->words[0], "file", a->out, "format", "nir",
-                                "target", sst_nir_target_word(options.target), "notes", notes));
+    code = print_json(json_pack("{s:s, s:s, s:s, s:s, s:o}", "model", a->words[0], "file", a->out, "format", format,
+                                safetensors ? "layout" : "target", whose, "notes", notes));
+  } else if (safetensors) {
+    printf("wrote %s in the layout of %s\n", a->out, whose);
   } else {
-    printf("wrote %s for %s\n", a->out, sst_nir_target_word(options.target));
+    printf("wrote %s for %s\n", a->out, whose);
   }
   return code;
 }

@@ -39,3 +39,8 @@ int print_result_json(const char *folder) {
   fclose(file);
   return EXIT_DONE;
 }
+
+void print_note(void *user, const char *line) {
+  (void)user;
+  fprintf(stderr, "note: %s\n", line);
+}

@@ -9,4 +9,7 @@
 int print_result(const char *folder, const sst_run_result *result);
 int print_result_json(const char *folder);
 
+// "note: ..." on standard error, as import and export call it; `user` is not looked at.
+void print_note(void *user, const char *line);
+
 #endif

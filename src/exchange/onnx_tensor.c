@@ -3,6 +3,7 @@
 // reading takes, which is bounded by the file's size: a few bytes cannot ask for much.
 #include <math.h>
 
+#include "base/half.h"
 #include "exchange/onnx_parts.h"
 
 sst_status ssti_onnx_take(ssti_onnx_arena *arena, size_t count, size_t size, void *out) {
@@ -73,34 +74,12 @@ int64_t ssti_onnx_stride(const ssti_onnx_tensor *t, int axis) {
   return stride;
 }
 
-// Sign, five bits of exponent with bias 15, ten of mantissa.
-static float from_half(uint16_t bits) {
-  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  float value = 0.0f;
-  if (exponent == 31) {
-    value = mantissa ? NAN : INFINITY;
-  } else if (exponent == 0) {
-    value = ldexpf((float)mantissa, -24);
-  } else {
-    value = ldexpf((float)(1024 + mantissa), exponent - 25);
-  }
-  return bits & 0x8000 ? -value : value;
-}
-
-// The upper half of a float.
-static float from_bfloat(uint16_t bits) {
-  const uint32_t wide = (uint32_t)bits << 16;
-  float value = 0.0f;
-  memcpy(&value, &wide, sizeof value);
-  return value;
-}
-
 // X(TYPE of the schema, C type, field of typed data, the number from `v`); halves lie in int32_data as their bits.
 #define REAL_TYPES(X)                                                                                                  \
   X(FLOAT, float, float_data, v)                                                                                       \
   X(DOUBLE, double, double_data, (float)v)                                                                             \
-  X(FLOAT16, uint16_t, int32_data, from_half((uint16_t)v))                                                             \
-  X(BFLOAT16, uint16_t, int32_data, from_bfloat((uint16_t)v))
+  X(FLOAT16, uint16_t, int32_data, ssti_from_half((uint16_t)v))                                                        \
+  X(BFLOAT16, uint16_t, int32_data, ssti_from_bfloat((uint16_t)v))
 #define INTEGER_TYPES(X)                                                                                               \
   X(INT64, int64_t, int64_data, v)                                                                                     \
   X(INT32, int32_t, int32_data, (int64_t)v)                                                                            \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network as a file of another tool.
+// A network as a file of another tool, and its parameters from one.
 #include "base/fail.h"
 #include "run/assemble.h"
 
@@ -12,6 +12,44 @@ sst_status sst_network_export_nir(sst_network *network, const char *path, const 
   sst_status status = sst_nir_from_graph(graph, input, steps, options, &nir);
   if (status == SST_OK) { status = sst_nir_write(nir, path); }
   sst_nir_destroy(nir);
+  sst_graph_destroy(graph);
+  return status;
+}
+
+// The graph that says how parameters are used.
+static sst_status open_graph(sst_network *network, sst_graph **out) {
+  *out = NULL;
+  if (network->onnx) {
+    SST_FAIL(network->context, SST_UNSUPPORTED, "%s: is an ONNX file, expected a run directory, checkpoint or recipe",
+             network->path);
+  }
+  sst_value input = SST_NO_VALUE, logits = SST_NO_VALUE;
+  return sst_network_graph(network, 1, &input, &logits, out);
+}
+
+sst_status sst_network_export_state(sst_network *network, const char *path, const sst_state_options *options) {
+  sst_graph *graph = NULL;
+  SST_TRY(open_graph(network, &graph));
+  sst_status status = sst_state_write(graph, path, options);
+  sst_graph_destroy(graph);
+  return status;
+}
+
+sst_status sst_network_import_state(sst_network *network, const char *path, const sst_state_options *options) {
+  sst_graph *graph = NULL;
+  SST_TRY(open_graph(network, &graph));
+  sst_status status = sst_state_read(graph, path, options);
+  sst_graph_destroy(graph);
+  if (status == SST_OK) { network->trained = true; }
+  return status;
+}
+
+sst_status sst_network_print_map(sst_network *network, const char *path, const sst_state_options *options,
+                                 char **out) {
+  sst_graph *graph = NULL;
+  *out = NULL;
+  SST_TRY(open_graph(network, &graph));
+  sst_status status = sst_state_print_map(graph, path, options, out);
   sst_graph_destroy(graph);
   return status;
 }
