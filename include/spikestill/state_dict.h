@@ -5,8 +5,10 @@
 //
 //     ours                           there                         shape there
 //     3.conv.weight [1,O,Kh,Kw,I]    3.weight                      [O,I,Kh,Kw]
-//     8.linear.weight [1,O,1,1,I]    8.weight                      [O,I]; behind a flattened picture, and before the next
-//                                                                  linear layer, features are in PyTorch's order (C,H,W)
+//     8.linear.weight [1,O,1,1,I]    8.weight                      [O,I]; behind a flattened picture, and before the
+//     next
+//                                                                  linear layer, features are in PyTorch's order
+//                                                                  (C,H,W)
 //     3.conv.bias, 8.linear.bias     3.bias, 8.bias                [O]
 //     4.norm.gamma, .beta            4.weight, 4.bias              [C]
 //     4.norm.running_mean            4.running_mean                [C]
@@ -43,14 +45,14 @@ typedef enum sst_state_layout {
 #define SST_STATE_LAYOUT_ENUM(name, word, text) SST_STATE_LAYOUT_##name,
   SST_STATE_LAYOUT_LIST(SST_STATE_LAYOUT_ENUM)
 #undef SST_STATE_LAYOUT_ENUM
-  SST_STATE_LAYOUT_COUNT
+      SST_STATE_LAYOUT_COUNT
 } sst_state_layout;
 SST_API const char *sst_state_layout_word(sst_state_layout layout);
 SST_API bool sst_state_layout_parse(const char *word, sst_state_layout *out); // false for an unknown word
 
 typedef struct sst_state_options {
-  sst_state_layout layout; // of a file that is written; one that is read says it
-  const char *map;         // file with a name map; NULL: none
+  sst_state_layout layout;                    // of a file that is written; one that is read says it
+  const char *map;                            // file with a name map; NULL: none
   void (*note)(void *user, const char *line); // of reading; may be NULL
   void *user;
 } sst_state_options;

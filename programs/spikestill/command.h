@@ -81,8 +81,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('i', "recipe", "RECIPE", NULL, "recipe of the network that the weights are for")                                   \
   X('m', "map", "FILE", NULL, "name map (YAML): lines 'ours: theirs' for tensors or modules")                          \
   X('B', "print-map", NULL, NULL, "print the name map that would be used, to be completed, and do nothing else")       \
-  X('F', "to", "nir|safetensors", NULL,                                                                                \
-    "format of the file (default: safetensors if --out ends so, else nir)")                                            \
+  X('F', "to", "nir|safetensors", NULL, "format of the file (default: safetensors if --out ends so, else nir)")        \
   X('l', "layout", "torch|spikestill", NULL, "safetensors: whose names and shapes (default: torch)")                   \
   X('k', "target", "generic|snntorch|spikingjelly|norse|sinabs|spyx|rockpool", NULL,                                   \
     "tool that is to read the file (default: generic)")                                                                \
@@ -117,7 +116,7 @@ typedef struct arguments {
   int vary_count;
   char seed[64], device[64], data[128], normalize[64]; // overrides made of short forms
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target,
-    *recipe, *map, *layout;
+      *recipe, *map, *layout;
   const char *against[MOST_AGAINST];
   int against_count;
   bool open, resume, overwrite, json, csv, quiet, print_technology, print_map;

@@ -44,8 +44,8 @@ int command_export(sst_context *context, const arguments *a) {
   sst_network *network = NULL;
   sst_status status = sst_network_open(context, a->words[0], a->overrides, a->override_count, &network);
   if (status == SST_OK) {
-    status = safetensors ? sst_network_export_state(network, a->out, &state)
-                         : sst_network_export_nir(network, a->out, &nir);
+    status =
+        safetensors ? sst_network_export_state(network, a->out, &state) : sst_network_export_nir(network, a->out, &nir);
   }
   sst_network_close(network);
   int code = EXIT_DONE;

@@ -296,9 +296,11 @@ static void print_line(ssti_text *out, const ssti_state_list *list, const ssti_s
     if (name.status == SST_OK && name.data) { ssti_yaml_print_scalar(out, name.data, false); }
     ssti_text_free(&name);
   }
-  ssti_text_append(out, "  # %s%s\n", ssti_state_shape_text(list->tensors[m->main].rank, list->tensors[m->main].shape,
-                                                            shape),
-                   m->guessed ? ", a guess: others have that shape too" : entry < 0 ? ", not found" : "");
+  ssti_text_append(out, "  # %s%s\n",
+                   ssti_state_shape_text(list->tensors[m->main].rank, list->tensors[m->main].shape, shape),
+                   m->guessed  ? ", a guess: others have that shape too"
+                   : entry < 0 ? ", not found"
+                               : "");
 }
 
 sst_status sst_state_print_map(sst_graph *graph, const char *path, const sst_state_options *options, char **out) {

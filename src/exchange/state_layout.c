@@ -131,9 +131,7 @@ typedef struct picture {
 
 // The parameter that a weight is made from, by a quantiser perhaps; NULL if it is none of the list.
 static ssti_state_tensor *tensor_of(const sst_graph *graph, ssti_state_list *list, sst_value value) {
-  while (graph->values[value].kind == SSTI_VALUE_OUTPUT) {
-    value = graph->nodes[graph->values[value].node].inputs[0];
-  }
+  while (graph->values[value].kind == SSTI_VALUE_OUTPUT) { value = graph->nodes[graph->values[value].node].inputs[0]; }
   const ssti_value *v = &graph->values[value];
   if (v->kind != SSTI_VALUE_PARAMETER || v->store != graph->store) { return NULL; }
   return &list->tensors[v->parameter];

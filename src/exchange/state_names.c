@@ -48,9 +48,9 @@ static const char *word_of(const char *name) {
 
 // What other tools keep beside parameters: counters, and constants and states of neurons.
 static bool is_skipped(const char *name) {
-  static const char *const words[] = {"num_batches_tracked", "beta",  "alpha",   "threshold", "graded_spikes_factor",
-                                      "reset_mechanism_val", "v_mem", "i_syn",   "tau_mem",   "tau_syn",
-                                      "spike_threshold",     "mem",   "spk",     "min_v_mem", "reset_mechanism"};
+  static const char *const words[] = {"num_batches_tracked", "beta",  "alpha", "threshold", "graded_spikes_factor",
+                                      "reset_mechanism_val", "v_mem", "i_syn", "tau_mem",   "tau_syn",
+                                      "spike_threshold",     "mem",   "spk",   "min_v_mem", "reset_mechanism"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     if (strcmp(word_of(name), words[i]) == 0) { return true; }
   }
@@ -192,8 +192,8 @@ static sst_status read_map(sst_context *context, const char *path, map_line *tak
   const ssti_yaml_node *root = ssti_yaml_root(tree);
   sst_status status = SST_OK;
   if (root->kind != SSTI_YAML_MAP) {
-    status = ssti_fail(context, SST_RECIPE, "%s: is %s, expected lines 'ours: theirs'", path,
-                       ssti_yaml_kind_text(root));
+    status =
+        ssti_fail(context, SST_RECIPE, "%s: is %s, expected lines 'ours: theirs'", path, ssti_yaml_kind_text(root));
   }
   for (const ssti_yaml_node *line = root->first; line && status == SST_OK; line = line->next) {
     char place[SSTI_YAML_PLACE_SIZE];
@@ -220,9 +220,8 @@ static sst_status rename_line(void *user, const ssti_yaml_tree *tree, const ssti
   const int count = tensor >= 0 ? 1 : list->ours.modules[module].count;
   for (int i = first; i < first + count; i++) {
     ssti_state_tensor *t = &list->tensors[i];
-    const char *ending = tensor >= 0 ? "" : word_of(t->name);
-    char word[SSTI_STATE_NAME_SIZE];
-    snprintf(word, sizeof word, "%s%s", tensor >= 0 ? "" : ".", ending);
+    char word[SSTI_STATE_NAME_SIZE + 1] = ""; // a module's tensor keeps its own
+    if (tensor < 0) { snprintf(word, sizeof word, ".%s", word_of(t->name)); }
     const int length = snprintf(t->name, sizeof t->name, "%s%s", line->text, word);
     if ((size_t)length >= sizeof t->name) {
       SST_FAIL(list->context, SST_RECIPE, "%s: the name for '%s' is longer than %d bytes",
@@ -356,7 +355,7 @@ static void pair_alike(ssti_state_list *list, ssti_state_file *file, const ssti_
     there++;
   }
   if (count != there) { return; }
-  for (int m = first - ours->modules, n = 0; m < ours->count; m++) {
+  for (int m = first->order, n = 0; m < ours->count; m++) {
     ssti_state_module *module = &ours->modules[m];
     if (!is_open(list, module) || !alike(list, first, module, exactly)) { continue; }
     while (!may_be(list, file, first, &theirs->modules[n], exactly)) { n++; }

@@ -24,19 +24,19 @@ typedef struct ssti_state_tensor {
   int rank;
   int64_t shape[4]; // there
   int64_t rows, places, channels;
-  bool optional;    // a file need not have it
+  bool optional;         // a file need not have it
   size_t own_stem, stem; // lengths of the modules' names in parameter->name and name
-  int module;       // index of ours
-  int entry;        // of the file, in the order of names; -1: none yet
+  int module;            // index of ours
+  int entry;             // of the file, in the order of names; -1: none yet
 } ssti_state_tensor;
 
 // Tensors first .. first+count-1 of ours, or of the file in the order of names.
 typedef struct ssti_state_module {
   ssti_state_kind kind;
   int first, count;
-  int main;    // the tensor whose shape counts: weight, or the only one
-  int order;   // theirs: place among the file's modules
-  int partner; // index of the other side's module; -1: none
+  int main;     // the tensor whose shape counts: weight, or the only one
+  int order;    // theirs: place among the file's modules
+  int partner;  // index of the other side's module; -1: none
   bool guessed; // by its place alone: the order of names that differ in letters means nothing
 } ssti_state_module;
 

@@ -44,8 +44,7 @@ sst_status sst_network_import_state(sst_network *network, const char *path, cons
   return status;
 }
 
-sst_status sst_network_print_map(sst_network *network, const char *path, const sst_state_options *options,
-                                 char **out) {
+sst_status sst_network_print_map(sst_network *network, const char *path, const sst_state_options *options, char **out) {
   sst_graph *graph = NULL;
   *out = NULL;
   SST_TRY(open_graph(network, &graph));

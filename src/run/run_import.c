@@ -15,16 +15,14 @@ static sst_status write_files(const sst_network *network, const ssti_run_folder 
   SST_TRY(ssti_file_write(context, folder->recipe, recipe_text, strlen(recipe_text)));
   SST_TRY(ssti_run_write_environment(folder, recipe));
   SST_TRY(ssti_checkpoint_save(context, folder->checkpoint, recipe_text, network->parameters, NULL, NULL, NULL, NULL));
-  json_t *value = json_pack("{s:s, s:{s:s, s:s}, s:I, s:I, s:s, s:s}", "name", recipe->name, "import", "from", from,
-                            "format", format, "parameters",
-                            (json_int_t)sst_parameters_elements(network->parameters), "seed",
-                            (json_int_t)recipe->seed, "device", sst_device_word(recipe->device), "recipe",
-                            recipe_text);
+  json_t *value =
+      json_pack("{s:s, s:{s:s, s:s}, s:I, s:I, s:s, s:s}", "name", recipe->name, "import", "from", from, "format",
+                format, "parameters", (json_int_t)sst_parameters_elements(network->parameters), "seed",
+                (json_int_t)recipe->seed, "device", sst_device_word(recipe->device), "recipe", recipe_text);
   return ssti_run_write_json(context, folder->result, value);
 }
 
-sst_status sst_run_import(sst_network *network, const char *from, const char *format, const char *out,
-                          bool overwrite) {
+sst_status sst_run_import(sst_network *network, const char *from, const char *format, const char *out, bool overwrite) {
   sst_context *context = network->context;
   ssti_run_folder folder;
   char *recipe_text = NULL;

@@ -3,7 +3,7 @@
 _spikestill() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options= words=
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "train sweep eval convert inspect energy report export data quickstart bench recipe version completion help" -- "$word"))
+    COMPREPLY=($(compgen -W "train sweep eval convert inspect energy report import export data quickstart bench recipe version completion help" -- "$word"))
     return
   fi
   case $before in
@@ -26,7 +26,10 @@ _spikestill() {
     --part) COMPREPLY=($(compgen -W "train validation test" -- "$word")); return ;;
     --at-least) COMPREPLY=(); return ;;
     --batch) COMPREPLY=(); return ;;
-    --to) COMPREPLY=(); return ;;
+    --recipe) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --map) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --to) COMPREPLY=($(compgen -W "nir safetensors" -- "$word")); return ;;
+    --layout) COMPREPLY=($(compgen -W "torch spikestill" -- "$word")); return ;;
     --target) COMPREPLY=($(compgen -W "generic snntorch spikingjelly norse sinabs spyx rockpool" -- "$word")); return ;;
     --dt) COMPREPLY=(); return ;;
     --root) COMPREPLY=($(compgen -d -- "$word")); return ;;
@@ -48,7 +51,8 @@ _spikestill() {
     inspect) options="--help --set --device --batch --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
     report) options="--help --out --open --quiet" ;;
-    export) options="--help --out --set --device --to --target --dt --threads --json" ;;
+    import) options="--help --out --set --overwrite --seed --device --recipe --map --print-map --threads --json" ;;
+    export) options="--help --out --set --device --map --to --layout --target --dt --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
     bench) options="--help --set --device --root --repetitions --threads --json" words="data" ;;
@@ -58,7 +62,7 @@ _spikestill() {
     help) options="--help" ;;
   esac
   if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100 folder tiny-imagenet moving-digits nmnist ncaltech101 cifar10-dvs dvs128-gesture shd ssc"; fi
-  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect energy report export data quickstart bench recipe version completion help"; fi
+  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect energy report import export data quickstart bench recipe version completion help"; fi
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
     *) if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word"))
