@@ -47,8 +47,9 @@ typedef enum sst_state_layout {
 #undef SST_STATE_LAYOUT_ENUM
       SST_STATE_LAYOUT_COUNT
 } sst_state_layout;
+// Words and back. The parser returns false for an unknown word. The texts have static storage.
 SST_API const char *sst_state_layout_word(sst_state_layout layout);
-SST_API bool sst_state_layout_parse(const char *word, sst_state_layout *out); // false for an unknown word
+SST_API bool sst_state_layout_parse(const char *word, sst_state_layout *out);
 
 typedef struct sst_state_options {
   sst_state_layout layout;                    // of a file that is written; one that is read says it
