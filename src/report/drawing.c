@@ -55,15 +55,15 @@ static const char *put_name(const ssti_figure *figure, span in, ssti_text *html)
   if (end == in.at + 1 || end >= in.end || *end != '@' || number < 0 || number >= figure->plan.rows + 2) {
     return NULL;
   }
-  bool points = figure->plan.kind == SSTI_FIGURE_POINTS;
-  if (number == 0) {
-    // The lower axis: numbers of bars and dots, x of points, positions of lines.
-    bool rows = figure->plan.kind == SSTI_FIGURE_DOTS || figure->plan.kind == SSTI_FIGURE_BARS;
-    ssti_put_escaped(html, points ? figure->column_names[0] : rows ? figure->plan.value_title : figure->plan.row_title);
-  } else if (number == 1) {
-    ssti_put_escaped(html, points ? figure->column_names[1] : figure->plan.value_title);
-  } else {
+  // The lower axis, then the left one: the numbers of bars and dots lie along the lower, of lines along the left.
+  const ssti_figure_plan *plan = &figure->plan;
+  bool points = plan->kind == SSTI_FIGURE_POINTS, lines = plan->kind == SSTI_FIGURE_LINES;
+  if (number >= 2) {
     put_short(html, figure->row_names[number - 2]);
+  } else if (points) {
+    ssti_put_escaped(html, figure->column_names[number]);
+  } else {
+    ssti_put_escaped(html, (number == 0) == lines ? plan->row_title : plan->value_title);
   }
   return end + 1;
 }

@@ -37,12 +37,12 @@ static void put_start(ssti_text *script, int height) {
                    WIDTH, height, FONT);
 }
 
-// Steps of an axis of whole numbers: 1, 2, 5, 10, ... so that about eight are there.
+// Steps of an axis of whole numbers: 1, 2, 5, 10, ... so that at most ten are there.
 static double whole_step(double range) {
   double step = 1;
-  while (range / step > 8) {
-    if (range / (2 * step) <= 8) { return 2 * step; }
-    if (range / (5 * step) <= 8) { return 5 * step; }
+  while (range / step > 10) {
+    if (range / (2 * step) <= 10) { return 2 * step; }
+    if (range / (5 * step) <= 10) { return 5 * step; }
     step *= 10;
   }
   return step;

@@ -15,9 +15,9 @@ struct sst_report {
 };
 
 static sst_status make_page(sst_report *report) {
-  static void (*const sections[])(ssti_page *) = {ssti_section_summary,  ssti_section_sweep,      ssti_section_fronts,
-                                                  ssti_section_training, ssti_section_rates,      ssti_section_energy,
-                                                  ssti_section_recipes,  ssti_section_environment};
+  static void (*const sections[])(ssti_page *) = {
+      ssti_section_summary, ssti_section_sweep,    ssti_section_fronts,  ssti_section_training,   ssti_section_rates,
+      ssti_section_energy,  ssti_section_mistakes, ssti_section_recipes, ssti_section_environment};
   ssti_page *page = &report->page;
   for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) { sections[i](page); }
   SST_TRY(page->status);
@@ -94,8 +94,9 @@ static void put_head(output *o) {
 // Links to the sections that this page has.
 static void put_navigation(output *o) {
   static const char *const parts[][2] = {
-      {"summary", "Summary"}, {"means", "Means"},   {"fronts", "Price"},    {"training", "Training"},
-      {"rates", "Rates"},     {"energy", "Energy"}, {"recipes", "Recipes"}, {"environment", "Environment"}};
+      {"summary", "Summary"},   {"means", "Means"},     {"fronts", "Price"},
+      {"training", "Training"}, {"rates", "Rates"},     {"energy", "Energy"},
+      {"mistakes", "Mistakes"}, {"recipes", "Recipes"}, {"environment", "Environment"}};
   ssti_text_append(&o->html, "<nav aria-label=\"Sections\">");
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     char mark[64];

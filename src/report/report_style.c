@@ -61,6 +61,9 @@ const char *const ssti_report_style[] = {
     "details.run{border-top:1px solid var(--line);padding:8px 0}details.run>summary{font-weight:600}\n",
     "details.run .figures{margin-top:22px}\n",
     "#energy>details{margin-top:8px}#energy .figures.wide{margin-bottom:20px}\n",
+    "h3{margin:0 0 8px;font-size:15px}.pictures{display:flex;flex-wrap:wrap;gap:14px 18px;margin:0;padding:0;"
+    "list-style:none;font-size:13px;line-height:1.35}.pictures img{image-rendering:pixelated;border:1px solid "
+    "var(--line)}\n",
     "dl.models dt{font-weight:600;margin-top:10px}dl.models dd{margin:0;max-width:75ch}\n",
     "pre{background:var(--raised);padding:14px 16px;border-radius:6px;font:13px/1.5 var(--mono);margin:8px 0}\n",
     "code{font:13.5px var(--mono)}\n",

@@ -141,6 +141,7 @@ static sst_status begin_run(sst_context *context, const char *folder, ssti_run_r
 static sst_status read_run(sst_context *context, ssti_run_records *run) {
   SST_TRY(read_json(context, run->folder, "result.json", false, &run->result));
   SST_TRY(read_json(context, run->folder, "environment.json", false, &run->environment));
+  SST_TRY(read_json(context, run->folder, "mistakes.json", false, &run->mistakes));
   SST_TRY(read_json(context, run->folder, "history.jsonl", true, &run->history));
   SST_TRY(read_seconds(context, run));
   return read_costs(context, run);
@@ -151,6 +152,7 @@ static void free_run(sst_context *context, ssti_run_records *run) {
   sst_cost_record_destroy(run->costs);
   json_decref(run->result);
   json_decref(run->environment);
+  json_decref(run->mistakes);
   json_decref(run->history);
   ssti_yaml_destroy(run->recipe);
   ssti_free(context, run->recipe_text);

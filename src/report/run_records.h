@@ -17,7 +17,7 @@ typedef struct ssti_run_records {
   char *recipe_text;
   ssti_yaml_tree *recipe;
   bool spiking;
-  json_t *result, *environment;
+  json_t *result, *environment, *mistakes;
   json_t *history; // list of objects, maybe empty
   double seconds;  // of all sittings, from timing.jsonl; NAN without it
   sst_cost_record *costs;

@@ -25,7 +25,8 @@ sst_status ssti_run_folder_open(sst_context *context, const char *folder, ssti_r
   } files[] = {
       {"recipe.yaml", &out->recipe},  {"environment.json", &out->environment},      {"history.jsonl", &out->history},
       {"timing.jsonl", &out->timing}, {"checkpoint.safetensors", &out->checkpoint}, {"best.safetensors", &out->best},
-      {"costs.json", &out->costs},    {"result.json", &out->result}};
+      {"costs.json", &out->costs},    {"mistakes.json", &out->mistakes},
+      {"result.json", &out->result}};
   sst_status status = ssti_copy_text(context, folder, &out->folder);
   for (size_t i = 0; status == SST_OK && i < sizeof files / sizeof *files; i++) {
     status = ssti_path_join(context, folder, files[i].name, files[i].path);
@@ -38,16 +39,16 @@ void ssti_run_folder_close(ssti_run_folder *run) {
   if (run->lock > 0) { close(run->lock); }
   char *paths[] = {run->folder, run->recipe,     run->environment, run->history,
                    run->timing, run->checkpoint, run->best,        run->costs,
-                   run->result};
+                   run->mistakes, run->result};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) { ssti_free(run->context, paths[i]); }
   *run = (ssti_run_folder){0};
 }
 
 // The files of a run, in the order in which they are removed: what is left after a kill in between is never taken for a
 // complete run, and can be told from an empty folder to the end.
-enum { FILE_COUNT = 8 };
+enum { FILE_COUNT = 9 };
 static void files_of(const ssti_run_folder *run, const char *files[FILE_COUNT]) {
-  const char *all[FILE_COUNT] = {run->result,  run->costs,  run->checkpoint,  run->best,
+  const char *all[FILE_COUNT] = {run->result,  run->costs,  run->mistakes, run->checkpoint,  run->best,
                                  run->history, run->timing, run->environment, run->recipe};
   memcpy(files, all, sizeof all);
 }

@@ -12,6 +12,7 @@
 #include "run/assemble.h"
 #include "run/checkpoint.h"
 #include "run/cost_measure.h"
+#include "run/mistakes.h"
 #include "run/run_folder.h"
 
 typedef struct session {
@@ -363,6 +364,9 @@ static sst_status conclude(session *s, sst_run_result *out) {
   out->test_accuracy = test.accuracy;
   out->spikes_per_inference = test.spikes_per_inference;
   SST_TRY(write_costs(s, &out->energy_pj));
+  json_t *mistakes = NULL;
+  SST_TRY(ssti_measure_mistakes(s->context, s->recipe, s->parameters, &mistakes));
+  SST_TRY(ssti_run_write_json(s->context, s->folder.mistakes, mistakes));
   return write_result(s, &test, out);
 }
 

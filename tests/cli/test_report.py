@@ -79,7 +79,10 @@ class Content(ReportTest):
         self.assertEqual(result.out, "report.html: report of 2 runs\n")
         page = self.page()
         self.assertEqual(page.sections,
-                         ["summary", "fronts", "training", "rates", "energy", "recipes", "environment"])
+                         ["summary", "fronts", "training", "rates", "energy", "mistakes", "recipes",
+                          "environment"])
+        links = [value[1:] for tag, key, value in page.attributes if (tag, key) == ("a", "href")]
+        self.assertEqual(links, [*page.sections, "energy"])  # the last in the summary's note
         record = json.loads(self.path("a/result.json").read_text())
         self.assertIn(f"{100 * record['test_accuracy']:.2f}\u202f%", page.text)
         for caption in ("Training loss", "Validation accuracy", "Firing rate of each layer", "By operations",
@@ -87,6 +90,15 @@ class Content(ReportTest):
             self.assertIn(caption, page.captions)
         self.assertIn("train.epochs", page.text)  # 2 and 3: a difference between the recipes
         self.assertIn("mark", page.elements)
+        mistakes = json.loads(self.path("a/mistakes.json").read_text())
+        total = sum(map(sum, mistakes["confusion"]))
+        right = sum(mistakes["confusion"][i][i] for i in range(10))
+        self.assertEqual((total, mistakes["samples"]), (60, 60))
+        self.assertAlmostEqual(right / total, record["test_accuracy"])
+        confidences = [picture["confidence"] for picture in mistakes["pictures"]]
+        self.assertEqual(confidences, sorted(confidences, reverse=True))
+        self.assertTrue(all(len(picture["pixels"]) == 2 * 28 * 28 for picture in mistakes["pictures"]))
+        self.assertGreaterEqual(page.elements["img"], len(confidences))
         if GNUPLOT:
             self.assertNotIn("gnuplot was not there", page.text)
             self.assertEqual(page.elements["svg"], page.elements["figure"] + 1)  # and the marks
@@ -175,8 +187,7 @@ class Text(ReportTest):
         (self.path(folder) / "environment.json").write_text(json.dumps(environment_record))
         self.good("report", "a", folder)
         page = self.page()
-        for tag in ("script", "img"):
-            self.assertNotIn(tag, page.elements)
+        self.assertNotIn("script", page.elements)
         self.assertFalse([a for a in page.attributes if a[1].startswith("on")])
         self.assertGreaterEqual(page.text.count("document.title='broken'"), 4)
 
