@@ -40,6 +40,12 @@ static sst_status fail_at(const reader *r, const char *place, const char *format
   SST_FAIL(r->context, SST_FORMAT, "%s: %s: %s", r->name, place, text);
 }
 
+// What the graph refuses (a name that is there twice) is a fault of the file.
+static sst_status placed(const reader *r, const char *place, sst_status status) {
+  if (status != SST_INVALID_ARGUMENT) { return status; }
+  return ssti_fail_within(r->context, SST_FORMAT, "%s: %s", r->name, place);
+}
+
 static const char *join_place(char out[PLACE_SIZE], const char *place, const char *name) {
   const int length = snprintf(out, PLACE_SIZE, "%s/%s", place, name);
   if (length >= PLACE_SIZE) { memcpy(out + PLACE_SIZE - 4, "...", 4); }
@@ -408,7 +414,7 @@ static sst_status read_edge_rows(const reader *r, const char *place, const array
     int source = 0, target = 0;
     SST_TRY(read_end(r, place, a, edge, 0, graph, &source));
     SST_TRY(read_end(r, place, a, edge, 1, graph, &target));
-    SST_TRY(sst_nir_add_edge(graph, source, target));
+    SST_TRY(placed(r, place, sst_nir_add_edge(graph, source, target)));
   }
   return SST_OK;
 }
@@ -443,7 +449,7 @@ static sst_status read_node(reader *r, hid_t nodes, const char *place, const cha
     status = fail_at(r, here, "is of type '%.80s', which is no type of NIR known here", word);
     goto done;
   }
-  SST_TRY_GOTO(sst_nir_add_node(graph, name, type, &index));
+  SST_TRY_GOTO(placed(r, place, sst_nir_add_node(graph, name, type, &index)));
   if (type == SST_NIR_TYPE_GRAPH) {
     SST_TRY_GOTO(read_graph(r, group, here, depth + 1, graph->nodes[index].graph));
   } else {
