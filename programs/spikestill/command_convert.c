@@ -30,10 +30,21 @@ static sst_conversion_method own_method(const sst_network *network) {
   return model->activation == SST_ACTIVATION_RELU ? SST_CONVERSION_THRESHOLD_BALANCING : SST_CONVERSION_QCFS;
 }
 
+typedef struct display {
+  bool terminal;    // where a line is drawn over the one before; else there is one for each layer and tenth of pictures
+  const char *what; // of the last line; NULL before the first
+  int64_t place;    // of the last line: layer, or tenth
+} display;
+
 static void print_progress(void *user, const char *what, int64_t done, int64_t total) {
-  (void)user;
-  fprintf(stderr, "\r\033[K%s %" PRId64, what, done);
+  display *d = user;
+  const int64_t place = total > 0 ? 10 * done / total : done;
+  if (!d->terminal && d->what && strcmp(d->what, what) == 0 && d->place == place) { return; }
+  d->what = what;
+  d->place = place;
+  fprintf(stderr, "%s%s %" PRId64, d->terminal ? "\r\033[K" : "", what, done);
   if (total > 0) { fprintf(stderr, " of %" PRId64, total); }
+  fputs(d->terminal ? "" : "\n", stderr);
   fflush(stderr);
 }
 
@@ -67,11 +78,11 @@ int command_convert(sst_context *context, const arguments *a) {
   options.method = own_method(network);
   if (a->method) { sst_conversion_parse(a->method, &options.method); } // it is one of the list
   stop_on_signals(context);
-  bool shows = !a->quiet && isatty(STDERR_FILENO) == 1;
+  display shown = {.terminal = isatty(STDERR_FILENO) == 1};
   sst_conversion_result result;
-  status = sst_run_convert(network, &options, a->out, a->overwrite, shows ? print_progress : NULL, NULL, &result);
+  status = sst_run_convert(network, &options, a->out, a->overwrite, a->quiet ? NULL : print_progress, &shown, &result);
   sst_network_close(network);
-  if (shows) { fprintf(stderr, "\r\033[K"); }
+  if (shown.terminal && shown.what) { fprintf(stderr, "\r\033[K"); }
   if (status != SST_OK) { return report_failure(context, status); }
   if (a->json) { return print_result_json(a->out); }
   print_conversion(a->out, &options, &result);

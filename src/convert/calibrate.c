@@ -111,7 +111,8 @@ static sst_status calibrate_layer(const ssti_converted *network, const sst_conve
       run_batch(options, graph, current, batch.count, seen);
       status = ssti_conversion_report(network, "calibrating layer", layer + 1, 0);
     }
-    *threshold.value = find_threshold(seen, options->percentile);
+    const float most = network->capped ? *threshold.value : INFINITY;
+    *threshold.value = fminf(find_threshold(seen, options->percentile), most);
   }
   sst_graph_destroy(graph);
   return status;

@@ -73,7 +73,9 @@ sst_status ssti_conversion_check(sst_context *context, const sst_conversion_opti
   return check_timesteps(context, options);
 }
 
-static sst_status check_activation(sst_context *context, const sst_model_options *ann, sst_conversion_method method) {
+sst_status ssti_conversion_check_method(sst_context *context, const sst_model_options *ann,
+                                        sst_conversion_method method) {
+  if (ann->spiking) { SST_FAIL(context, SST_UNSUPPORTED, "it is a spiking network already, expected an ann"); }
   bool learned = ann->activation != SST_ACTIVATION_RELU;
   if (learned == (method == SST_CONVERSION_QCFS)) { return SST_OK; }
   SST_FAIL(context, SST_UNSUPPORTED, "the method %s needs an ann with the activation %s, but this one has %s",
@@ -82,8 +84,7 @@ static sst_status check_activation(sst_context *context, const sst_model_options
 
 sst_status ssti_conversion_check_model(sst_context *context, const sst_model_options *ann,
                                        sst_conversion_method method) {
-  if (ann->spiking) { SST_FAIL(context, SST_UNSUPPORTED, "it is a spiking network already, expected an ann"); }
-  SST_TRY(check_activation(context, ann, method));
+  SST_TRY(ssti_conversion_check_method(context, ann, method));
   bool spikes = false;
   for (int i = 0; i < ann->layer_count; i++) {
     sst_layer_kind kind = ann->layers[i].kind;

@@ -14,6 +14,7 @@ typedef struct ssti_converted {
   sst_context *context;
   sst_device device;
   sst_parameters *parameters; // sealed, with a "threshold" for each activation layer
+  bool capped;                // the thresholds are, when calibration begins, the most that each may be
   sst_shape input, target;    // of a batch
   // Adds the network to a graph: as an SNN of so many steps with layer_thresholds, or as the ANN with the activation
   // clip. Returns the steps' logits.
@@ -26,7 +27,11 @@ typedef struct ssti_converted {
 // Ranges of options. Errors: INVALID_ARGUMENT.
 sst_status ssti_conversion_check(sst_context *context, const sst_conversion_options *options);
 
-// Whether an ANN of these layers can be converted by the method. Errors: UNSUPPORTED with the layer's name and why.
+// Whether the method is one for this ANN's activations. Errors: UNSUPPORTED.
+sst_status ssti_conversion_check_method(sst_context *context, const sst_model_options *ann,
+                                        sst_conversion_method method);
+
+// The same, and whether its layers can be converted. Errors: UNSUPPORTED with the layer's name and why.
 sst_status ssti_conversion_check_model(sst_context *context, const sst_model_options *ann,
                                        sst_conversion_method method);
 

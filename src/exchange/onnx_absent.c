@@ -26,6 +26,10 @@ sst_value sst_onnx_build(const sst_onnx *onnx, sst_graph *graph, sst_value x, ss
   (void)onnx, (void)graph, (void)x, (void)activation, (void)user;
   return *logits = SST_NO_VALUE;
 }
+sst_status sst_onnx_check_spiking(const sst_onnx *onnx) {
+  (void)onnx;
+  return SST_UNSUPPORTED;
+}
 sst_status sst_onnx_load(const sst_onnx *onnx, sst_parameters *parameters) {
   (void)onnx, (void)parameters;
   return SST_UNSUPPORTED;

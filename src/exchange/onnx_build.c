@@ -12,8 +12,21 @@ static sst_value build_activation(sst_graph *g, const ssti_onnx_step *step, sst_
   return isinf(ceiling) ? sst_relu(g, x) : sst_clip(g, x, 0.0f, ceiling);
 }
 
+// An input before the first neurons is of one step: the others have all of them.
+static sst_value build_concat(sst_graph *g, const ssti_onnx_step *step, sst_value *x) {
+  int64_t steps = 1;
+  for (int i = 0; i < step->input_count; i++) {
+    const int64_t t = sst_graph_shape(g, x[i]).dim[SST_AXIS_T];
+    if (t > steps) { steps = t; }
+  }
+  for (int i = 0; i < step->input_count; i++) {
+    if (sst_graph_shape(g, x[i]).dim[SST_AXIS_T] < steps) { x[i] = sst_repeat_steps(g, x[i], steps); }
+  }
+  return sst_concat(g, x, step->input_count, step->as.axis);
+}
+
 // x: the step's inputs that are no parameters' of its own, p: its parameters, SST_NONE behind them.
-static sst_value build_step(sst_graph *g, const ssti_onnx_step *step, const sst_value *x,
+static sst_value build_step(sst_graph *g, const ssti_onnx_step *step, sst_value *x,
                             const sst_value p[SSTI_ONNX_MAX_PARAMETERS], sst_onnx_activation *activation, void *user) {
   switch (step->kind) {
   case SSTI_ONNX_CONV: return sst_conv2d(g, x[0], p[0], p[1], &step->as.conv);
@@ -35,7 +48,7 @@ static sst_value build_step(sst_graph *g, const ssti_onnx_step *step, const sst_
   case SSTI_ONNX_LOG_SOFTMAX: return sst_log_softmax(g, x[0], 1.0f);
   case SSTI_ONNX_PAD: return sst_pad(g, x[0], &step->as.pad);
   case SSTI_ONNX_SLICE: return sst_slice(g, x[0], &step->as.slice);
-  case SSTI_ONNX_CONCAT: return sst_concat(g, x, step->input_count, step->as.axis);
+  case SSTI_ONNX_CONCAT: return build_concat(g, step, x);
   }
   return SST_NO_VALUE;
 }
@@ -54,7 +67,8 @@ static sst_value check_input(const sst_onnx *onnx, sst_graph *g, sst_value x) {
   return SST_NO_VALUE;
 }
 
-static void make_taps(const sst_onnx *onnx, sst_graph *g, const sst_value *made) {
+// Returns the logits.
+static sst_value make_taps(const sst_onnx *onnx, sst_graph *g, const sst_value *made) {
   char name[24];
   for (int i = 0; i < onnx->step_count; i++) {
     if (onnx->steps[i].stage == 0) { continue; }
@@ -62,8 +76,9 @@ static void make_taps(const sst_onnx *onnx, sst_graph *g, const sst_value *made)
     sst_graph_tap(g, name, made[i]);
   }
   if (onnx->features >= 0) { sst_graph_tap(g, "features", made[onnx->features]); }
-  sst_graph_tap(g, "step_logits", made[onnx->logits]);
-  sst_graph_tap(g, "logits", made[onnx->logits]);
+  const sst_value steps = sst_graph_tap(g, "step_logits", made[onnx->logits]);
+  const bool several = sst_graph_shape(g, steps).dim[SST_AXIS_T] > 1;
+  return sst_graph_tap(g, "logits", several ? sst_mean(g, steps, SST_AXES_T) : steps);
 }
 
 // Values of the steps so far -> value of this step.
@@ -107,9 +122,8 @@ sst_value sst_onnx_build(const sst_onnx *onnx, sst_graph *graph, sst_value x, ss
     made[i] = build_in_scope(graph, &onnx->steps[i], input, made, made + onnx->step_count, activation, user);
   }
   if (sst_graph_status(graph) == SST_OK) {
-    make_taps(onnx, graph, made);
+    *logits = make_taps(onnx, graph, made);
     output = made[onnx->output];
-    *logits = made[onnx->logits];
   }
   ssti_free(onnx->context, made);
   return output;

@@ -44,6 +44,13 @@ static const struct {
     {"Dropout", ssti_onnx_lower_identity},
 };
 
+static int find_lowering(const char *type) {
+  for (int i = 0; i < (int)(sizeof lowerings / sizeof lowerings[0]); i++) {
+    if (strcmp(lowerings[i].type, type) == 0) { return i; }
+  }
+  return -1;
+}
+
 // ---- steps ----
 
 sst_status ssti_onnx_add_step(const ssti_onnx_node *node, ssti_onnx_step_kind kind, const ssti_onnx_picture *x,
@@ -52,7 +59,7 @@ sst_status ssti_onnx_add_step(const ssti_onnx_node *node, ssti_onnx_step_kind ki
   SST_TRY(ssti_grow(node->reader->context, &onnx->steps, &onnx->step_capacity, (size_t)onnx->step_count + 1,
                     sizeof *onnx->steps));
   ssti_onnx_step *step = &onnx->steps[onnx->step_count];
-  *step = (ssti_onnx_step){.kind = kind, .input_count = 1};
+  *step = (ssti_onnx_step){.kind = kind, .type = lowerings[find_lowering(node->type)].type, .input_count = 1};
   SST_TRY(ssti_onnx_take(&onnx->arena, 2, sizeof *step->inputs, &step->inputs));
   step->inputs[0] = x->step;
   onnx->step_count++;
@@ -189,13 +196,6 @@ static sst_status begin_node(ssti_onnx_reader *r, const Onnx__NodeProto *proto, 
     *constant = *constant && value->kind == SSTI_ONNX_CONSTANT;
   }
   return SST_OK;
-}
-
-static int find_lowering(const char *type) {
-  for (int i = 0; i < (int)(sizeof lowerings / sizeof lowerings[0]); i++) {
-    if (strcmp(lowerings[i].type, type) == 0) { return i; }
-  }
-  return -1;
 }
 
 static bool is_known(const char *type) {

@@ -7,6 +7,7 @@
 //   onnx_layout.c   where the axes of the file's tensors lie in ours
 //   onnx_lower*.c   nodes of pictures -> steps: layers in our layout, with their numbers
 //   onnx_build.c    steps -> graph
+//   onnx_spiking.c  whether spikes may take the place of activations
 #ifndef SPIKESTILL_EXCHANGE_ONNX_PARTS_H
 #define SPIKESTILL_EXCHANGE_ONNX_PARTS_H
 
@@ -154,6 +155,7 @@ enum { SSTI_ONNX_MAX_PARAMETERS = 4 };
 
 typedef struct ssti_onnx_step {
   ssti_onnx_step_kind kind;
+  const char *type; // the operator that it is of, static
   char *name;  // of the layer: unique
   bool named;  // the name is of the file: it becomes a tap
   int *inputs; // [input_count] SSTI_ONNX_INPUT, SSTI_ONNX_PARAMETER or a step before this one

@@ -27,10 +27,26 @@ sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_val
   return ssti_build_model(graph, recipe, &recipe->student.options, input, logits);
 }
 
-sst_value ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
-                            sst_value *logits) {
-  return onnx ? sst_onnx_build(onnx, graph, input, NULL, NULL, logits)
-              : ssti_build_network(graph, recipe, input, logits);
+static sst_value build_activation(void *user, sst_graph *graph, const char *name, float ceiling, sst_value x) {
+  (void)name; // the graph is in its scope
+  sst_model_options options = *(const sst_model_options *)user;
+  options.neuron.threshold = ceiling;
+  return sst_activation_build(graph, &options, "", "", x, NULL);
+}
+
+void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx,
+                          const sst_model_options *model, sst_value input, sst_value *logits) {
+  sst_model_options options = *model;
+  if (onnx) {
+    sst_onnx_build(onnx, graph, input, options.layer_thresholds ? build_activation : NULL, &options, logits);
+  } else {
+    ssti_build_model(graph, recipe, model, input, logits);
+  }
+}
+
+void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
+                       sst_value *logits) {
+  ssti_build_opened_as(graph, recipe, onnx, &recipe->student.options, input, logits);
 }
 
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,

@@ -10,15 +10,20 @@
 struct sst_network {
   sst_context *context;
   sst_recipe *recipe;         // owned; of an ONNX file: only what data it is for
-  sst_onnx *onnx;             // owned; NULL where the recipe describes the network
+  sst_onnx *onnx;             // owned; NULL where the recipe describes the network; else its layers only stand in
   sst_parameters *parameters; // owned
   sst_evaluator *evaluator;   // made at the first evaluation
   bool trained;               // opened from a checkpoint rather than from a recipe
   char *path;
 };
 
-// A network with initial values. Takes the recipe, also on failure; `path` stands for it in messages.
-sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, const char *path, sst_network **out);
+// A network with initial values. Takes the recipe and `onnx`, which may be NULL, also on failure; `path` stands for them
+// in messages.
+sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, sst_onnx *onnx, const char *path,
+                                    sst_network **out);
+
+// Whether the network's data are what it takes: an ONNX network comes with none. Errors: SHAPE.
+sst_status ssti_network_check_data(const sst_network *network);
 
 // Builds a network for the recipe's data (the options without sizes and classes), or the recipe's own, in the current
 // scope and store.
@@ -26,9 +31,14 @@ sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst
                            sst_value *logits);
 sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
 
-// An opened network: the recipe's own, or the ONNX network where that is not NULL.
-sst_value ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
-                            sst_value *logits);
+// An opened network as `model` says: the recipe's layers or, where that is not NULL, the ONNX network's. Of the options
+// the latter takes what concerns activations, if they have `layer_thresholds`; each threshold begins at the most that it
+// may be, the ceiling of the activation (INFINITY for a ReLU).
+void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx,
+                          const sst_model_options *model, sst_value input, sst_value *logits);
+// The same with the recipe's own options.
+void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
+                       sst_value *logits);
 
 // An evaluator of an opened network over its parameters.
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,

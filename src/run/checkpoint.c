@@ -139,13 +139,23 @@ static void put_part(entry_list *list, const file_part *part) {
   }
 }
 
-sst_status ssti_checkpoint_save(sst_context *context, const char *path, const char *recipe_text,
-                                const sst_parameters *parameters, sst_optimizer *optimizer,
-                                const ssti_companions *companions, const sst_training_position *position,
-                                const ssti_run_memory *memory) {
+static void put_onnx(entry_list *list, const ssti_checkpoint_onnx *onnx) {
+  strcpy(list->names[list->count], SSTI_CHECKPOINT_ONNX);
+  put_entry(list, (sst_safetensors_entry){.type = SST_SAFETENSORS_U8,
+                                          .rank = 1,
+                                          .shape = {(int64_t)onnx->size},
+                                          .data = onnx->data,
+                                          .bytes = onnx->size});
+}
+
+// What is NULL is not written.
+static sst_status save(sst_context *context, const char *path, const char *recipe_text,
+                       const sst_parameters *parameters, sst_optimizer *optimizer, const ssti_companions *companions,
+                       const sst_training_position *position, const ssti_run_memory *memory,
+                       const ssti_checkpoint_onnx *onnx) {
   file_part parts[MOST_PARTS];
   int part_count = list_parts(parameters, optimizer, companions, parts);
-  size_t most = 0;
+  size_t most = 1; // the ONNX file
   for (int i = 0; i < part_count; i++) {
     most += (size_t)(sst_parameters_count(parts[i].parameters) + part_states(&parts[i]));
   }
@@ -156,6 +166,7 @@ sst_status ssti_checkpoint_save(sst_context *context, const char *path, const ch
   SST_TRY_GOTO(ssti_allocate(context, most, sizeof *list.names, &list.names));
   SST_TRY_GOTO(ssti_allocate(context, 1, sizeof *m, &m));
   for (int i = 0; i < part_count; i++) { put_part(&list, &parts[i]); }
+  if (onnx) { put_onnx(&list, onnx); }
   put_text(m, "format", FORMAT_VERSION);
   put_text(m, "version", sst_version());
   put_text(m, "recipe", recipe_text);
@@ -167,6 +178,18 @@ done:
   ssti_free(context, list.names);
   ssti_free(context, list.entries);
   return status;
+}
+
+sst_status ssti_checkpoint_save_network(sst_context *context, const char *path, const char *recipe_text,
+                                        const sst_parameters *parameters, const ssti_checkpoint_onnx *onnx) {
+  return save(context, path, recipe_text, parameters, NULL, NULL, NULL, NULL, onnx);
+}
+
+sst_status ssti_checkpoint_save(sst_context *context, const char *path, const char *recipe_text,
+                                const sst_parameters *parameters, sst_optimizer *optimizer,
+                                const ssti_companions *companions, const sst_training_position *position,
+                                const ssti_run_memory *memory) {
+  return save(context, path, recipe_text, parameters, optimizer, companions, position, memory, NULL);
 }
 
 static bool same_shape(const sst_safetensors_entry *a, const sst_safetensors_entry *b) {
@@ -193,7 +216,7 @@ static bool is_parameter_of(const file_part *part, const char *full, const char 
   if (strncmp(full, part->prefix, length) != 0) { return false; }
   *name = full + length;
   return strncmp(*name, OPTIMIZER_PREFIX, strlen(OPTIMIZER_PREFIX)) != 0 &&
-         strncmp(*name, COMPANION_PREFIX, strlen(COMPANION_PREFIX)) != 0;
+         strncmp(*name, COMPANION_PREFIX, strlen(COMPANION_PREFIX)) != 0 && strcmp(full, SSTI_CHECKPOINT_ONNX) != 0;
 }
 
 // Whether a tensor is a quantiser's step, as far as its name tells.

@@ -13,7 +13,18 @@ typedef struct ssti_run_memory {
   int64_t best_epoch;
 } ssti_run_memory;
 
-// Writes a checkpoint. `optimizer`, `companions` and `position` are NULL for the network's parameters alone.
+// The tensor of bytes that holds the ONNX file whose layers the network has; missing where the recipe has them.
+#define SSTI_CHECKPOINT_ONNX "network.onnx"
+typedef struct ssti_checkpoint_onnx {
+  const void *data;
+  size_t size;
+} ssti_checkpoint_onnx;
+
+// Writes a checkpoint of a network's parameters alone; `onnx` may be NULL.
+sst_status ssti_checkpoint_save_network(sst_context *context, const char *path, const char *recipe_text,
+                                        const sst_parameters *parameters, const ssti_checkpoint_onnx *onnx);
+
+// Writes a checkpoint that training can go on from.
 sst_status ssti_checkpoint_save(sst_context *context, const char *path, const char *recipe_text,
                                 const sst_parameters *parameters, sst_optimizer *optimizer,
                                 const ssti_companions *companions, const sst_training_position *position,

@@ -38,19 +38,36 @@ static sst_status make_parameters(sst_network *network) {
   return sst_parameters_seal(network->parameters);
 }
 
-sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, const char *path, sst_network **out) {
+sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, sst_onnx *onnx, const char *path,
+                                    sst_network **out) {
   sst_status status = ssti_allocate(context, 1, sizeof **out, out);
   if (status != SST_OK) {
+    sst_onnx_close(onnx);
     sst_recipe_close(context, recipe);
     return status;
   }
   (*out)->context = context;
   (*out)->recipe = recipe;
+  (*out)->onnx = onnx;
   status = ssti_copy_text(context, path, &(*out)->path);
   if (status == SST_OK) { status = make_parameters(*out); }
   if (status == SST_OK) { return SST_OK; }
   sst_network_close(*out);
   *out = NULL;
+  return status;
+}
+
+// The ONNX file in a checkpoint, if there is one.
+static sst_status open_onnx_within(sst_network *network, const sst_safetensors *file, const char *path) {
+  sst_safetensors_entry entry;
+  if (!sst_safetensors_find(file, SSTI_CHECKPOINT_ONNX, &entry)) { return SST_OK; }
+  ssti_text name = ssti_text_begin(network->context);
+  ssti_text_append(&name, "%s: tensor '" SSTI_CHECKPOINT_ONNX "'", path);
+  sst_status status = name.status;
+  if (status == SST_OK) {
+    status = sst_onnx_read(network->context, name.data, entry.data, entry.bytes, NULL, &network->onnx);
+  }
+  ssti_text_free(&name);
   return status;
 }
 
@@ -67,6 +84,7 @@ static sst_status open_checkpoint(sst_network *network, const char *path, const 
     goto done;
   }
   SST_TRY_GOTO(sst_recipe_from_text(context, path, text, overrides, override_count, &network->recipe));
+  SST_TRY_GOTO(open_onnx_within(network, file, path));
   SST_TRY_GOTO(make_parameters(network));
   SST_TRY_GOTO(ssti_checkpoint_load_parameters(context, file, path, network->parameters));
   network->trained = true;
@@ -111,13 +129,16 @@ static sst_status open_onnx(sst_network *network, const char *path, const char *
   }
   ssti_text_free(&text);
   SST_TRY(status);
+  if (network->recipe->student.spiking) {
+    SST_FAIL(context, SST_UNSUPPORTED,
+             "%s: is an ann, but student.kind is snn; 'spikestill convert' makes a spiking network of it", path);
+  }
   SST_TRY(make_parameters(network));
   network->trained = true;
   return sst_onnx_load(network->onnx, network->parameters);
 }
 
-// An ONNX network does not come with data: those of the recipe must be what it takes.
-static sst_status check_data(const sst_network *network) {
+sst_status ssti_network_check_data(const sst_network *network) {
   if (!network->onnx) { return SST_OK; }
   const sst_onnx_info info = sst_onnx_describe(network->onnx);
   const sst_recipe_data *data = &network->recipe->data;
@@ -163,7 +184,7 @@ sst_status ssti_open_teacher(sst_context *context, const sst_recipe *recipe, sst
   }
   if (status == SST_OK) { status = sst_network_open(context, recipe->teacher, overrides, COUNT, out); }
   for (int i = 0; i < COUNT; i++) { ssti_text_free(&texts[i]); }
-  if (status == SST_OK) { status = check_data(*out); }
+  if (status == SST_OK) { status = ssti_network_check_data(*out); }
   if (status != SST_OK) {
     sst_network_close(*out);
     *out = NULL;
@@ -270,7 +291,7 @@ static sst_status evaluate_part(sst_network *network, const ssti_part_data *data
 
 sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out) {
   *out = (sst_report){0};
-  SST_TRY(check_data(network));
+  SST_TRY(ssti_network_check_data(network));
   ssti_part_data data;
   sst_status status = ssti_part_open(network->context, network->recipe, part, 0, &data);
   if (status == SST_OK) { status = evaluate_part(network, &data, &out->evaluation, &out->seconds); }

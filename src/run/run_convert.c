@@ -21,6 +21,8 @@ typedef struct work {
   const sst_conversion_options *options;
   ssti_run_folder folder;
   char *recipe_text; // of the snn
+  char *onnx;        // the bytes of the ann's file; NULL where it is none
+  size_t onnx_size;
   sst_dataset *train, *test;
   sst_loader *samples, *test_loader;
   sst_conversion_progress *progress;
@@ -34,6 +36,7 @@ static void close_work(work *w) {
   sst_dataset_close(w->test);
   sst_network_close(w->snn);
   sst_recipe_text_free(w->context, w->recipe_text);
+  ssti_free(w->context, w->onnx);
   ssti_run_folder_close(&w->folder);
 }
 
@@ -50,12 +53,12 @@ static sst_status check_ann(sst_network *ann, const sst_conversion_options *opti
              "they are (direct) can be converted",
              ann->path, sst_encoding_word(ann->recipe->data.encoding));
   }
-  if (ann->onnx) {
-    SST_FAIL(context, SST_UNSUPPORTED, "%s: is an ONNX file, expected a run directory or checkpoint to convert",
-             ann->path);
-  }
-  sst_status status = ssti_conversion_check_model(context, &ann->recipe->student.options, options->method);
-  return status == SST_OK ? status : ssti_fail_within(context, status, "%s", ann->path);
+  const sst_model_options *model = &ann->recipe->student.options;
+  sst_status status = ann->onnx ? ssti_conversion_check_method(context, model, options->method)
+                                : ssti_conversion_check_model(context, model, options->method);
+  if (status == SST_OK && ann->onnx) { status = sst_onnx_check_spiking(ann->onnx); }
+  if (status != SST_OK) { return ssti_fail_within(context, status, "%s", ann->path); }
+  return ssti_network_check_data(ann);
 }
 
 static float initial_membrane(const sst_conversion_options *options) {
@@ -114,11 +117,26 @@ done:
   return status;
 }
 
+// The ONNX file once more: its bytes go into the checkpoint, and the network is made of just these.
+static sst_status read_onnx(work *w, sst_onnx **out) {
+  *out = NULL;
+  if (!w->ann->onnx) { return SST_OK; }
+  SST_TRY(ssti_file_read(w->context, w->ann->path, 0, &w->onnx, &w->onnx_size));
+  return sst_onnx_read(w->context, w->ann->path, w->onnx, w->onnx_size, NULL, out);
+}
+
 static sst_status make_network(work *w) {
   sst_recipe *recipe = NULL;
-  SST_TRY(make_recipe(w, &recipe));
-  SST_TRY(ssti_network_from_recipe(w->context, recipe, w->folder.folder, &w->snn));
+  sst_onnx *onnx = NULL;
+  SST_TRY(read_onnx(w, &onnx));
+  sst_status status = make_recipe(w, &recipe);
+  if (status != SST_OK) {
+    sst_onnx_close(onnx);
+    return status;
+  }
+  SST_TRY(ssti_network_from_recipe(w->context, recipe, onnx, w->folder.folder, &w->snn));
   SST_TRY(sst_recipe_text(w->context, w->snn->recipe, &w->recipe_text));
+  if (onnx) { return sst_onnx_load(onnx, w->snn->parameters); }
   return ssti_conversion_fold(w->context, &w->ann->recipe->student.options, w->ann->parameters, w->snn->parameters);
 }
 
@@ -149,13 +167,14 @@ static sst_status open_test(work *w) {
 }
 
 static sst_value build_converted(const void *user, sst_graph *graph, bool spiking, int64_t steps, sst_value input) {
-  const sst_recipe *recipe = user;
-  sst_model_options options = recipe->student.options;
+  const sst_network *snn = user;
+  sst_model_options options = snn->recipe->student.options;
   options.spiking = spiking;
   options.timesteps = spiking ? steps : 1;
   options.activation = SST_ACTIVATION_CLIP;
   sst_value logits = SST_NO_VALUE;
-  return ssti_build_model(graph, recipe, &options, input, &logits);
+  ssti_build_opened_as(graph, snn->recipe, snn->onnx, &options, input, &logits);
+  return sst_graph_find(graph, "step_logits");
 }
 
 static sst_status measure(work *w, sst_conversion_result *result) {
@@ -164,9 +183,10 @@ static sst_status measure(work *w, sst_conversion_result *result) {
   ssti_converted network = {.context = w->context,
                             .device = ann->device,
                             .parameters = w->snn->parameters,
+                            .capped = w->snn->onnx != NULL,
                             .input = sst_recipe_input_shape(ann, ann->train.evaluation_batch),
                             .build = build_converted,
-                            .user = w->snn->recipe,
+                            .user = w->snn,
                             .progress = w->progress,
                             .progress_user = w->user};
   if (w->options->method != SST_CONVERSION_QCFS) {
@@ -234,8 +254,9 @@ static sst_status write_files(work *w, const sst_conversion_result *result) {
   const sst_conversion_point *last = &result->points[result->point_count - 1];
   SST_TRY(ssti_file_write(w->context, w->folder.recipe, w->recipe_text, strlen(w->recipe_text)));
   SST_TRY(ssti_run_write_environment(&w->folder, recipe));
-  SST_TRY(ssti_checkpoint_save(w->context, w->folder.checkpoint, w->recipe_text, w->snn->parameters, NULL, NULL, NULL,
-                               NULL));
+  const ssti_checkpoint_onnx onnx = {w->onnx, w->onnx_size};
+  SST_TRY(ssti_checkpoint_save_network(w->context, w->folder.checkpoint, w->recipe_text, w->snn->parameters,
+                                       w->onnx ? &onnx : NULL));
   SST_TRY(write_csv(w, result));
   json_t *value =
       json_pack("{s:s, s:f, s:o, s:I, s:f, s:I, s:f, s:I, s:s, s:s}", "name", recipe->name, "test_accuracy",

@@ -212,7 +212,7 @@ static sst_status validate(session *s) {
   if (s->validation.accuracy <= s->memory.best_validation_accuracy) { return SST_OK; }
   s->memory.best_validation_accuracy = s->validation.accuracy;
   s->memory.best_epoch = epoch;
-  return ssti_checkpoint_save(s->context, s->folder.best, s->recipe_text, s->parameters, NULL, NULL, NULL, NULL);
+  return ssti_checkpoint_save_network(s->context, s->folder.best, s->recipe_text, s->parameters, NULL);
 }
 
 // A sitting's share of an epoch: what a resumed run took in all is the sum.

@@ -307,10 +307,46 @@ def moving():
     net.write()
 
 
+def spiking():
+    """What conversion to a spiking network takes, on drawn digits, and what it refuses."""
+    def shortcut(x):  # every second row and column, zeros for the new channels
+        half = net.add("Slice", numpy.array([0, 0]), numpy.array([28, 28]), numpy.array([2, 3]), numpy.array([2, 2]), first=x)
+        return net.add("Pad", numpy.array([0, 2, 0, 0, 0, 2, 0, 0]), numpy.float32(0), first=half)
+    net = Net("spiking_resnet", (1, 28, 28))
+    net.add("Conv", reals(4, 1, 3, 3), reals(4), strides=[2, 2], pads=[1, 1, 1, 1])
+    kept = net.add("Relu")
+    net.add("Conv", reals(8, 4, 3, 3) / 4, strides=[2, 2], pads=[1, 1, 1, 1])
+    net.add("BatchNormalization", reals(8, low=0.5, high=1), reals(8) / 2, reals(8), reals(8, low=0.5, high=2))
+    net.add("Relu")
+    main = net.add("Conv", reals(8, 8, 3, 3) / 6, reals(8) / 2, pads=[1, 1, 1, 1])
+    net.add("Add", shortcut(kept), first=main)
+    net.add("Clip", numpy.float32(0), numpy.float32(1), node="capped")
+    left = net.add("Conv", reals(4, 8, 1, 1) / 2)
+    net.add("Conv", reals(2, 1, 4, 4), first="x", strides=[4, 4])  # the same at every step
+    net.add("Concat", net.last, first=left, axis=1)
+    net.add("Relu")
+    net.add("AveragePool", kernel_shape=[7, 7])
+    net.add("Flatten")
+    net.add("Gemm", reals(10, 6), reals(10) / 4, transB=1)
+    net.add("Softmax", axis=-1)
+    net.write()
+    net = Net("not_spiking", (1, 28, 28))
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2], node="first_pool")  # of the picture: this one may stay
+    net.add("Conv", reals(2, 1, 3, 3))
+    net.add("Relu")
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2], node="pool1")
+    left = net.add("Sigmoid", node="gate")
+    net.add("Mul", left, first=left, node="square")
+    net.add("Flatten")
+    net.add("Gemm", reals(10, 72), transB=1)
+    net.add("Softmax", axis=-1)
+    net.write()
+
+
 if __name__ == "__main__":
     shutil.rmtree(HERE, ignore_errors=True)
     HERE.mkdir()
-    for part in (convolutions, matrices, norms, pools, elementwise, moving):
+    for part in (convolutions, matrices, norms, pools, elementwise, moving, spiking):
         part()
     files = list(HERE.iterdir())
     print(len(files) // 2, "networks,", sum(file.stat().st_size for file in files), "bytes")
