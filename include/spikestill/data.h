@@ -207,9 +207,10 @@ SST_MUST_CHECK SST_API sst_status sst_loader_open(sst_context *context, const ss
                                                   const int32_t *indices, int64_t count,
                                                   const sst_loader_options *options, sst_loader **out);
 SST_API void sst_loader_close(sst_loader *loader);
-// Shape of a batch's input, and batches in an epoch.
+// Shape of a batch's input, batches in an epoch, and the samples that it chooses from.
 SST_API sst_shape sst_loader_shape(const sst_loader *loader);
 SST_API int64_t sst_loader_batches(const sst_loader *loader);
+SST_API int64_t sst_loader_samples(const sst_loader *loader);
 // Begins an epoch at a batch (0, or where a run was cut off). The same (seed, epoch) gives the same batches.
 SST_API void sst_loader_start(sst_loader *loader, int64_t epoch, int64_t first_batch);
 // The next batch, borrowed until the next call of next or start; false at the epoch's end, before the first start, and

@@ -60,15 +60,15 @@ typedef sst_value sst_onnx_activation(void *user, sst_graph *graph, const char *
 //
 // Taps made, with the scope in front: each layer's output by its node's name (by its output's name if that is empty or
 // taken; characters outside printable ASCII become '_'); "stage<k>", the last activation before each reduction of
-// height and width, k from 1; "features", the last activation before the last linear layer; "step_logits", of each step,
-// and "logits".
-// Parameters: "<node>.weight", ".bias", ".gamma", ".beta", ".running_mean", ".running_variance", ".constant".
+// height and width, k from 1; "features", the last activation before the last linear layer; "step_logits", of each
+// step, and "logits". Parameters: "<node>.weight", ".bias", ".gamma", ".beta", ".running_mean", ".running_variance",
+// ".constant".
 SST_API sst_value sst_onnx_build(const sst_onnx *onnx, sst_graph *graph, sst_value x, sst_onnx_activation *activation,
                                  void *user, sst_value *logits);
 
-// Whether spikes may take the place of the activations: the mean over time of what sums, scales and moves spikes follows
-// from their rates, that of everything else does not. Errors: UNSUPPORTED, with all layers that stand in the way by
-// operator and node, or if the network has no activation.
+// Whether spikes may take the place of the activations: the mean over time of what sums, scales and moves spikes
+// follows from their rates, that of everything else does not. Errors: UNSUPPORTED, with all layers that stand in the
+// way by operator and node, or if the network has no activation.
 SST_MUST_CHECK SST_API sst_status sst_onnx_check_spiking(const sst_onnx *onnx);
 
 // Copies the file's numbers into a sealed store over which the network was built. Errors: MISMATCH (a parameter is

@@ -140,7 +140,7 @@ typedef struct sst_run_options_stages {
 SST_MUST_CHECK SST_API sst_status sst_run_stages(sst_context *context, const sst_plan *plan,
                                                  const sst_run_options_stages *options, sst_run_result *out);
 
-// Converts a trained ANN into a spiking network (convert.h) and measures it on the test part of its data. Writes a run
+// Converts a trained ANN, of a recipe or an ONNX file, into a spiking network (convert.h) and measures it on the test part of its data. Writes a run
 // directory at `out`: recipe.yaml, checkpoint.safetensors, environment.json, conversion.csv (accuracy and spikes at
 // each T) and result.json, which has the numbers of the largest T and a section "conversion". The network keeps the
 // largest T; its evaluation batch is cut so that evaluating it takes no more memory than T = 32 would. Where a run is

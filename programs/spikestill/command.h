@@ -18,7 +18,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
   X(eval, "MODEL", 1, 1, "sSdDzpatj", "accuracy and spikes of a run directory, checkpoint or ONNX file",               \
     "eval runs/first --part validation --at-least 0.95")                                                               \
-  X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",                          \
+  X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",            \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsdtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \

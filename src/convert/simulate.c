@@ -91,7 +91,7 @@ static sst_status run_batch(simulation *s, const sst_batch *batch, int64_t done,
 
 static sst_status run(simulation *s, sst_loader *loader, sst_conversion_point *points, int64_t *pictures) {
   SST_TRY(build(s));
-  int64_t count = 0, total = sst_loader_batches(loader) * s->batch;
+  int64_t count = 0, total = sst_loader_samples(loader);
   sst_batch batch;
   sst_loader_start(loader, 0, 0);
   while (sst_loader_next(loader, &batch)) {

@@ -268,6 +268,7 @@ sst_shape sst_loader_shape(const sst_loader *loader) {
 }
 
 int64_t sst_loader_batches(const sst_loader *loader) { return loader->batches; }
+int64_t sst_loader_samples(const sst_loader *loader) { return loader->count; }
 
 static void put_in_order(sst_loader *loader, int64_t epoch) {
   if (!loader->maker.options.shuffle) { return; }

@@ -156,9 +156,9 @@ enum { SSTI_ONNX_MAX_PARAMETERS = 4 };
 typedef struct ssti_onnx_step {
   ssti_onnx_step_kind kind;
   const char *type; // the operator that it is of, static
-  char *name;  // of the layer: unique
-  bool named;  // the name is of the file: it becomes a tap
-  int *inputs; // [input_count] SSTI_ONNX_INPUT, SSTI_ONNX_PARAMETER or a step before this one
+  char *name;       // of the layer: unique
+  bool named;       // the name is of the file: it becomes a tap
+  int *inputs;      // [input_count] SSTI_ONNX_INPUT, SSTI_ONNX_PARAMETER or a step before this one
   int input_count;
   ssti_onnx_parameter parameter[SSTI_ONNX_MAX_PARAMETERS];
   int parameter_count;

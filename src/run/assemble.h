@@ -17,8 +17,8 @@ struct sst_network {
   char *path;
 };
 
-// A network with initial values. Takes the recipe and `onnx`, which may be NULL, also on failure; `path` stands for them
-// in messages.
+// A network with initial values. Takes the recipe and `onnx`, which may be NULL, also on failure; `path` stands for
+// them in messages.
 sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, sst_onnx *onnx, const char *path,
                                     sst_network **out);
 
@@ -32,8 +32,8 @@ sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst
 sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
 
 // An opened network as `model` says: the recipe's layers or, where that is not NULL, the ONNX network's. Of the options
-// the latter takes what concerns activations, if they have `layer_thresholds`; each threshold begins at the most that it
-// may be, the ceiling of the activation (INFINITY for a ReLU).
+// the latter takes what concerns activations, if they have `layer_thresholds`; each threshold begins at the most that
+// it may be, the ceiling of the activation (INFINITY for a ReLU).
 void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx,
                           const sst_model_options *model, sst_value input, sst_value *logits);
 // The same with the recipe's own options.
@@ -47,9 +47,9 @@ sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, 
 // Opens the recipe's teacher; an ONNX file is told what the data are.
 sst_status ssti_open_teacher(sst_context *context, const sst_recipe *recipe, sst_network **out);
 
-// The training graph of an epoch: student, teacher if there is one, companions, loss. Compiled; names of the loss' parts
-// in `part_names`. A term that does not count in this epoch is still a part, which is computed and recorded, but not in
-// the loss: nothing learns from it.
+// The training graph of an epoch: student, teacher if there is one, companions, loss. Compiled; names of the loss'
+// parts in `part_names`. A term that does not count in this epoch is still a part, which is computed and recorded, but
+// not in the loss: nothing learns from it.
 typedef struct ssti_loss_graph {
   sst_graph *graph;
   sst_value input, target, loss, logits;

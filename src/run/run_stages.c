@@ -60,10 +60,11 @@ static sst_status convert_stage(const stages *s, int stage, const char *out) {
   SST_TRY(sst_network_open(s->context, from, NULL, 0, &ann));
   if (ann->onnx) { // its data and their normalisation are not known here
     sst_network_close(ann);
-    SST_FAIL(s->context, SST_UNSUPPORTED,
-             "convert.from is '%s', an ONNX network, expected the run directory or checkpoint of an ann; an ONNX file is "
-             "converted by 'spikestill convert' with its data, and the folder that this makes can be a teacher",
-             from);
+    SST_FAIL(
+        s->context, SST_UNSUPPORTED,
+        "convert.from is '%s', an ONNX network, expected the run directory or checkpoint of an ann; an ONNX file is "
+        "converted by 'spikestill convert' with its data, and the folder that this makes can be a teacher",
+        from);
   }
   sst_conversion_options options = what->conversion;
   if (!what->has_method) {

@@ -303,8 +303,8 @@ static json_t *number_or_null(double value) { return isfinite(value) ? json_real
 
 static sst_status write_result(session *s, const sst_evaluation *test, const sst_run_result *result) {
   json_t *value = json_pack(
-      "{s:s, s:f, s:o, s:o, s:o, s:I, s:f, s:o, s:f, s:f, s:s, s:I, s:f, s:f, s:I, s:I, s:s, s:s}", "name", s->recipe->name,
-      "test_accuracy", result->test_accuracy, "test_accuracy_best_by_validation",
+      "{s:s, s:f, s:o, s:o, s:o, s:I, s:f, s:o, s:f, s:f, s:s, s:I, s:f, s:f, s:I, s:I, s:s, s:s}", "name",
+      s->recipe->name, "test_accuracy", result->test_accuracy, "test_accuracy_best_by_validation",
       number_or_null(result->test_accuracy_best), "validation_accuracy", number_or_null(result->validation_accuracy),
       "best_validation_accuracy", number_or_null(result->best_validation_accuracy), "best_epoch",
       (json_int_t)result->best_epoch, "test_loss", test->loss, "firing_rate", firing_rates(test),
@@ -342,9 +342,8 @@ done:
 
 static sst_status conclude(session *s, sst_run_result *out) {
   sst_evaluation test = {0};
-  *out = (sst_run_result){.test_accuracy_best = (double)NAN,
-                           .validation_accuracy = (double)NAN,
-                           .best_validation_accuracy = (double)NAN};
+  *out = (sst_run_result){
+      .test_accuracy_best = (double)NAN, .validation_accuracy = (double)NAN, .best_validation_accuracy = (double)NAN};
   if (s->memory.best_epoch > 0) {
     // The last validation again where this sitting did not make it (a run resumed after its last epoch).
     if (s->validation.count == 0) { SST_TRY(sst_evaluate(s->evaluator, s->validation_loader, &s->validation)); }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX files as models and teachers: the trained ResNets of the data folder, where they are."""
+import json
 import os
 import unittest
 from pathlib import Path
@@ -31,6 +32,50 @@ class Onnx(ProgramTest):
     def test_normalisation(self):
         self.bad(1, ["eval", GOLDENS / "conv.onnx", "--data", "digits", "--normalize", "imagenet"], "3 numbers", "1 channel")
         self.bad(1, ["eval", GOLDENS / "conv.onnx", "--normalize", "imagnet"], 'did you mean "imagenet"')
+
+    def test_conversion(self):
+        digits = ["--data", "digits", "--set", "data.digits_train=60", "--set", "data.digits_test=30"]
+        words = ["convert", GOLDENS / "spiking_resnet.onnx", *digits, "--normalize", "mnist", "--out", "snn", "--samples", "20"]
+        done = self.good(*words, "--timesteps", "1,4,8")
+        lines = done.err.splitlines()  # plain ones, where no terminal is
+        self.assertEqual(lines[:4], [f"calibrating layer {k}" for k in (1, 2, 3, 4)])
+        self.assertEqual(lines[4:], ["simulating picture 0 of 30"])
+        self.assertEqual(self.good(*words, "--timesteps", "8", "--overwrite", "--quiet").err, "")
+        result = json.loads(self.path("snn/result.json").read_text())
+        self.assertEqual(list(result["conversion"]["thresholds"]),
+                         ["Relu_2.threshold", "Relu_5.threshold", "capped.threshold", "Relu_14.threshold"])
+
+        # A run directory like any other; its checkpoint needs neither the ONNX file nor the folder.
+        self.assertIn("mean: [0.1307]", self.path("snn/recipe.yaml").read_text())
+        report = self.good("eval", "snn", "--json").json
+        self.assertEqual(report["count"], 30)
+        self.assertAlmostEqual(report["spikes_per_inference"] / result["spikes_per_inference"], 1, delta=1e-6)
+        self.path("snn/checkpoint.safetensors").rename(self.path("alone.safetensors"))
+        self.assertEqual(self.good("eval", "alone.safetensors", "--json").json["test_accuracy"], report["test_accuracy"])
+        self.assertIn("capped.spikes", self.good("inspect", "alone.safetensors").out)
+        self.assertIn("Conv_1", self.good("energy", "alone.safetensors", "--samples", "10").out)
+        self.good("train", "tiny.yaml", "--out", "student", "--quiet", "--set", "teacher=alone.safetensors", "--set",
+                  "train.epochs=1", "--set", "distill=[{method: kd}]")
+
+        # Whose layers they are shows when something else is asked of them.
+        self.bad(1, ["eval", "alone.safetensors", "--set", "student.layer_thresholds=false"], "no parameter 'Relu_2.threshold'")
+        self.bad(1, ["train", "tiny.yaml", "--out", "other", "--set", "student.start=alone.safetensors"],
+                 "checkpoint of another network")
+        content = self.path("alone.safetensors").read_bytes()
+        self.write("damaged.safetensors", content.replace(b"Softmax", b"Hardmax"))
+        self.bad(1, ["eval", "damaged.safetensors"], "damaged.safetensors: tensor 'network.onnx': 1 node cannot be imported", "Hardmax")
+
+    def test_what_cannot_be_converted(self):
+        refused = GOLDENS / "not_spiking.onnx"
+        self.bad(1, ["convert", refused, "--data", "digits", "--out", "snn"], "node 'pool1' (MaxPool), node 'gate' (Sigmoid)")
+        self.bad(1, ["convert", GOLDENS / "relu6.onnx", "--data", "digits", "--out", "snn"], "digits has 28x28x1 and 10")
+        self.bad(1, ["convert", GOLDENS / "spiking_resnet.onnx", "--data", "digits", "--out", "snn", "--method", "qcfs"],
+                 "spiking_resnet.onnx: the method qcfs needs", "has relu")
+        self.bad(1, ["convert", GOLDENS / "spiking_resnet.onnx", "--data", "digits", "--normalize", "imagenet", "--out", "snn"],
+                 "3 numbers", "1 channel")
+        self.write("stages.yaml", f"stages:\n  - name: snn\n    convert: {{from: {GOLDENS / 'spiking_resnet.onnx'}}}\n")
+        self.bad(1, ["train", "stages.yaml", "--out", "stages", "--quiet"], "stage 'snn'", "an ONNX network", "spikestill convert")
+        self.assertFalse(self.path("snn").exists())
 
     @unittest.skipUnless((TEACHERS / "resnet20.onnx").is_file() and (DATA / "cifar10").is_dir(), NO_DATA)
     def test_resnet20_on_cifar10(self):

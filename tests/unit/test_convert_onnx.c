@@ -57,7 +57,8 @@ static void logits_of(sst_context *context, const char *path, int64_t steps, flo
   sst_network_close(network);
 }
 
-// No threshold is below what the ANN's activations reach on these pictures, so that the mean over many steps is the ANN.
+// No threshold is below what the ANN's activations reach on these pictures, so that the mean over many steps is the
+// ANN.
 static void test_rates_come_close_to_logits(void **state) {
 #ifndef SPIKESTILL_HAS_ONNX
   skip_because("%s", "ONNX is not built in");
@@ -138,8 +139,9 @@ static void test_what_cannot_be_converted(void **state) {
   sst_conversion_result result;
   sst_conversion_options options = options_of(SST_CONVERSION_DATA_NORMALIZATION);
   sst_network *ann = network_at(*state, test_source_path(path, "tests/golden/onnx_goldens/not_spiking.onnx"), 0);
-  assert_fails(*state, SST_UNSUPPORTED, sst_run_convert(ann, &options, "nowhere", false, NULL, NULL, &result),
-               "not_spiking.onnx: node 'pool1' (MaxPool), node 'gate' (Sigmoid), node 'square' (Mul): what they make of");
+  assert_fails(
+      *state, SST_UNSUPPORTED, sst_run_convert(ann, &options, "nowhere", false, NULL, NULL, &result),
+      "not_spiking.onnx: node 'pool1' (MaxPool), node 'gate' (Sigmoid), node 'square' (Mul): what they make of");
   sst_network_close(ann);
   ann = network_at(*state, test_source_path(path, NETWORK), 0);
   options.method = SST_CONVERSION_QCFS;

@@ -47,7 +47,7 @@ _spikestill() {
     train) options="--help --out --set --resume --overwrite --seed --device --at-least --threads --json --quiet" ;;
     sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --threads --json --quiet" ;;
     eval) options="--help --set --seed --device --data --normalize --part --at-least --threads --json" ;;
-    convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --threads --json --quiet" ;;
+    convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --normalize --threads --json --quiet" ;;
     inspect) options="--help --set --device --batch --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
     report) options="--help --out --open --quiet" ;;
