@@ -279,28 +279,29 @@ done:
 
 // ---- a map to be completed
 
+// A module's name as YAML has it.
+static void print_stem(ssti_text *out, const char *name, size_t stem) {
+  ssti_text text = ssti_text_begin(out->context);
+  ssti_text_append_bytes(&text, name, stem);
+  if (text.status == SST_OK) { ssti_yaml_print_scalar(out, text.data, false); }
+  if (out->status == SST_OK) { out->status = text.status; }
+  ssti_text_free(&text);
+}
+
 // "4.norm: bn1  # [8]"
 static void print_line(ssti_text *out, const ssti_state_list *list, const ssti_state_file *file, int module) {
   const ssti_state_module *m = &list->ours.modules[module];
-  const ssti_state_tensor *t = &list->tensors[m->first];
+  const ssti_state_tensor *t = &list->tensors[m->first], *chief = &list->tensors[m->main];
   char shape[SSTI_STATE_SHAPE_SIZE];
-  ssti_text name = ssti_text_begin(list->context);
-  ssti_text_append_bytes(&name, t->parameter->name, t->own_stem);
-  if (name.status == SST_OK) { ssti_yaml_print_scalar(out, name.data, false); }
+  print_stem(out, t->parameter->name, t->own_stem);
   ssti_text_append(out, ": ");
-  ssti_text_free(&name);
-  const int entry = list->tensors[m->main].entry;
-  if (entry >= 0) {
-    const ssti_state_entry *e = &file->entries[entry];
-    ssti_text_append_bytes(&name, e->entry.name, e->stem);
-    if (name.status == SST_OK && name.data) { ssti_yaml_print_scalar(out, name.data, false); }
-    ssti_text_free(&name);
+  if (main->entry >= 0) {
+    const ssti_state_entry *e = &file->entries[main->entry];
+    print_stem(out, e->entry.name, e->stem);
   }
-  ssti_text_append(out, "  # %s%s\n",
-                   ssti_state_shape_text(list->tensors[m->main].rank, list->tensors[m->main].shape, shape),
-                   m->guessed  ? ", a guess: others have that shape too"
-                   : entry < 0 ? ", not found"
-                               : "");
+  const char *doubt = main->entry < 0 ? ", not found" : "";
+  ssti_text_append(out, "  # %s%s\n", ssti_state_shape_text(chief->rank, chief->shape, shape),
+                   m->guessed ? ", a guess: others have that shape too" : doubt);
 }
 
 sst_status sst_state_print_map(sst_graph *graph, const char *path, const sst_state_options *options, char **out) {
