@@ -295,11 +295,11 @@ static void print_line(ssti_text *out, const ssti_state_list *list, const ssti_s
   char shape[SSTI_STATE_SHAPE_SIZE];
   print_stem(out, t->parameter->name, t->own_stem);
   ssti_text_append(out, ": ");
-  if (main->entry >= 0) {
-    const ssti_state_entry *e = &file->entries[main->entry];
+  if (chief->entry >= 0) {
+    const ssti_state_entry *e = &file->entries[chief->entry];
     print_stem(out, e->entry.name, e->stem);
   }
-  const char *doubt = main->entry < 0 ? ", not found" : "";
+  const char *doubt = chief->entry < 0 ? ", not found" : "";
   ssti_text_append(out, "  # %s%s\n", ssti_state_shape_text(chief->rank, chief->shape, shape),
                    m->guessed ? ", a guess: others have that shape too" : doubt);
 }
