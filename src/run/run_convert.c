@@ -203,12 +203,17 @@ static sst_status measure(work *w, sst_conversion_result *result) {
   return ssti_conversion_simulate(&network, w->options, w->test_loader, result->points, &result->pictures);
 }
 
+// Both give NULL if memory runs out, which the object that takes them notices: no entry is left out.
 static json_t *points_json(const sst_conversion_result *result) {
   json_t *points = json_array();
   for (int i = 0; points && i < result->point_count; i++) {
     const sst_conversion_point *p = &result->points[i];
-    json_array_append_new(points, json_pack("{s:I, s:f, s:f}", "timesteps", (json_int_t)p->timesteps, "accuracy",
-                                            p->accuracy, "spikes_per_inference", p->spikes_per_inference));
+    json_t *point = json_pack("{s:I, s:f, s:f}", "timesteps", (json_int_t)p->timesteps, "accuracy", p->accuracy,
+                              "spikes_per_inference", p->spikes_per_inference);
+    if (json_array_append_new(points, point) != 0) {
+      json_decref(points);
+      points = NULL;
+    }
   }
   return points;
 }
@@ -217,7 +222,10 @@ static json_t *thresholds_json(const sst_parameters *parameters) {
   json_t *thresholds = json_object();
   for (int i = 0; thresholds && i < sst_parameters_count(parameters); i++) {
     const sst_parameter *p = sst_parameters_at(parameters, i);
-    if (ssti_is_threshold(p->name)) { json_object_set_new(thresholds, p->name, json_real((double)*p->value)); }
+    if (ssti_is_threshold(p->name) && json_object_set_new(thresholds, p->name, json_real((double)*p->value)) != 0) {
+      json_decref(thresholds);
+      thresholds = NULL;
+    }
   }
   return thresholds;
 }
@@ -239,11 +247,8 @@ static sst_status write_csv(const work *w, const sst_conversion_result *result) 
     const sst_conversion_point *p = &result->points[i];
     ssti_text_append(&text, "%" PRId64 ",%.17g,%.17g\n", p->timesteps, p->accuracy, p->spikes_per_inference);
   }
-  char *path = NULL;
   sst_status status = text.status;
-  if (status == SST_OK) { status = ssti_path_join(w->context, w->folder.folder, "conversion.csv", &path); }
-  if (status == SST_OK) { status = ssti_file_write(w->context, path, text.data, text.length); }
-  ssti_free(w->context, path);
+  if (status == SST_OK) { status = ssti_file_write(w->context, w->folder.conversion, text.data, text.length); }
   ssti_text_free(&text);
   return status;
 }

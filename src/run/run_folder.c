@@ -17,19 +17,38 @@
 #include "base/text.h"
 #include "spikestill/version.h"
 
+// The files of a run, in the order in which they are removed: what is left after a kill in between is never taken for a
+// complete run, and can be told from an empty folder to the end.
+static const struct {
+  const char *name;
+  size_t offset; // of its path
+} FILES[] = {
+    {"result.json", offsetof(ssti_run_folder, result)},
+    {"costs.json", offsetof(ssti_run_folder, costs)},
+    {"mistakes.json", offsetof(ssti_run_folder, mistakes)},
+    {"conversion.csv", offsetof(ssti_run_folder, conversion)},
+    {"checkpoint.safetensors", offsetof(ssti_run_folder, checkpoint)},
+    {"best.safetensors", offsetof(ssti_run_folder, best)},
+    {"history.jsonl", offsetof(ssti_run_folder, history)},
+    {"timing.jsonl", offsetof(ssti_run_folder, timing)},
+    {"environment.json", offsetof(ssti_run_folder, environment)},
+    {"recipe.yaml", offsetof(ssti_run_folder, recipe)},
+};
+enum { FILE_COUNT = sizeof FILES / sizeof *FILES };
+
+static char **path_at(ssti_run_folder *run, int file) { return (char **)(void *)((char *)run + FILES[file].offset); }
+
+static const char *file_at(const ssti_run_folder *run, int file) {
+  const char *path = NULL;
+  memcpy(&path, (const char *)run + FILES[file].offset, sizeof path);
+  return path;
+}
+
 sst_status ssti_run_folder_open(sst_context *context, const char *folder, ssti_run_folder *out) {
   *out = (ssti_run_folder){.context = context};
-  struct {
-    const char *name;
-    char **path;
-  } files[] = {
-      {"recipe.yaml", &out->recipe},  {"environment.json", &out->environment},      {"history.jsonl", &out->history},
-      {"timing.jsonl", &out->timing}, {"checkpoint.safetensors", &out->checkpoint}, {"best.safetensors", &out->best},
-      {"costs.json", &out->costs},    {"mistakes.json", &out->mistakes},
-      {"result.json", &out->result}};
   sst_status status = ssti_copy_text(context, folder, &out->folder);
-  for (size_t i = 0; status == SST_OK && i < sizeof files / sizeof *files; i++) {
-    status = ssti_path_join(context, folder, files[i].name, files[i].path);
+  for (int i = 0; status == SST_OK && i < FILE_COUNT; i++) {
+    status = ssti_path_join(context, folder, FILES[i].name, path_at(out, i));
   }
   if (status != SST_OK) { ssti_run_folder_close(out); }
   return status;
@@ -37,27 +56,14 @@ sst_status ssti_run_folder_open(sst_context *context, const char *folder, ssti_r
 
 void ssti_run_folder_close(ssti_run_folder *run) {
   if (run->lock > 0) { close(run->lock); }
-  char *paths[] = {run->folder, run->recipe,     run->environment, run->history,
-                   run->timing, run->checkpoint, run->best,        run->costs,
-                   run->mistakes, run->result};
-  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) { ssti_free(run->context, paths[i]); }
+  ssti_free(run->context, run->folder);
+  for (int i = 0; i < FILE_COUNT; i++) { ssti_free(run->context, *path_at(run, i)); }
   *run = (ssti_run_folder){0};
 }
 
-// The files of a run, in the order in which they are removed: what is left after a kill in between is never taken for a
-// complete run, and can be told from an empty folder to the end.
-enum { FILE_COUNT = 9 };
-static void files_of(const ssti_run_folder *run, const char *files[FILE_COUNT]) {
-  const char *all[FILE_COUNT] = {run->result,  run->costs,  run->mistakes, run->checkpoint,  run->best,
-                                 run->history, run->timing, run->environment, run->recipe};
-  memcpy(files, all, sizeof all);
-}
-
 sst_status ssti_run_folder_vacant(const ssti_run_folder *run) {
-  const char *files[FILE_COUNT];
-  files_of(run, files);
   for (int i = 0; i < FILE_COUNT; i++) {
-    if (!ssti_file_exists(files[i])) { continue; }
+    if (!ssti_file_exists(file_at(run, i))) { continue; }
     SST_FAIL(run->context, SST_INVALID_ARGUMENT,
              "%s: holds a run already; resume it (--resume), replace it (--overwrite) or choose another folder (--out)",
              run->folder);
@@ -66,13 +72,10 @@ sst_status ssti_run_folder_vacant(const ssti_run_folder *run) {
 }
 
 // Whether the name is that of a temporary file of one of ours: "history.jsonl.tmp-123".
-static bool is_scrap(const ssti_run_folder *run, const char *name) {
-  const char *files[FILE_COUNT];
-  files_of(run, files);
+static bool is_scrap(const char *name) {
   for (int i = 0; i < FILE_COUNT; i++) {
-    const char *slash = strrchr(files[i], '/'), *own = slash ? slash + 1 : files[i];
-    size_t length = strlen(own);
-    if (strncmp(name, own, length) == 0 && strncmp(name + length, ".tmp-", 5) == 0) { return true; }
+    size_t length = strlen(FILES[i].name);
+    if (strncmp(name, FILES[i].name, length) == 0 && strncmp(name + length, ".tmp-", 5) == 0) { return true; }
   }
   return false;
 }
@@ -91,7 +94,7 @@ sst_status ssti_run_folder_take(ssti_run_folder *run) {
   DIR *folder = opendir(run->folder);
   if (!folder) { return SST_OK; } // scrap does no harm
   for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
-    if (is_scrap(run, entry->d_name)) { unlinkat(fd, entry->d_name, 0); }
+    if (is_scrap(entry->d_name)) { unlinkat(fd, entry->d_name, 0); }
   }
   closedir(folder);
   return SST_OK;
@@ -101,11 +104,10 @@ sst_status ssti_run_folder_begin(ssti_run_folder *run, bool overwrite) {
   SST_TRY(ssti_folder_make(run->context, run->folder));
   SST_TRY(ssti_run_folder_take(run));
   if (!overwrite) { return ssti_run_folder_vacant(run); }
-  const char *files[FILE_COUNT];
-  files_of(run, files);
   for (int i = 0; i < FILE_COUNT; i++) {
-    if (ssti_file_exists(files[i]) && (!ssti_io_allowed(run->context, "remove", files[i]) || unlink(files[i]) != 0)) {
-      SST_FAIL(run->context, SST_IO, "%s: cannot be removed to make room for a new run", files[i]);
+    const char *file = file_at(run, i);
+    if (ssti_file_exists(file) && (!ssti_io_allowed(run->context, "remove", file) || unlink(file) != 0)) {
+      SST_FAIL(run->context, SST_IO, "%s: cannot be removed to make room for a new run", file);
     }
   }
   return SST_OK;

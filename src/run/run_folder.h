@@ -8,7 +8,7 @@
 
 typedef struct ssti_run_folder {
   sst_context *context;
-  char *folder, *recipe, *environment, *history, *timing, *checkpoint, *best, *costs, *mistakes, *result;
+  char *folder, *recipe, *environment, *history, *timing, *checkpoint, *best, *costs, *mistakes, *conversion, *result;
   int lock; // file descriptor of the locked folder; 0: not locked
 } ssti_run_folder;
 

@@ -172,13 +172,17 @@ static sst_status write_result(const stages *s, const ssti_run_folder *last, con
   ssti_free(s->context, data);
   SST_TRY(status);
   json_t *summary = json_object();
-  for (int i = 0; summary && i < s->plan->stage_count; i++) {
-    json_object_set_new(summary, s->plan->stages[i].name,
-                        json_pack("{s:o, s:o, s:o}", "test_accuracy", number_or_null(results[i].test_accuracy),
-                                  "spikes_per_inference", number_or_null(results[i].spikes_per_inference), "seconds",
-                                  number_or_null(results[i].seconds)));
+  bool good = summary != NULL;
+  for (int i = 0; good && i < s->plan->stage_count; i++) {
+    json_t *numbers =
+        json_pack("{s:o, s:o, s:o}", "test_accuracy", number_or_null(results[i].test_accuracy), "spikes_per_inference",
+                  number_or_null(results[i].spikes_per_inference), "seconds", number_or_null(results[i].seconds));
+    good = json_object_set_new(summary, s->plan->stages[i].name, numbers) == 0;
   }
-  json_object_set_new(value, "stages", summary);
+  if (json_object_set_new(value, "stages", summary) != 0 || !good) {
+    json_decref(value);
+    value = NULL; // which is told as a lack of memory
+  }
   return ssti_run_write_json(s->context, s->folder.result, value);
 }
 
