@@ -98,10 +98,10 @@ class Listings(unittest.TestCase):
 
 
 class Words(unittest.TestCase):
-    """The guide explains every key of the reference, and every word that a key may have."""
+    """The guide, with the page of event data, explains every key of the reference, and every word that a key may have."""
 
     def setUp(self):
-        self.guide = (SOURCE / "docs/guide.md").read_text()
+        self.guide = "".join((SOURCE / "docs" / name).read_text() for name in ("guide.md", "events.md"))
         reference = (SOURCE / "docs/recipes.md").read_text()
         # The methods' keys are explained in docs/methods/.
         self.rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", reference.split("## distill")[0], re.MULTILINE)

@@ -11,8 +11,7 @@ enum { SIDE = 128, CLASSES = 10, FILES = 10 };
 // A root folder, and options of the training part: two frames of the same number of events.
 static sst_dataset_options begin(sst_dataset_kind kind, char root[TEST_PATH_SIZE]) {
   temp_folder_make(root);
-  return (sst_dataset_options){
-      .kind = kind, .root = root, .train = true, .framing = {SST_FRAMING_SJ_NUMBER, 2, 1, 1}};
+  return (sst_dataset_options){.kind = kind, .root = root, .train = true, .framing = {SST_FRAMING_SJ_NUMBER, 2, 1, 1}};
 }
 
 static void write_text(sst_context *context, const char *root, const char *name, const char *text) {
@@ -100,9 +99,8 @@ static size_t put_big(uint8_t *out, uint32_t value) {
 // is what the camera writes for its own ends.
 static void write_aedat2(sst_context *context, const char *folder, const char *name, int n, int k) {
   static const char HEADER[] = "#!AER-DAT2.0\r\n# This is a raw AE data file - do not edit\r\n# created by a test\r\n";
-  const uint32_t records[][2] = {{(uint32_t)(k << 8 | n << 1), 7000},
-                                 {0x8001, 7500},
-                                 {(uint32_t)((k + 20) << 8 | n << 1 | 1), 9000}};
+  const uint32_t records[][2] = {
+      {(uint32_t)(k << 8 | n << 1), 7000}, {0x8001, 7500}, {(uint32_t)((k + 20) << 8 | n << 1 | 1), 9000}};
   char path[TEST_PATH_SIZE];
   uint8_t data[sizeof HEADER + sizeof records];
   size_t size = sizeof HEADER - 1;
@@ -182,7 +180,8 @@ static void test_cifar10_dvs_refused(void **state) {
   write_text(context, folder, "cifar10_cat_100.aedat", "#!AER-DAT3.1\r\n");
   assert_refused(context, &options, SST_FORMAT, "cat/cifar10_cat_100.aedat: at byte 0: expected #!AER-DAT2");
   write_text(context, folder, "cifar10_cat_100.aedat", "#!AER-DAT2.0\r\nabc");
-  assert_refused(context, &options, SST_FORMAT, "cat/cifar10_cat_100.aedat: ends at byte 17, in the middle of a record");
+  assert_refused(context, &options, SST_FORMAT,
+                 "cat/cifar10_cat_100.aedat: ends at byte 17, in the middle of a record");
   write_aedat2(context, folder, "cifar10_cat_100.aedat", 0, 0);
   write_aedat2(context, folder, "cat.aedat", 0, 0);
   options.split = SST_SPLIT_FIRST_100;
@@ -225,11 +224,11 @@ static uint32_t polarity_event(int x, int y, int p) { return (uint32_t)(x << 17 
 // the column x at first, and some that belong to neither.
 static void write_trial(sst_context *context, const char *folder, const char *trial, int x, const char *labels) {
   static const char HEADER[] = "#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n";
-  const uint32_t events[][2] = {
-      {polarity_event(9, 9, 0), 99},       {polarity_event(x, 0, 1), 100},     {polarity_event(x, 0, 1), 110},
-      {polarity_event(x, 1, 0), 150},      {polarity_event(x + 1, 2, 1), 199}, {polarity_event(9, 9, 0), 200},
-      {polarity_event(x + 2, 3, 0), 300},  {polarity_event(x + 3, 4, 1), 399}, {polarity_event(9, 9, 0), 400},
-      {polarity_event(9, 9, 0) & ~1U, 401}};
+  const uint32_t events[][2] = {{polarity_event(9, 9, 0), 99},      {polarity_event(x, 0, 1), 100},
+                                {polarity_event(x, 0, 1), 110},     {polarity_event(x, 1, 0), 150},
+                                {polarity_event(x + 1, 2, 1), 199}, {polarity_event(9, 9, 0), 200},
+                                {polarity_event(x + 2, 3, 0), 300}, {polarity_event(x + 3, 4, 1), 399},
+                                {polarity_event(9, 9, 0), 400},     {polarity_event(9, 9, 0) & ~1U, 401}};
   char path[TEST_PATH_SIZE], name[64];
   uint8_t data[512];
   size_t size = sizeof HEADER - 1;

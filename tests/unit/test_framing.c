@@ -191,6 +191,20 @@ static void test_picture(void **state) {
   assert_memory_equal(rgb, expected_grey, 9);
 }
 
+// The table of docs/events.md.
+static void test_the_example_of_the_documents(void **state) {
+  const int64_t t[] = {0, 10, 20, 30, 40, 50, 100};
+  CHECK(t, 3, "0011222", SST_FRAMING_SJ_NUMBER, 3, 50, 3);
+  CHECK(t, 3, "0000112", SST_FRAMING_SJ_TIME, 3, 50, 3);
+  CHECK(t, 3, "000011.", SST_FRAMING_TONIC_NBINS, 3, 50, 3);
+  CHECK(t, 2, "0000011", SST_FRAMING_SJ_DURATION, 3, 50, 3);
+  CHECK(t, 2, "000001.", SST_FRAMING_TONIC_TIME, 3, 50, 3);
+  CHECK(t, 2, "000111.", SST_FRAMING_TONIC_COUNT, 3, 50, 3);
+  const int64_t brief[] = {0, 10}; // too short for one frame
+  CHECK(brief, 1, "00", SST_FRAMING_TONIC_TIME, 3, 50, 3);
+  CHECK(brief, 1, "00", SST_FRAMING_TONIC_COUNT, 3, 50, 3);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_sj_number),
@@ -199,6 +213,7 @@ int main(void) {
       TEST(test_tonic_time),
       TEST(test_tonic_count),
       TEST(test_tonic_nbins),
+      TEST(test_the_example_of_the_documents),
       TEST(test_nothing_gives_zeros),
       TEST(test_layout_and_saturation),
       TEST(test_words_and_ranges),
