@@ -194,9 +194,10 @@ SST_API sst_neurobench sst_neurobench_measure(const sst_cost_record *record);
 // How busy the synapses behind spikes are, for one inference: what break-even rates are compared with.
 typedef struct sst_spike_density {
   double spikes_per_synapse; // each spike counted for every weight it meets; NAN: no layer with spikes as inputs
-  double rate;               // share of the neurons ahead of those layers that fire at a step; NAN as above
+  double rate;               // share of the neurons that fire at a step; NAN: there are none
 } sst_spike_density;
-// Over the layers whose inputs are spikes.
+// The synapses of the layers whose inputs are spikes, and the neurons of all layers. Where spikes are averaged before a
+// layer, each of them meets its weights: a synapse may see several at a step.
 SST_API sst_spike_density sst_spike_density_measure(const sst_cost_record *record);
 
 // A break-even rate from the literature: spikes per synapse and inference above which an ANN would be cheaper.

@@ -25,18 +25,20 @@ sst_neurobench sst_neurobench_measure(const sst_cost_record *record) {
 }
 
 sst_spike_density sst_spike_density_measure(const sst_cost_record *record) {
-  double spikes = 0, synapses = 0, inputs = 0, steps = 0;
+  double events = 0, synapses = 0, spikes = 0, chances = 0;
   for (int i = 0; i < record->layer_count; i++) {
     const sst_cost_layer *l = &record->layers[i];
-    if (!l->spiking_input) { continue; }
-    double neurons = (double)l->in_channels * (double)l->in_height * (double)l->in_width;
-    spikes += l->nonzero_inputs / neurons * l->dense_operations;
-    synapses += l->dense_operations;
-    inputs += l->nonzero_inputs;
-    steps += neurons * (double)l->timesteps;
+    if (l->spiking_input) {
+      events += l->nonzero_inputs / ssti_cost_inputs(l) * l->dense_operations;
+      synapses += l->dense_operations;
+    }
+    if (l->neurons) {
+      spikes += l->spikes_out;
+      chances += ssti_cost_outputs(l) * (double)record->timesteps;
+    }
   }
-  if (synapses == 0) { return (sst_spike_density){(double)NAN, (double)NAN}; }
-  return (sst_spike_density){spikes / synapses, inputs / steps};
+  return (sst_spike_density){synapses > 0 ? events / synapses : (double)NAN,
+                             chances > 0 ? spikes / chances : (double)NAN};
 }
 
 static const sst_break_even BREAK_EVENS[] = {

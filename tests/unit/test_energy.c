@@ -320,6 +320,22 @@ static void test_neurobench_sums(void **state) {
   sst_cost_record_destroy(record);
 }
 
+static void test_spike_density(void **state) {
+  sst_context *context = *state;
+  sst_cost_layer layers[2] = {conv_layer(3, 4, 6, 3, 3, 1), conv_layer(4, 5, 3, 3, 3, 4)};
+  layers[0].spiking_input = layers[0].binary_input = false;
+  layers[0].dense_operations = 1e6; // numbers are no spikes
+  layers[0].spikes_out = 72;        // of 4 * 36 neurons and 4 steps: 12.5 %
+  layers[1].dense_operations = 1000;
+  layers[1].nonzero_inputs = 72; // averaged onto 36 inputs: two for each
+  layers[1].neurons = false;
+  sst_cost_record *record = record_of(context, layers, 2, 4);
+  sst_spike_density density = sst_spike_density_measure(record);
+  assert_near(density.spikes_per_synapse, 2, 1e-12, 0);
+  assert_near(density.rate, 0.125, 1e-12, 0);
+  sst_cost_record_destroy(record);
+}
+
 // ---- records as files
 
 static void test_a_record_survives_writing_and_reading(void **state) {
@@ -520,6 +536,7 @@ int main(void) {
       TEST(test_operations_take_the_table),
       TEST(test_energy_adds_up_over_layers_and_is_linear_in_the_rate),
       TEST(test_neurobench_sums),
+      TEST(test_spike_density),
       TEST(test_a_record_survives_writing_and_reading),
       TEST(test_records_of_absurd_sizes_are_refused),
       TEST(test_names_cut_off_in_a_character),
