@@ -28,12 +28,17 @@ extern "C" {
 // An opened model: its recipe, its parameters with their trained values, and a graph builder.
 typedef struct sst_network sst_network;
 
-// Opens a run directory (its last checkpoint), a checkpoint file, or a recipe (.yaml: initial values). `overrides` apply to
+// Opens a run directory (its last checkpoint), a checkpoint file, a recipe (.yaml: initial values), or a file of another
+// tool (.onnx, .nir; its recipe says only which data it is for, T and readout). `overrides` apply to
 // the recipe inside ("device=cpu-ref"). Errors: NOT_FOUND, FORMAT, RECIPE, MISMATCH (checkpoint of another network: names the
 // parameter, found and expected shape).
 SST_MUST_CHECK SST_API sst_status sst_network_open(sst_context *context, const char *path,
                                                    const char *const *overrides, int override_count,
                                                    sst_network **out);
+// The same; a NIR file is read as `nir` says (nir.h; may be NULL).
+SST_MUST_CHECK SST_API sst_status sst_network_open_nir(sst_context *context, const char *path,
+                                                       const sst_nir_import_options *nir, const char *const *overrides,
+                                                       int override_count, sst_network **out);
 SST_API void sst_network_close(sst_network *network);
 SST_API const sst_recipe *sst_network_recipe(const sst_network *network);       // borrowed
 SST_API sst_parameters *sst_network_parameters(sst_network *network);           // borrowed

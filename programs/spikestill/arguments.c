@@ -173,7 +173,10 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'U': out->url = value; return true;
   case 'n': return parse_int(value, 1, 10000, &out->repetitions);
   case 'M': out->method = value; return true;
-  case 'T': out->timesteps = value; return true;
+  case 'T':
+    out->timesteps = value;
+    return strcmp(out->command, "convert") == 0 ||
+           add_short_form(out, out->steps, sizeof out->steps, "student.timesteps", value);
   case 'P': return parse_share_of(value, 100, &out->percentile) && out->percentile > 0;
   case 'C': return parse_int(value, 1, 1000000000, &out->samples);
   case 'I': return parse_share_of(value, 1, &out->initial_membrane);
@@ -194,6 +197,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'B': out->print_map = true; return true;
   case 'l': out->layout = value; return true;
   case 'k': out->target = value; return true;
+  case 'e': out->reset = value; return true;
   case 'y': return parse_positive(value, &out->dt);
   default: return false;
   }

@@ -5,7 +5,7 @@
 #ifndef SPIKESTILL_PROGRAM_COMMAND_H
 #define SPIKESTILL_PROGRAM_COMMAND_H
 
-#include "spikestill/context.h"
+#include "spikestill/run.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 
@@ -16,11 +16,11 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "train recipe.yaml --out runs/first --seed 2 --set train.epochs=3")                                                \
   X(sweep, "RECIPE", 1, 1, "oVLNJsSdtjq", "train a recipe with combinations of values and several seeds, and compare", \
     "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
-  X(eval, "MODEL", 1, 1, "sSdDzpatj", "accuracy and spikes of a run directory, checkpoint or ONNX file",               \
+  X(eval, "MODEL", 1, 1, "sSdDzTkyepatj", "accuracy and spikes of a run directory, checkpoint, ONNX or NIR file",               \
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",            \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
-  X(inspect, "MODEL|RECIPE", 1, 1, "bsdtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
+  X(inspect, "MODEL|RECIPE", 1, 1, "bsTkyedtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
   X(energy, "MODEL", 0, 1, "HGAYQCpsdDtjc", "energy, latency and area of a network, beside ANNs of its shape",         \
     "energy runs/first --model all --samples 1000")                                                                    \
@@ -59,7 +59,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('J', "jobs", "N", "a whole number from 1 to 256", "runs at a time, which share the threads (default: 1)")          \
   X('M', "method", "threshold_balancing|data_normalization|qcfs", NULL,                                                \
     "where thresholds come from (default: qcfs for an ann trained for it, else threshold_balancing)")                  \
-  X('T', "timesteps", "T1,T2", NULL, "numbers of steps at which accuracy is measured (default: 1,2,4,...,1024)")       \
+  X('T', "timesteps", "T1,T2", NULL,                                                                                 \
+    "numbers of steps at which accuracy is measured (default: 1,2,4,...,1024); eval, inspect: one number, the same "   \
+    "as --set student.timesteps=T")       \
   X('P', "percentile", "P", "a number above 0, at most 100",                                                           \
     "share of a layer's currents that lie at or below its threshold (default: 99.9)")                                  \
   X('C', "samples", "N", "a whole number from 1 to 1000000000",                                                        \
@@ -84,8 +86,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('F', "to", "nir|safetensors", NULL, "format of the file (default: safetensors if --out ends so, else nir)")        \
   X('l', "layout", "torch|spikestill", NULL, "safetensors: whose names and shapes (default: torch)")                   \
   X('k', "target", "generic|snntorch|spikingjelly|norse|sinabs|spyx|rockpool", NULL,                                   \
-    "tool that is to read the file (default: generic)")                                                                \
+    "tool that is to read the file (default: generic); of a NIR file that is read: tool that it was written for")                                                                \
   X('y', "dt", "SECONDS", "a number above 0", "time step, in the unit of the target's time constants")                 \
+  X('e', "reset", "hard|soft", NULL, "how the neurons of a NIR file reset (default: what it says)")                         \
   X('R', "root", "DIR", NULL, "folder that holds the data sets (default: $SPIKESTILL_DATA, else ./data)")              \
   X('E', "count", "N", "a whole number from 1 to 4096",                                                                \
     "samples that are drawn: the first ones (default: 64 pictures, 8 recordings)")                                     \
@@ -114,9 +117,9 @@ typedef struct arguments {
   int override_count;
   const char *vary[MOST_VARIED];
   int vary_count;
-  char seed[64], device[64], data[128], normalize[64]; // overrides made of short forms
+  char seed[64], device[64], data[128], normalize[64], steps[64]; // overrides made of short forms
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target,
-      *recipe, *map, *layout;
+      *recipe, *map, *layout, *reset;
   const char *against[MOST_AGAINST];
   int against_count;
   bool open, resume, overwrite, json, csv, quiet, print_technology, print_map;
@@ -166,6 +169,10 @@ void stop_on_signals(sst_context *context);
 
 // Prints "spikestill: <the context's sentence>" on standard error and returns EXIT_FAILED.
 int report_failure(const sst_context *context, sst_status status);
+
+// Opens what the first word names: for a NIR file as --target, --dt and --reset say, --timesteps as an override.
+// Notes about it go to standard error.
+sst_status open_model(sst_context *context, const arguments *a, sst_network **out);
 
 // EXIT_BELOW, with a sentence, if the accuracy is below what --at-least asks for; else EXIT_DONE.
 int check_accuracy(const arguments *a, double accuracy);

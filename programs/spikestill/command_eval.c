@@ -49,7 +49,7 @@ static sst_part part_of(const char *word) {
 int command_eval(sst_context *context, const arguments *a) {
   sst_part part = part_of(a->part);
   sst_network *network = NULL;
-  sst_status status = sst_network_open(context, a->words[0], a->overrides, a->override_count, &network);
+  sst_status status = open_model(context, a, &network);
   if (status != SST_OK) { return report_failure(context, status); }
   sst_report report;
   status = sst_network_evaluate(network, part, &report);

@@ -66,7 +66,7 @@ static int print_network_json(sst_network *network, const sst_graph *graph, int 
 
 int command_inspect(sst_context *context, const arguments *a) {
   sst_network *network;
-  sst_status status = sst_network_open(context, a->words[0], a->overrides, a->override_count, &network);
+  sst_status status = open_model(context, a, &network);
   if (status != SST_OK) { return report_failure(context, status); }
   sst_graph *graph = NULL;
   sst_value input, logits;

@@ -139,3 +139,50 @@ const char *ssti_nir_neuron_for(sst_nir_target target, double dt, const sst_neur
   if (!profile->fires_at) { out->v_threshold = nextafterf(out->v_threshold, -INFINITY); }
   return NULL;
 }
+
+// The number that was meant, where tau and r, rounded to 32 bits, give it not quite.
+static float meant(double found, float expected) {
+  return fabs(found - (double)expected) <= 5e-7 * fabs((double)expected) ? expected : (float)found;
+}
+
+float ssti_nir_lowest_firing(sst_nir_target target, double threshold) {
+  const float nearest = (float)threshold;
+  const bool fires = profiles[target].fires_at ? (double)nearest >= threshold : (double)nearest > threshold;
+  return fires ? nearest : nextafterf(nearest, INFINITY);
+}
+
+bool ssti_nir_subtracts(sst_nir_target target) { return target == SST_NIR_TARGET_SINABS || !profiles[target].hard; }
+
+// What the input of a leaky neuron is multiplied by.
+static float leaky_gain(sst_nir_target target, double dt, const ssti_nir_neuron *n, float decay) {
+  if (target == SST_NIR_TARGET_SINABS) { return 1.0f; }
+  if (target == SST_NIR_TARGET_ROCKPOOL) { return meant((double)n->r * dt / ((double)n->tau * (double)decay), 1.0f); }
+  return n->r == 1.0f ? 1.0f - decay : meant((double)n->r * dt / (double)n->tau, 1.0f);
+}
+
+ssti_nir_cell ssti_nir_cell_of(sst_nir_target target, double dt, const ssti_nir_neuron *n, double threshold) {
+  const ssti_nir_profile *profile = ssti_nir_profile_of(target);
+  ssti_nir_cell cell = {.decay = 1.0f,
+                        .gain = 1.0f,
+                        .leak_to = n->v_leak,
+                        .threshold = ssti_nir_lowest_firing(target, threshold),
+                        .reset_to = n->v_reset};
+  if (n->type == SST_NIR_TYPE_I || n->type == SST_NIR_TYPE_IF) {
+    // Norse, Sinabs and Spyx do not look at r here.
+    const bool takes_r =
+        target != SST_NIR_TARGET_NORSE && target != SST_NIR_TARGET_SINABS && target != SST_NIR_TARGET_SPYX;
+    if (takes_r) { cell.gain = meant((double)n->r * dt, 1.0f); }
+    return cell;
+  }
+  cell.decay = decay_of(profile, (float)dt, n->tau);
+  cell.gain = leaky_gain(target, dt, n, cell.decay);
+  if (n->type != SST_NIR_TYPE_CUBALI && n->type != SST_NIR_TYPE_CUBALIF) { return cell; }
+  cell.current_decay = decay_of(profile, (float)dt, n->tau_syn);
+  const double membrane_gain = (double)n->r * dt / (double)n->tau;
+  const double gain =
+      target == SST_NIR_TARGET_SPIKINGJELLY ? membrane_gain : membrane_gain * (double)n->w_in * dt / (double)n->tau_syn;
+  cell.current_gain = meant(gain, 1.0f);
+  if (cell.current_gain != 1.0f) { cell.current_gain = meant(gain, 1.0f - cell.current_decay); }
+  cell.gain = 1.0f;
+  return cell;
+}

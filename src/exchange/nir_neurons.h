@@ -24,7 +24,7 @@ typedef struct ssti_nir_profile {
 const ssti_nir_profile *ssti_nir_profile_of(sst_nir_target target);
 
 typedef struct ssti_nir_neuron {
-  sst_nir_type type;                          // IF, LI, LIF or CUBALIF
+  sst_nir_type type;                          // I, IF, LI, LIF, CUBALI or CUBALIF
   float tau, r, v_leak, v_threshold, v_reset; // tau: CubaLIF's tau_mem
   float tau_syn, w_in;
 } ssti_nir_neuron;
@@ -33,5 +33,23 @@ typedef struct ssti_nir_neuron {
 // many times ours. NULL if it can be written, else why not, as the end of a sentence about the layer.
 const char *ssti_nir_neuron_for(sst_nir_target target, double dt, const sst_neuron *neuron,
                                 const ssti_dynamics *dynamics, double input_scale, ssti_nir_neuron *out);
+
+// One neuron of NIR as discrete arithmetic, in a tool's reading:
+//     I = current_decay * I + current_gain * x          (with a synaptic current; else I = gain * x)
+//     H = decay * u + (1 - decay) * leak_to + I         fires when H >= threshold
+typedef struct ssti_nir_cell {
+  float current_decay, current_gain; // the second one holds r and the membrane's gain as well
+  float decay, gain;
+  float leak_to, threshold, reset_to;
+} ssti_nir_cell;
+
+// `threshold`: v_threshold as the file has it. Fields that the type has not are not looked at.
+ssti_nir_cell ssti_nir_cell_of(sst_nir_target target, double dt, const ssti_nir_neuron *neuron, double threshold);
+
+// The lowest 32-bit float at which the target's neurons fire.
+float ssti_nir_lowest_firing(sst_nir_target target, double threshold);
+
+// Whether its neurons subtract the threshold when nothing else is said.
+bool ssti_nir_subtracts(sst_nir_target target);
 
 #endif

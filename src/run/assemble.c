@@ -34,23 +34,24 @@ static sst_value build_activation(void *user, sst_graph *graph, const char *name
   return sst_activation_build(graph, &options, "", "", x, NULL);
 }
 
-void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx,
+void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign,
                           const sst_model_options *model, sst_value input, sst_value *logits) {
   sst_model_options options = *model;
-  if (onnx) {
-    sst_onnx_build(onnx, graph, input, options.layer_thresholds ? build_activation : NULL, &options, logits);
+  if (foreign) {
+    ssti_foreign_build(foreign, graph, model, options.layer_thresholds ? build_activation : NULL, &options, input,
+                       logits);
   } else {
     ssti_build_model(graph, recipe, model, input, logits);
   }
 }
 
-void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
+void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign, sst_value input,
                        sst_value *logits) {
-  ssti_build_opened_as(graph, recipe, onnx, &recipe->student.options, input, logits);
+  ssti_build_opened_as(graph, recipe, foreign, &recipe->student.options, input, logits);
 }
 
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                                const sst_onnx *onnx, sst_evaluator **out) {
+                                const ssti_foreign *foreign, sst_evaluator **out) {
   *out = NULL;
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
@@ -58,7 +59,7 @@ sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, 
   sst_value input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));
   sst_value target = target_input(graph, recipe, batch);
   sst_value logits = SST_NO_VALUE;
-  ssti_build_opened(graph, recipe, onnx, input, &logits);
+  ssti_build_opened(graph, recipe, foreign, input, &logits);
   return sst_evaluator_create(context, graph, input, target, logits, out);
 }
 
@@ -150,7 +151,7 @@ static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_l
   sst_graph_push(graph, "teacher", true);
   sst_parameters *before = sst_graph_use_parameters(graph, teacher->parameters);
   sst_value logits = SST_NO_VALUE;
-  ssti_build_opened(graph, teacher->recipe, teacher->onnx, input, &logits);
+  ssti_build_opened(graph, teacher->recipe, teacher->foreign, input, &logits);
   sst_graph_pop(graph);
   sst_graph_use_parameters(graph, before);
 }

@@ -4,22 +4,22 @@
 #define SPIKESTILL_RUN_ASSEMBLE_H
 
 #include "run/companion.h"
-#include "spikestill/onnx.h"
+#include "run/foreign.h"
 #include "spikestill/run.h"
 
 struct sst_network {
   sst_context *context;
-  sst_recipe *recipe;         // owned; of an ONNX file: only what data it is for
-  sst_onnx *onnx;             // owned; NULL where the recipe describes the network; else its layers only stand in
+  sst_recipe *recipe;         // owned; of a foreign file: only what data it is for, T and readout
+  ssti_foreign *foreign;      // owned; NULL where the recipe describes the network; else its layers only stand in
   sst_parameters *parameters; // owned
   sst_evaluator *evaluator;   // made at the first evaluation
   bool trained;               // opened from a checkpoint rather than from a recipe
   char *path;
 };
 
-// A network with initial values. Takes the recipe and `onnx`, which may be NULL, also on failure; `path` stands for
+// A network with initial values. Takes the recipe and `foreign`, which may be NULL, also on failure; `path` stands for
 // them in messages.
-sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, sst_onnx *onnx, const char *path,
+sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, ssti_foreign *foreign, const char *path,
                                     sst_network **out);
 
 // Whether the network's data are what it takes: an ONNX network comes with none. Errors: SHAPE.
@@ -31,20 +31,20 @@ sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst
                            sst_value *logits);
 sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
 
-// An opened network as `model` says: the recipe's layers or, where that is not NULL, the ONNX network's. Of the options
-// the latter takes what concerns activations, if they have `layer_thresholds`; each threshold begins at the most that
+// An opened network as `model` says: the recipe's layers or, where that is not NULL, the foreign network's. Of the options
+// an ONNX network takes what concerns activations, if they have `layer_thresholds`; each threshold begins at the most that
 // it may be, the ceiling of the activation (INFINITY for a ReLU).
-void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx,
+void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign,
                           const sst_model_options *model, sst_value input, sst_value *logits);
 // The same with the recipe's own options.
-void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const sst_onnx *onnx, sst_value input,
+void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign, sst_value input,
                        sst_value *logits);
 
 // An evaluator of an opened network over its parameters.
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                                const sst_onnx *onnx, sst_evaluator **out);
+                                const ssti_foreign *foreign, sst_evaluator **out);
 
-// Opens the recipe's teacher; an ONNX file is told what the data are.
+// Opens the recipe's teacher; a foreign file is told what the data are.
 sst_status ssti_open_teacher(sst_context *context, const sst_recipe *recipe, sst_network **out);
 
 // The training graph of an epoch: student, teacher if there is one, companions, loss. Compiled; names of the loss'

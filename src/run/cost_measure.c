@@ -17,7 +17,7 @@ typedef struct measuring {
   sst_context *context;
   const sst_recipe *recipe;
   sst_parameters *parameters;
-  const sst_onnx *onnx; // NULL: the recipe's network
+  const ssti_foreign *foreign; // NULL: the recipe's network
   const sst_cost_options *options;
   sst_graph *graph;
   sst_value input, logits;
@@ -41,7 +41,7 @@ static sst_status build(measuring *m) {
   m->batch = recipe->train.evaluation_batch;
   SST_TRY(sst_graph_create(m->parameters, recipe->device, &m->graph));
   m->input = sst_graph_input(m->graph, "input", sst_recipe_input_shape(recipe, m->batch));
-  ssti_build_opened(m->graph, recipe, m->onnx, m->input, &m->logits);
+  ssti_build_opened(m->graph, recipe, m->foreign, m->input, &m->logits);
   sst_graph_keep(m->graph, m->logits);
   SST_TRY(ssti_cost_layers_find(m->graph, recipe->student.options.timesteps, &m->sources, &m->record));
   return sst_graph_compile(m->graph, SST_NO_VALUE);
@@ -225,9 +225,9 @@ done:
 }
 
 sst_status ssti_measure_costs(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                              const sst_onnx *onnx, const sst_cost_options *options, double *accuracy, sst_cost_record **out) {
+                              const ssti_foreign *foreign, const sst_cost_options *options, double *accuracy, sst_cost_record **out) {
   *out = NULL;
-  measuring m = {.context = context, .recipe = recipe, .parameters = parameters, .onnx = onnx, .options = options};
+  measuring m = {.context = context, .recipe = recipe, .parameters = parameters, .foreign = foreign, .options = options};
   if (options->samples < 0 || options->crossbar < 0) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "samples %lld, crossbar %lld; expected at least 0",
              (long long)options->samples, (long long)options->crossbar);
@@ -244,5 +244,5 @@ sst_status ssti_measure_costs(sst_context *context, const sst_recipe *recipe, ss
 
 sst_status sst_network_measure_costs(sst_network *network, const sst_cost_options *options, double *accuracy,
                                      sst_cost_record **out) {
-  return ssti_measure_costs(network->context, network->recipe, network->parameters, network->onnx, options, accuracy, out);
+  return ssti_measure_costs(network->context, network->recipe, network->parameters, network->foreign, options, accuracy, out);
 }

@@ -3,11 +3,11 @@
 #ifndef SPIKESTILL_RUN_COST_MEASURE_H
 #define SPIKESTILL_RUN_COST_MEASURE_H
 
-#include "spikestill/onnx.h"
+#include "run/foreign.h"
 #include "spikestill/run.h"
 
 sst_status ssti_measure_costs(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                              const sst_onnx *onnx, const sst_cost_options *options, double *accuracy,
+                              const ssti_foreign *foreign, const sst_cost_options *options, double *accuracy,
                               sst_cost_record **out);
 
 #endif

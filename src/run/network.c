@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opening a model from a run directory, a checkpoint or a recipe, and evaluating it.
+// Opening a model from a run directory, a checkpoint, a recipe or a foreign file, and evaluating it.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,11 +17,12 @@ static bool has_ending(const char *text, const char *ending) {
   return length >= tail && strcmp(text + length - tail, ending) == 0;
 }
 
-// An ONNX network says itself what it takes.
+// A foreign network says itself what it takes; at how many steps, its recipe.
 static sst_shape input_shape(const sst_network *network, int64_t batch) {
-  if (!network->onnx) { return sst_recipe_input_shape(network->recipe, batch); }
-  const sst_onnx_info info = sst_onnx_describe(network->onnx);
-  return sst_shape_make(1, batch, info.height, info.width, info.channels);
+  sst_shape shape = sst_recipe_input_shape(network->recipe, batch);
+  if (!network->foreign) { return shape; }
+  const ssti_foreign_info info = ssti_foreign_describe(network->foreign);
+  return sst_shape_make(shape.dim[SST_AXIS_T], batch, info.height, info.width, info.channels);
 }
 
 // The parameters of a network come into being when a graph over them is compiled; the smallest one does.
@@ -31,24 +32,24 @@ static sst_status make_parameters(sst_network *network) {
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
   sst_value input = sst_graph_input(graph, "input", input_shape(network, 1));
   sst_value logits = SST_NO_VALUE;
-  ssti_build_opened(graph, network->recipe, network->onnx, input, &logits);
+  ssti_build_opened(graph, network->recipe, network->foreign, input, &logits);
   sst_status status = sst_graph_status(graph);
   sst_graph_destroy(graph);
   SST_TRY(status);
   return sst_parameters_seal(network->parameters);
 }
 
-sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, sst_onnx *onnx, const char *path,
+sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, ssti_foreign *foreign, const char *path,
                                     sst_network **out) {
   sst_status status = ssti_allocate(context, 1, sizeof **out, out);
   if (status != SST_OK) {
-    sst_onnx_close(onnx);
+    ssti_foreign_close(foreign);
     sst_recipe_close(context, recipe);
     return status;
   }
   (*out)->context = context;
   (*out)->recipe = recipe;
-  (*out)->onnx = onnx;
+  (*out)->foreign = foreign;
   status = ssti_copy_text(context, path, &(*out)->path);
   if (status == SST_OK) { status = make_parameters(*out); }
   if (status == SST_OK) { return SST_OK; }
@@ -65,7 +66,7 @@ static sst_status open_onnx_within(sst_network *network, const sst_safetensors *
   ssti_text_append(&name, "%s: tensor '" SSTI_CHECKPOINT_ONNX "'", path);
   sst_status status = name.status;
   if (status == SST_OK) {
-    status = sst_onnx_read(network->context, name.data, entry.data, entry.bytes, NULL, &network->onnx);
+    status = ssti_foreign_from_onnx(network->context, name.data, entry.data, entry.bytes, &network->foreign);
   }
   ssti_text_free(&name);
   return status;
@@ -94,14 +95,14 @@ done:
 }
 
 // Whether a data set looks like what the network takes and tells apart.
-static bool fits_data(const sst_onnx_info *info, int64_t classes, int64_t height, int64_t width, int64_t channels) {
+static bool fits_data(const ssti_foreign_info *info, int64_t classes, int64_t height, int64_t width, int64_t channels) {
   const bool same = height == info->height && width == info->width && channels == info->channels;
   const bool as_row = info->rows && channels == 1 && height * width == info->channels;
   return classes == info->classes && (same || as_row);
 }
 
 // The first data set of that kind; for a network that fits none, any does until it is evaluated.
-static const char *guess_data(const sst_onnx_info *info) {
+static const char *guess_data(const ssti_foreign_info *info) {
   static const struct {
     const char *word;
     int64_t classes, height, width, channels;
@@ -116,31 +117,34 @@ static const char *guess_data(const sst_onnx_info *info) {
   return sets[0].word;
 }
 
-// An ONNX file has no recipe; this one says what its data are. Its layers stand in for the file's.
-static sst_status open_onnx(sst_network *network, const char *path, const char *const *overrides, int override_count) {
+// A foreign file has no recipe; this one says what its data are. Its layers stand in for the file's.
+static sst_status open_foreign(sst_network *network, const char *path, const sst_nir_import_options *nir,
+                               const char *const *overrides, int override_count) {
   sst_context *context = network->context;
-  SST_TRY(sst_onnx_open(context, path, NULL, &network->onnx));
-  const sst_onnx_info info = sst_onnx_describe(network->onnx);
+  SST_TRY(ssti_foreign_open(context, path, nir, &network->foreign));
+  const ssti_foreign_info info = ssti_foreign_describe(network->foreign);
   ssti_text text = ssti_text_begin(context);
-  ssti_text_append(&text, "data: {name: %s}\nstudent: {kind: ann, layers: [flatten, linear]}\n", guess_data(&info));
+  ssti_text_append(&text, "data: {name: %s%s}\nstudent: {kind: %s, layers: [flatten, linear]%s}\n",
+                   info.data ? info.data : guess_data(&info), info.data_keys, info.spiking ? "snn" : "ann",
+                   info.student_keys);
   sst_status status = text.status;
   if (status == SST_OK) {
     status = sst_recipe_from_text(context, path, text.data, overrides, override_count, &network->recipe);
   }
   ssti_text_free(&text);
   SST_TRY(status);
-  if (network->recipe->student.spiking) {
+  if (network->recipe->student.spiking && !info.spiking) {
     SST_FAIL(context, SST_UNSUPPORTED,
              "%s: is an ann, but student.kind is snn; 'spikestill convert' makes a spiking network of it", path);
   }
   SST_TRY(make_parameters(network));
   network->trained = true;
-  return sst_onnx_load(network->onnx, network->parameters);
+  return ssti_foreign_load(network->foreign, network->parameters);
 }
 
 sst_status ssti_network_check_data(const sst_network *network) {
-  if (!network->onnx) { return SST_OK; }
-  const sst_onnx_info info = sst_onnx_describe(network->onnx);
+  if (!network->foreign) { return SST_OK; }
+  const ssti_foreign_info info = ssti_foreign_describe(network->foreign);
   const sst_recipe_data *data = &network->recipe->data;
   if (fits_data(&info, data->classes, data->height, data->width, data->channels)) { return SST_OK; }
   SST_FAIL(network->context, SST_SHAPE,
@@ -192,7 +196,8 @@ sst_status ssti_open_teacher(sst_context *context, const sst_recipe *recipe, sst
   return status;
 }
 
-static sst_status open_path(sst_network *network, const char *path, const char *const *overrides, int override_count) {
+static sst_status open_path(sst_network *network, const char *path, const sst_nir_import_options *nir,
+                            const char *const *overrides, int override_count) {
   sst_context *context = network->context;
   if (ssti_folder_exists(path)) {
     ssti_run_folder run;
@@ -211,16 +216,21 @@ static sst_status open_path(sst_network *network, const char *path, const char *
     SST_TRY(sst_recipe_open(context, path, overrides, override_count, &network->recipe));
     return make_parameters(network);
   }
-  if (has_ending(path, ".onnx")) { return open_onnx(network, path, overrides, override_count); }
+  if (ssti_foreign_knows(path)) { return open_foreign(network, path, nir, overrides, override_count); }
   return open_checkpoint(network, path, overrides, override_count);
 }
 
 sst_status sst_network_open(sst_context *context, const char *path, const char *const *overrides, int override_count,
                             sst_network **out) {
+  return sst_network_open_nir(context, path, NULL, overrides, override_count, out);
+}
+
+sst_status sst_network_open_nir(sst_context *context, const char *path, const sst_nir_import_options *nir,
+                                const char *const *overrides, int override_count, sst_network **out) {
   SST_TRY(ssti_allocate(context, 1, sizeof **out, out));
   (*out)->context = context;
   sst_status status = ssti_copy_text(context, path, &(*out)->path);
-  if (status == SST_OK) { status = open_path(*out, path, overrides, override_count); }
+  if (status == SST_OK) { status = open_path(*out, path, nir, overrides, override_count); }
   if (status != SST_OK) {
     sst_network_close(*out);
     *out = NULL;
@@ -232,7 +242,7 @@ void sst_network_close(sst_network *network) {
   if (!network) { return; }
   sst_evaluator_destroy(network->evaluator);
   sst_parameters_destroy(network->parameters);
-  sst_onnx_close(network->onnx);
+  ssti_foreign_close(network->foreign);
   sst_recipe_close(network->context, network->recipe);
   ssti_free(network->context, network->path);
   ssti_free(network->context, network);
@@ -247,7 +257,7 @@ sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *inp
   sst_graph *graph = NULL;
   SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
   *input = sst_graph_input(graph, "input", input_shape(network, batch));
-  ssti_build_opened(graph, network->recipe, network->onnx, *input, logits);
+  ssti_build_opened(graph, network->recipe, network->foreign, *input, logits);
   sst_graph_keep(graph, *logits);
   sst_status status = sst_graph_compile(graph, SST_NO_VALUE);
   if (status != SST_OK) {
@@ -280,7 +290,7 @@ static sst_status own_layers(sst_context *context, sst_evaluation *evaluation) {
 static sst_status evaluate_part(sst_network *network, const ssti_part_data *data, sst_evaluation *out,
                                 double *seconds) {
   if (!network->evaluator) {
-    SST_TRY(ssti_build_evaluator(network->context, network->recipe, network->parameters, network->onnx,
+    SST_TRY(ssti_build_evaluator(network->context, network->recipe, network->parameters, network->foreign,
                                  &network->evaluator));
   }
   double start = ssti_clock_seconds();

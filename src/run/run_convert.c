@@ -53,10 +53,13 @@ static sst_status check_ann(sst_network *ann, const sst_conversion_options *opti
              "they are (direct) can be converted",
              ann->path, sst_encoding_word(ann->recipe->data.encoding));
   }
+  if (ann->foreign && ann->foreign->nir) {
+    SST_FAIL(context, SST_UNSUPPORTED, "%s: is a NIR file and so spiking already, expected a trained ann", ann->path);
+  }
   const sst_model_options *model = &ann->recipe->student.options;
-  sst_status status = ann->onnx ? ssti_conversion_check_method(context, model, options->method)
+  sst_status status = ann->foreign ? ssti_conversion_check_method(context, model, options->method)
                                 : ssti_conversion_check_model(context, model, options->method);
-  if (status == SST_OK && ann->onnx) { status = sst_onnx_check_spiking(ann->onnx); }
+  if (status == SST_OK && ann->foreign) { status = sst_onnx_check_spiking(ann->foreign->onnx); }
   if (status != SST_OK) { return ssti_fail_within(context, status, "%s", ann->path); }
   return ssti_network_check_data(ann);
 }
@@ -118,25 +121,25 @@ done:
 }
 
 // The ONNX file once more: its bytes go into the checkpoint, and the network is made of just these.
-static sst_status read_onnx(work *w, sst_onnx **out) {
+static sst_status read_onnx(work *w, ssti_foreign **out) {
   *out = NULL;
-  if (!w->ann->onnx) { return SST_OK; }
+  if (!w->ann->foreign) { return SST_OK; }
   SST_TRY(ssti_file_read(w->context, w->ann->path, 0, &w->onnx, &w->onnx_size));
-  return sst_onnx_read(w->context, w->ann->path, w->onnx, w->onnx_size, NULL, out);
+  return ssti_foreign_from_onnx(w->context, w->ann->path, w->onnx, w->onnx_size, out);
 }
 
 static sst_status make_network(work *w) {
   sst_recipe *recipe = NULL;
-  sst_onnx *onnx = NULL;
+  ssti_foreign *onnx = NULL;
   SST_TRY(read_onnx(w, &onnx));
   sst_status status = make_recipe(w, &recipe);
   if (status != SST_OK) {
-    sst_onnx_close(onnx);
+    ssti_foreign_close(onnx);
     return status;
   }
   SST_TRY(ssti_network_from_recipe(w->context, recipe, onnx, w->folder.folder, &w->snn));
   SST_TRY(sst_recipe_text(w->context, w->snn->recipe, &w->recipe_text));
-  if (onnx) { return sst_onnx_load(onnx, w->snn->parameters); }
+  if (onnx) { return ssti_foreign_load(onnx, w->snn->parameters); }
   return ssti_conversion_fold(w->context, &w->ann->recipe->student.options, w->ann->parameters, w->snn->parameters);
 }
 
@@ -173,7 +176,7 @@ static sst_value build_converted(const void *user, sst_graph *graph, bool spikin
   options.timesteps = spiking ? steps : 1;
   options.activation = SST_ACTIVATION_CLIP;
   sst_value logits = SST_NO_VALUE;
-  ssti_build_opened_as(graph, snn->recipe, snn->onnx, &options, input, &logits);
+  ssti_build_opened_as(graph, snn->recipe, snn->foreign, &options, input, &logits);
   return sst_graph_find(graph, "step_logits");
 }
 
@@ -183,7 +186,7 @@ static sst_status measure(work *w, sst_conversion_result *result) {
   ssti_converted network = {.context = w->context,
                             .device = ann->device,
                             .parameters = w->snn->parameters,
-                            .capped = w->snn->onnx != NULL,
+                            .capped = w->snn->foreign != NULL,
                             .input = sst_recipe_input_shape(ann, ann->train.evaluation_batch),
                             .build = build_converted,
                             .user = w->snn,

@@ -58,7 +58,7 @@ static sst_status convert_stage(const stages *s, int stage, const char *out) {
   SST_TRY(resolve(s, from));
   sst_network *ann = NULL;
   SST_TRY(sst_network_open(s->context, from, NULL, 0, &ann));
-  if (ann->onnx) { // its data and their normalisation are not known here
+  if (ann->foreign) { // its data and their normalisation are not known here
     sst_network_close(ann);
     SST_FAIL(
         s->context, SST_UNSUPPORTED,

@@ -32,6 +32,7 @@ _spikestill() {
     --layout) COMPREPLY=($(compgen -W "torch spikestill" -- "$word")); return ;;
     --target) COMPREPLY=($(compgen -W "generic snntorch spikingjelly norse sinabs spyx rockpool" -- "$word")); return ;;
     --dt) COMPREPLY=(); return ;;
+    --reset) COMPREPLY=($(compgen -W "hard soft" -- "$word")); return ;;
     --root) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --count) COMPREPLY=(); return ;;
     --index) COMPREPLY=(); return ;;
@@ -46,9 +47,9 @@ _spikestill() {
   case ${COMP_WORDS[1]} in
     train) options="--help --out --set --resume --overwrite --seed --device --at-least --threads --json --quiet" ;;
     sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --threads --json --quiet" ;;
-    eval) options="--help --set --seed --device --data --normalize --part --at-least --threads --json" ;;
+    eval) options="--help --set --timesteps --seed --device --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --normalize --threads --json --quiet" ;;
-    inspect) options="--help --set --device --batch --threads --json" ;;
+    inspect) options="--help --set --timesteps --device --batch --target --dt --reset --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
     report) options="--help --out --open --quiet" ;;
     import) options="--help --out --set --overwrite --seed --device --recipe --map --print-map --threads --json" ;;
