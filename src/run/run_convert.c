@@ -256,11 +256,24 @@ static sst_status write_csv(const work *w, const sst_conversion_result *result) 
   return status;
 }
 
+// Who reads the recipe of an ONNX network must not take its layers for the network's.
+static sst_status write_recipe(const work *w) {
+  static const char note[] =
+      "# The layers of this network are those of the ONNX file in checkpoint.safetensors; the layers"
+      " here only stand in for them.\n";
+  ssti_text text = ssti_text_begin(w->context);
+  ssti_text_append(&text, "%s%s", w->onnx ? note : "", w->recipe_text);
+  sst_status status = text.status;
+  if (status == SST_OK) { status = ssti_file_write(w->context, w->folder.recipe, text.data, text.length); }
+  ssti_text_free(&text);
+  return status;
+}
+
 // The result last: a folder that has one is complete.
 static sst_status write_files(work *w, const sst_conversion_result *result) {
   const sst_recipe *recipe = w->snn->recipe;
   const sst_conversion_point *last = &result->points[result->point_count - 1];
-  SST_TRY(ssti_file_write(w->context, w->folder.recipe, w->recipe_text, strlen(w->recipe_text)));
+  SST_TRY(write_recipe(w));
   SST_TRY(ssti_run_write_environment(&w->folder, recipe));
   const ssti_checkpoint_onnx onnx = {w->onnx, w->onnx_size};
   SST_TRY(ssti_checkpoint_save_network(w->context, w->folder.checkpoint, w->recipe_text, w->snn->parameters,

@@ -46,7 +46,9 @@ class Onnx(ProgramTest):
                          ["Relu_2.threshold", "Relu_5.threshold", "capped.threshold", "Relu_14.threshold"])
 
         # A run directory like any other; its checkpoint needs neither the ONNX file nor the folder.
-        self.assertIn("mean: [0.1307]", self.path("snn/recipe.yaml").read_text())
+        recipe = self.path("snn/recipe.yaml").read_text()
+        self.assertIn("mean: [0.1307]", recipe)
+        self.assertTrue(recipe.startswith("# The layers of this network are those of the ONNX file"))
         report = self.good("eval", "snn", "--json").json
         self.assertEqual(report["count"], 30)
         self.assertAlmostEqual(report["spikes_per_inference"] / result["spikes_per_inference"], 1, delta=1e-6)
