@@ -50,7 +50,8 @@ static sst_status measure(summary *s) {
     }
   }
   free(sample);
-  const double unit = s->info.frames > 0 ? 1.0 : 255.0, total = (double)s->info.count * (double)(bytes / channels);
+  const int64_t pixels = bytes / channels;
+  const double unit = s->info.frames > 0 ? 1.0 : 255.0, total = (double)s->info.count * (double)pixels;
   for (int64_t c = 0; c < channels && total > 0; c++) {
     s->mean[c] = (double)sum[c] / total / unit;
     s->square[c] = (double)squares[c] / total / (unit * unit);

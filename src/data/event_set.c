@@ -67,7 +67,7 @@ struct ssti_event_set {
 static sst_status find_folder(sst_context *context, const sst_dataset_options *options, const char *inside,
                               char **out) {
   const char *root = ssti_data_root(options->root), *const *folders = about(options->kind)->folders;
-  for (int i = 0; i < FOLDERS; i++) {
+  for (int i = 0; i < FOLDERS && folders[i] != NULL; i++) {
     char *path = NULL;
     SST_TRY(ssti_path_join(context, root, folders[i], out));
     const sst_status status = ssti_path_join(context, *out, inside, &path);

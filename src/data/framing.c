@@ -107,7 +107,7 @@ void ssti_frames_picture(const uint8_t *counts, int64_t timesteps, int height, i
     for (int64_t i = 0; i < pixels; i++) {
       int64_t sums[2] = {0, 0};
       for (int64_t t = 0; t < timesteps; t++) {
-        for (int c = 0; c < channels; c++) { sums[c] += counts[t * size + i * channels + c]; }
+        for (int c = 0; c < channels; c++) { sums[c > 0] += counts[t * size + i * channels + c]; }
       }
       int64_t all = sums[0] + sums[1];
       if (pass == 0) {

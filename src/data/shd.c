@@ -256,7 +256,7 @@ static sst_status find_reference(const ssti_shd *f, const list *l, int64_t index
   if (l->chunk == 0) {
     start = H5Dget_offset(l->set);
   } else {
-    hsize_t place = (hsize_t)(index / l->chunk * l->chunk), stored = 0;
+    hsize_t chunk = (hsize_t)l->chunk, place = (hsize_t)index / chunk * chunk, stored = 0;
     unsigned filters = 0;
     if (H5Dget_chunk_info_by_coord(l->set, &place, &filters, &start, &stored) < 0 ||
         stored < (hsize_t)l->chunk * SSTI_HDF5_REFERENCE) {
@@ -341,7 +341,10 @@ sst_status ssti_shd_read(ssti_shd *file, int64_t index, ssti_events *events) {
                        "%s: recording %" PRId64 ": found %" PRIu32 " times, but %" PRIu32 " units", file->name, index,
                        time_count, unit_count);
   }
-  if (status == SST_OK) { status = append_spikes(file, index, times, units, time_count, events); }
+  // Without spikes there are no lists.
+  if (status == SST_OK && times != NULL && units != NULL) {
+    status = append_spikes(file, index, times, units, time_count, events);
+  }
   ssti_free(file->context, times);
   ssti_free(file->context, units);
   if (status != SST_OK) { ssti_events_clear(events); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "energy/energy_model.h"
 
@@ -63,10 +63,11 @@ int sst_matched_bits(int64_t timesteps) {
 }
 
 sst_status sst_cost_record_as_ann(const sst_cost_record *record, int bits, sst_cost_record **out) {
-  SST_TRY(sst_cost_record_create(record->context, record->layer_count, 1, out));
-  sst_cost_record *ann = *out;
-  memcpy(ann->network, record->network, sizeof ann->network);
-  memcpy(ann->data, record->data, sizeof ann->data);
+  *out = NULL;
+  sst_cost_record *ann = NULL;
+  SST_TRY(sst_cost_record_create(record->context, record->layer_count, 1, &ann));
+  snprintf(ann->network, sizeof ann->network, "%s", record->network);
+  snprintf(ann->data, sizeof ann->data, "%s", record->data);
   ann->samples = record->samples;
   for (int i = 0; i < record->layer_count; i++) {
     sst_cost_layer *layer = &ann->layers[i];
@@ -82,5 +83,6 @@ sst_status sst_cost_record_as_ann(const sst_cost_record *record, int bits, sst_c
     layer->membrane_updates = 0;
     layer->crossbar_patches = layer->crossbar_rows = layer->crossbar_sites = (double)NAN;
   }
+  *out = ann;
   return SST_OK;
 }

@@ -138,7 +138,7 @@ static sst_status read_layers(const reader *r, const shapes_head *head, const ss
   SST_TRY(sst_cost_record_create(r->context, list->count, head->timesteps, out));
   int index = 0;
   for (const ssti_yaml_node *item = list->first; item != NULL; item = item->next, index++) {
-    shapes_layer shape = {0};
+    shapes_layer shape = {.stride = 1};
     SST_TRY(read_map(r, item, layer_options, COUNT(layer_options), NULL, &shape));
     sst_cost_layer *layer = &(*out)->layers[index];
     fill_layer(head, &shape, index, item->next == NULL, layer);

@@ -205,3 +205,65 @@ planted("gradients of an earlier graph stay", "src/graph/execute.c",
 planted("a sum's order depends on the threads", REFERENCE + "optimizer_reference.c",
         (".chunk = ssti_tiles(count, SUM_CHUNKS)",
          ".chunk = ssti_tiles(count, sst_context_threads(backend->context))"), suites=optimizer_suites)
+
+# ---- quantised networks ----
+
+quantize_suites = ("unit/test_quantize_weights", "property/test_quantize_properties")
+planted("stored membranes do not leak", "src/neuron/dynamics.h",
+        ("{ return d->stored_decay * u * d->grid_inverse; }", "{ return u * d->grid_inverse; }"),
+        suites=quantize_suites + ("unit/test_neuron",))
+planted("the gradient passes membranes that were clipped", "src/neuron/dynamics.h",
+        ("return (steps >= -d->grid_largest) & (steps <= d->grid_largest);", "return steps <= steps;"),
+        suites=quantize_suites + ("unit/test_neuron", "grad/test_neuron_gradients"))
+planted("a quantiser's step forgets how far weights were moved", REFERENCE + "quantize_reference.c",
+        ("(double)(inside ? code - steps : code)", "(double)code"), suites=quantize_suites)
+planted("weights beyond the grid keep their gradient", REFERENCE + "quantize_reference.c",
+        ("const float gradient = inside ? dquantized : 0.0f;", "const float gradient = dquantized;"),
+        suites=quantize_suites)
+planted("a norm of few bits centres by the factor before rounding", "src/op/batch_norm.c",
+        ("(double)mean[c] * (double)factor[c]);", "(double)mean[c] * (double)(factor[c] - change[c]));"),
+        suites=quantize_suites + ("unit/test_rescale",))
+planted("a norm of few bits learns as if it had all", "src/op/batch_norm.c",
+        ("if (bits_of(call) > 0 && dx[X] != NULL) { add", "if (bits_of(call) > 99 && dx[X] != NULL) { add"),
+        suites=quantize_suites + ("unit/test_rescale",))
+planted("a rescaling's offset learns from the mean of its gradients", "src/op/rescale.c",
+        ("SSTI_REDUCE_SUM", "SSTI_REDUCE_MEAN"), suites=quantize_suites + ("unit/test_rescale",))
+
+# ---- further ops and methods ----
+
+planted("the head of a distribution ends one class early", REFERENCE + "head_mask_reference.c",
+        ("mask[largest] = 1.0f;\n      sum += (double)p[largest];",
+         "sum += (double)p[largest];\n      mask[largest] = sum < job->mass || taken == 0 ? 1.0f : 0.0f;"),
+        suites=("unit/test_head_mask",))
+planted("no gradient passes the floor", REFERENCE + "unary_reference.c",
+        ("X(FLOOR, floorf(x), 1.0f)", "X(FLOOR, floorf(x), 0.0f)"), suites=("unit/test_unary",))
+planted("md_snn measures membranes in the threshold, not its square", "src/distill/md_snn.c",
+        ("1.0f / (threshold * threshold)", "1.0f / threshold"), suites=("unit/test_method_md_snn",))
+
+# ---- recordings ----
+
+framing_suites = ("unit/test_framing", "golden/test_framing_goldens")
+planted("frames of a duration drop the last part of one", "src/data/framing.c",
+        ("duration / window + (duration % window > 0)", "duration / window"), suites=framing_suites)
+planted("bins of time take what lies beyond the last", "src/data/framing.c",
+        ("case SST_FRAMING_TONIC_NBINS: return (cut){false, duration / frames, frames, false};",
+         "case SST_FRAMING_TONIC_NBINS: return (cut){false, duration / frames, frames, true};"), suites=framing_suites)
+
+# ---- energy ----
+
+energy_suites = ("unit/test_energy", "unit/test_cost_count", "unit/test_cost_measure")
+planted("SpikeSim's converters have no multiplexers", "src/energy/spikesim.h",
+        ("n * (t->adc_pj + t->mux_pj)", "n * t->adc_pj"), suites=energy_suites)
+planted("weights that are zero are counted", "src/run/cost_count.c",
+        ("w[c] != 0.0f ? 1.0f : 0.0f", "w[c] != 0.0f ? 1.0f : 1.0f"), suites=energy_suites)
+planted("averages of spikes are counted as parts of spikes", "src/run/cost_layers.c",
+        ("return before / (double)(pool->kernel_h * pool->kernel_w);", "return pool->kernel_h > 0 ? before : 0;"),
+        suites=energy_suites)
+planted("spikes are counted in the size of their threshold", "src/run/cost_layers.c",
+        ("return before * positive_scalar(graph, node->inputs[1]);",
+         "return positive_scalar(graph, node->inputs[1]) > 0 ? before : 0;"), suites=energy_suites)
+
+# ---- exchange ----
+
+planted("NIR: a reader that fires above the threshold gets it as it is", "src/exchange/nir_neurons.c",
+        ("if (!profile->fires_at) {", "if (!profile->fires_at && k < 0) {"), suites=("unit/test_nir_export",))

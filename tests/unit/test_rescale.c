@@ -72,11 +72,11 @@ static void test_grids(void **state) {
   assert_true(ssti_largest_code(2) == 1.0f && ssti_largest_code(16) == 32767.0f);
 }
 
-// Statistics 4 and 5 of the inputs 1, 3, 5, 7; epsilon 4 makes the factor 1/3: with 3 bits 0.25, offset 0.5 - 4/4.
+// Statistics 4 and 5 of the inputs 1, 3, 5, 7; epsilon 4 makes the factor 1/3.
 static void test_batch_norm(void **state) {
   ssti_backend *backend = op_call_reference(*state);
   const ssti_batch_norm_attributes a = {4.0f, 0.5f, 1.0f, 3};
-  const float in[] = {1, 3, 5, 7}, gamma[] = {1}, beta[] = {0.5f}, mean[] = {0}, variance[] = {1};
+  const float in[] = {1, 3, 5, 7}, gamma[] = {1}, beta[] = {0.6f}, mean[] = {0}, variance[] = {1};
   const float *const vectors[] = {gamma, beta, mean, variance};
   op_call c;
   op_call_begin(&c, backend, &ssti_op_batch_norm, &a);
@@ -84,9 +84,14 @@ static void test_batch_norm(void **state) {
   for (int i = 0; i < 4; i++) { op_call_input(&c, vector_shape(1), vectors[i]); }
   assert_ok(*state, op_call_infer(&c, *state));
   op_call_forward(&c);
-  // 1/3 over 3 is 1/9, so the step is 1/8: 3/8. The offset 0.5 - 4 * 3/8 is -1: over 3 the step 1/2.
+  // 1/3 over 3 is 1/9, so the step is 1/8: 3/8. The offset 0.6 - 4 * 3/8 is -0.9: over 3 the step 1/2, so -1.
   assert_all_equal(c.y[0].data, ((const float[]){-0.625f, 0.125f, 0.875f, 1.625f}), 4);
   assert_true(c.x[3].data[0] == 2.0f); // running statistics as ever
+  // As without bits (1/6, -1/9, -1/18, 0), and 3/8 - 1/3 times the gradient less its mean: 3/4, -1/4, -1/4, -1/4.
+  memcpy(c.dy[0].data, (const float[]){1, 0, 0, 0}, 4 * sizeof(float));
+  op_call_backward(&c);
+  const float more = -1.0f / 96, dx[] = {1.0f / 6 + 1.0f / 32, -1.0f / 9 + more, -1.0f / 18 + more, more};
+  assert_all_near(c.dx[0].data, dx, 4, 1e-6f, 1e-7f);
   op_call_end(&c);
   const ssti_batch_norm_attributes bad = {4.0f, 0.5f, 1.0f, 1};
   op_call_begin(&c, backend, &ssti_op_batch_norm, &bad);
