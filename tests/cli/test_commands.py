@@ -122,7 +122,7 @@ class TrainAndEval(ProgramTest):
         self.assertRegex(result.err, r"\Aepoch 1/2  loss [^\r\n\033]*\nepoch 2/2  loss [^\r\n\033]*\n\Z")
         files = self.files("runs/tiny")
         self.assertEqual(set(files), {"recipe.yaml", "environment.json", "history.jsonl", "timing.jsonl",
-                                      "checkpoint.safetensors", "best.safetensors", "costs.json", "result.json"})
+                                      "checkpoint.safetensors", "best.safetensors", "costs.json", "mistakes.json", "result.json"})
         record = json.loads(files["result.json"])
         self.check_result(record, files["recipe.yaml"].decode())
         self.assertEqual(record["seed"], 3)
