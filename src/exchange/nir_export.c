@@ -10,6 +10,7 @@
 
 #include "exchange/nir_internal.h"
 #include "exchange/nir_neurons.h"
+#include "exchange/nir_quantized.h"
 #include "graph/fold_norm.h"
 #include "graph/graph_internal.h"
 #include "spikestill/version.h"
@@ -78,7 +79,9 @@ static void mark_needed(exporter *e) {
     const ssti_node *node = &g->nodes[i];
     for (int k = 0; e->needed[i] && k < node->call.input_count; k++) {
       const ssti_value *value = &g->values[node->inputs[k]];
-      if (value->kind == SSTI_VALUE_OUTPUT) { e->needed[value->node] = true; }
+      // Codes of weights are taken from their quantiser with the layer.
+      if (value->kind != SSTI_VALUE_OUTPUT || is_op(&g->nodes[value->node], &ssti_op_quantize_weights)) { continue; }
+      e->needed[value->node] = true;
     }
   }
 }
@@ -177,9 +180,39 @@ static sst_status put_shape(exporter *e, int node, const flow *f) {
 // Weight and bias of a layer as they are used: batch norm folded in, the flow's factor taken out.
 typedef struct weights {
   float *weight, *bias;
+  float *codes, *scale; // of quantised weights: [outputs,fan_in], [outputs]; else NULL
+  int bits;             // of a code
   int64_t outputs, fan_in;
   sst_value result; // of the layer, or of the norm behind it
 } weights;
+
+// What stands behind the sums of a layer, y = factor * x + offset with both in fixed point, into weight and bias.
+static void fold_fixed(const exporter *e, int bits, float *factor, float *offset, const float *mean, weights *w) {
+  float step = 0;
+  ssti_nir_fixed_factors(e->graph, w->outputs, bits, factor, &step);
+  for (int64_t o = 0; mean != NULL && o < w->outputs; o++) {
+    offset[o] = (float)((double)offset[o] - (double)mean[o] * (double)factor[o]);
+  }
+  ssti_nir_fixed_offsets(e->graph, w->outputs, bits, step, offset);
+  for (int64_t o = 0; o < w->outputs; o++) {
+    for (int64_t i = 0; i < w->fan_in; i++) { w->weight[o * w->fan_in + i] *= factor[o]; }
+    w->bias[o] = w->bias[o] * factor[o] + offset[o];
+  }
+}
+
+static sst_status fold_fixed_norm(exporter *e, const ssti_batch_norm_attributes *a, const ssti_norm_values *values,
+                                  weights *w) {
+  float *factor = NULL;
+  SST_TRY(ssti_allocate(e->context, (size_t)(2 * w->outputs), sizeof *factor, &factor));
+  for (int64_t o = 0; o < w->outputs; o++) {
+    const float inverse = (float)(1.0 / sqrt((double)values->variance[o] + (double)a->epsilon));
+    factor[o] = (float)((double)a->scale * (double)values->gamma[o] * (double)inverse);
+    factor[w->outputs + o] = values->beta[o];
+  }
+  fold_fixed(e, a->bits, factor, factor + w->outputs, values->mean, w);
+  ssti_free(e->context, factor);
+  return SST_OK;
+}
 
 static sst_status fold_norm(exporter *e, const ssti_node *norm, weights *w) {
   const ssti_batch_norm_attributes *a = norm->attributes;
@@ -188,23 +221,57 @@ static sst_status fold_norm(exporter *e, const ssti_node *norm, weights *w) {
   SST_TRY(constant(e, output_of(norm), norm->inputs[2], &values.beta));
   SST_TRY(constant(e, output_of(norm), norm->inputs[3], &values.mean));
   SST_TRY(constant(e, output_of(norm), norm->inputs[4], &values.variance));
+  if (a->bits > 0) { return fold_fixed_norm(e, a, &values, w); }
   ssti_fold_norm(&values, w->outputs, w->fan_in, w->weight, w->bias);
+  return SST_OK;
+}
+
+// Sums of codes become numbers: the scale of the codes, and the bias.
+static sst_status fold_rescale(exporter *e, const ssti_node *rescale, weights *w) {
+  const ssti_rescale_attributes *a = rescale->attributes;
+  const float *bias = NULL;
+  float *factor = NULL;
+  if (w->codes == NULL) { return refuse(e, w->result, "it is rescaled by something other than its own weights"); }
+  if (rescale->call.input_count > 2) { SST_TRY(constant(e, w->result, rescale->inputs[2], &bias)); }
+  SST_TRY(ssti_allocate(e->context, (size_t)(2 * w->outputs), sizeof *factor, &factor));
+  memcpy(factor, w->scale, (size_t)w->outputs * sizeof *factor);
+  if (bias != NULL) { memcpy(factor + w->outputs, bias, (size_t)w->outputs * sizeof *factor); }
+  fold_fixed(e, a->bits, factor, factor + w->outputs, NULL, w);
+  ssti_free(e->context, factor);
+  return SST_OK;
+}
+
+static sst_status fill_codes(exporter *e, const ssti_node *quantizer, weights *w) {
+  const size_t count = (size_t)(w->outputs * w->fan_in);
+  SST_TRY(ssti_allocate(e->context, count, sizeof *w->codes, &w->codes));
+  SST_TRY(ssti_allocate(e->context, (size_t)w->outputs, sizeof *w->scale, &w->scale));
+  SST_TRY(ssti_nir_codes(e->graph, quantizer, w->codes, w->scale));
+  w->bits = ssti_nir_quantizer_bits(quantizer);
+  memcpy(w->weight, w->codes, count * sizeof *w->weight);
   return SST_OK;
 }
 
 static sst_status fill_weights(exporter *e, const ssti_node *node, weights *w) {
   const float *weight = NULL, *bias = NULL;
-  SST_TRY(constant(e, w->result, node->inputs[1], &weight));
-  memcpy(w->weight, weight, (size_t)(w->outputs * w->fan_in) * sizeof *weight);
+  const ssti_node *quantizer = ssti_nir_quantizer(e->graph, node->inputs[1]);
+  if (quantizer != NULL) {
+    SST_TRY(fill_codes(e, quantizer, w));
+  } else {
+    SST_TRY(constant(e, w->result, node->inputs[1], &weight));
+    memcpy(w->weight, weight, (size_t)(w->outputs * w->fan_in) * sizeof *weight);
+  }
   if (node->call.input_count > 2) {
     SST_TRY(constant(e, w->result, node->inputs[2], &bias));
     memcpy(w->bias, bias, (size_t)w->outputs * sizeof *bias);
   }
   const int reader = sole_reader(e, w->result);
-  if (reader >= 0 && is_op(&e->graph->nodes[reader], &ssti_op_batch_norm)) {
-    SST_TRY(fold_norm(e, &e->graph->nodes[reader], w));
+  const ssti_node *next = reader >= 0 ? &e->graph->nodes[reader] : NULL;
+  const bool norm = next != NULL && is_op(next, &ssti_op_batch_norm);
+  const bool rescale = next != NULL && is_op(next, &ssti_op_rescale);
+  if (norm || rescale) {
+    SST_TRY(norm ? fold_norm(e, next, w) : fold_rescale(e, next, w));
     e->folded[reader] = true;
-    w->result = output_of(&e->graph->nodes[reader]);
+    w->result = output_of(next);
   }
   const double scale = e->flows[node->inputs[0]].scale;
   for (int64_t i = 0; scale != 1.0 && i < w->outputs * w->fan_in; i++) {
@@ -216,6 +283,8 @@ static sst_status fill_weights(exporter *e, const ssti_node *node, weights *w) {
 static void free_weights(exporter *e, weights *w) {
   ssti_free(e->context, w->weight);
   ssti_free(e->context, w->bias);
+  ssti_free(e->context, w->codes);
+  ssti_free(e->context, w->scale);
   *w = (weights){0};
 }
 
@@ -230,10 +299,10 @@ static sst_status take_weights(exporter *e, const ssti_node *node, weights *w) {
   return status;
 }
 
-// (O,A,B) to (O,B,A): the channels of a kernel or of a flat picture, last with us, first in NIR.
+// (O,A,B) to (O,B,A), if there is anything: the channels of a kernel or of a flat picture, last with us, first in NIR.
 static sst_status channels_first(exporter *e, float *weight, int64_t outputs, int64_t places, int64_t channels) {
   float *row = NULL;
-  if (places <= 1 || channels <= 1) { return SST_OK; }
+  if (weight == NULL || places <= 1 || channels <= 1) { return SST_OK; }
   SST_TRY(ssti_allocate_raw(e->context, (size_t)(places * channels), sizeof *row, &row));
   for (int64_t o = 0; o < outputs; o++) {
     float *at = weight + o * places * channels;
@@ -244,6 +313,23 @@ static sst_status channels_first(exporter *e, float *weight, int64_t outputs, in
   }
   ssti_free(e->context, row);
   return SST_OK;
+}
+
+// The integers that quantised weights are, in the order of `weight`, and the scale of each output: NIR has no field for
+// them, but readers leave metadata alone.
+static sst_status put_codes(exporter *e, int index, const weights *w, int rank, const int64_t *shape) {
+  if (w->codes == NULL) { return SST_OK; }
+  sst_nir_values *metadata = &e->nir->nodes[index].metadata;
+  const size_t count = (size_t)(w->outputs * w->fan_in);
+  const int64_t bits = w->bits;
+  int64_t *codes = NULL;
+  SST_TRY(ssti_allocate(e->context, count, sizeof *codes, &codes));
+  for (size_t i = 0; i < count; i++) { codes[i] = (int64_t)w->codes[i]; }
+  sst_status status = sst_nir_put_integers(e->nir, metadata, "codes", rank, shape, codes);
+  if (status == SST_OK) { status = sst_nir_put_integers(e->nir, metadata, "bits", 0, NULL, &bits); }
+  if (status == SST_OK) { status = sst_nir_put_floats(e->nir, metadata, "scale", 1, &w->outputs, w->scale); }
+  ssti_free(e->context, codes);
+  return status;
 }
 
 static sst_status put_conv(exporter *e, int index, const flow *from, const ssti_conv2d_attributes *a,
@@ -275,8 +361,10 @@ static sst_status export_conv(exporter *e, const ssti_node *node) {
   SST_TRY(take_weights(e, node, &w));
   sst_status status = SST_OK;
   SST_TRY_GOTO(channels_first(e, w.weight, w.outputs, w.fan_in / channels, channels));
+  SST_TRY_GOTO(channels_first(e, w.codes, w.outputs, w.fan_in / channels, channels));
   SST_TRY_GOTO(add_node(e, value, "", SST_NIR_TYPE_CONV2D, &index));
   SST_TRY_GOTO(put_conv(e, index, from, a, shape, w.weight, w.bias));
+  SST_TRY_GOTO(put_codes(e, index, &w, 4, shape));
   status = set_flow(e, w.result, index, 3, out.dim[SST_AXIS_C], out.dim[SST_AXIS_H], out.dim[SST_AXIS_W]);
 done:
   free_weights(e, &w);
@@ -324,9 +412,11 @@ static sst_status export_linear(exporter *e, const ssti_node *node) {
   sst_status status = SST_OK;
   if (from->channels) {
     SST_TRY_GOTO(channels_first(e, w.weight, w.outputs, from->height * from->width, from->channels));
+    SST_TRY_GOTO(channels_first(e, w.codes, w.outputs, from->height * from->width, from->channels));
   }
   SST_TRY_GOTO(add_node(e, value, "", SST_NIR_TYPE_AFFINE, &index));
   SST_TRY_GOTO(sst_nir_put_floats(e->nir, fields_of(e, index), "weight", 2, shape, w.weight));
+  SST_TRY_GOTO(put_codes(e, index, &w, 2, shape));
   SST_TRY_GOTO(sst_nir_put_floats(e->nir, fields_of(e, index), "bias", 1, shape, w.bias));
   SST_TRY_GOTO(connect(e, from, index));
   if (flatten) { drop_flow(e, value); }
@@ -445,6 +535,11 @@ static sst_status export_neuron(exporter *e, const ssti_node *node) {
   const sst_value value = output_of(node);
   const float *decay = NULL;
   if (a->neuron.kind == SST_NEURON_PLIF) { SST_TRY(constant(e, value, node->inputs[1], &decay)); }
+  if (a->neuron.membrane_bits > 0) {
+    char name[NAME_SIZE];
+    note(e, "layer %s stores its membrane in %d bits, which NIR cannot say: spikes may differ",
+         ssti_value_name(e->graph, value, name, sizeof name), a->neuron.membrane_bits);
+  }
   const ssti_dynamics dynamics = ssti_dynamics_make(&a->neuron, decay);
   if (!dynamics.fires && !e->profile->has_li && value == e->steps) {
     e->left_out = "the membrane readout (a leaky integrator)";

@@ -5,10 +5,11 @@
 //   outputs: codes, as weight; scale [1,1,1,1,1 or O], a constant to the backward pass
 //   saved:   the scale
 //
-//   ternary       Delta = 0.7 mean|W|, code = sign(W) [|W| > Delta], s = mean(|W| : |W| > Delta); where no code is left
-//   s = 1 learned_step  code = round(clip(W / s, -Q, Q)), Q = 2^(bits-1) - 1, s = step. A step that is not above 0
-//   (each is 0 at
-//                 first, or where training drove it there) is 2 mean|W| / sqrt(Q); a training run writes it down.
+//   ternary       Delta = 0.7 mean|W|, code = sign(W) [|W| > Delta], s = mean(|W| : |W| > Delta), 1 where no code is left
+//   learned_step  code = round(clip(W / s, -Q, Q)), Q = 2^(bits-1) - 1, s = step
+//
+// A step that is not above 0 (as each is at first, or where training drove it there) is 2 mean|W| / sqrt(Q); a training
+// run writes it down.
 //
 // Sources: Li et al. 2016 (arXiv 1605.04711); Esser et al. 2020 (arXiv 1902.08153): start and gradient of the step.
 // With 2 bits Q is 1: ternary with a learned step. With 1 bit Q would be 0; it is refused.

@@ -75,10 +75,32 @@ static int compare_spikes(const built *ours, const built *theirs) {
   return spikes;
 }
 
-static void round_trip(sst_context *context, const sst_neuron *neuron, const sst_layer *layers, int count,
-                       sst_nir_target target) {
+// Every layer's codes in the metadata are whole numbers of so many bits, and weight = factor of the output * code.
+static int compare_codes(const sst_nir_graph *nir, int64_t bits) {
+  int found = 0;
+  for (int i = 0; i < nir->node_count; i++) {
+    const sst_nir_value *codes = sst_nir_find_value(&nir->nodes[i].metadata, "codes");
+    const sst_nir_value *weight = sst_nir_find_value(&nir->nodes[i].fields, "weight");
+    if (codes == NULL) { continue; }
+    found++;
+    assert_int_equal(sst_nir_find_value(&nir->nodes[i].metadata, "bits")->integers[0], bits);
+    assert_int_equal(sst_nir_find_value(&nir->nodes[i].metadata, "scale")->count, codes->shape[0]);
+    assert_int_equal(codes->count, weight->count);
+    const int64_t fan_in = codes->count / codes->shape[0], largest = ((int64_t)1 << (bits - 1)) - 1;
+    for (int64_t k = 0; k < codes->count; k++) {
+      assert_true(llabs((long long)codes->integers[k]) <= largest);
+      for (int64_t j = k / fan_in * fan_in; j < k; j++) {
+        assert_near(weight->numbers[k] * (double)codes->integers[j], weight->numbers[j] * (double)codes->integers[k],
+                    1e-5, 1e-6);
+      }
+    }
+  }
+  return found;
+}
+
+static void round_trip_of(sst_context *context, sst_model_options options, const sst_neuron *neuron,
+                          const sst_layer *layers, int count, sst_nir_target target, int quantised) {
   built ours = begin(context), theirs = begin(context);
-  sst_model_options options = sst_model_default();
   options.layers = layers;
   options.layer_count = count;
   options.height = options.width = 6;
@@ -93,6 +115,7 @@ static void round_trip(sst_context *context, const sst_neuron *neuron, const sst
   sst_nir_graph *nir = NULL;
   assert_ok(context, sst_nir_from_graph(ours.graph, ours.input, sst_graph_find(ours.graph, "step_logits"),
                                         &(sst_nir_export_options){.target = target}, &nir));
+  assert_int_equal(compare_codes(nir, sst_weight_quantizer_bits(&options.quantization.weights)), quantised);
   sst_nir_network *network = NULL;
   assert_ok(context, sst_nir_import(nir, NULL, &network));
   sst_nir_destroy(nir);
@@ -109,6 +132,31 @@ static void round_trip(sst_context *context, const sst_neuron *neuron, const sst
   sst_nir_network_destroy(network);
   end(&ours);
   end(&theirs);
+}
+
+static void round_trip(sst_context *context, const sst_neuron *neuron, const sst_layer *layers, int count,
+                       sst_nir_target target) {
+  round_trip_of(context, sst_model_default(), neuron, layers, count, target, 0);
+}
+
+static void test_quantised_layers(void **state) {
+  const sst_layer chain[] = {
+      layer(SST_LAYER_CONV, 4),         layer(SST_LAYER_NORM, 0),    layer(SST_LAYER_ACTIVATION, 0),
+      layer(SST_LAYER_AVERAGE_POOL, 0), layer(SST_LAYER_CONV, 5),    layer(SST_LAYER_NORM, 0),
+      layer(SST_LAYER_ACTIVATION, 0),   layer(SST_LAYER_FLATTEN, 0), layer(SST_LAYER_LINEAR, 0)};
+  sst_neuron neuron = sst_neuron_default();
+  neuron.threshold = 0.25f;
+  for (int i = 0; i < 4; i++) {
+    sst_model_options options = sst_model_default();
+    options.quantization.weights.kind = i % 2 ? SST_WEIGHT_QUANTIZER_LEARNED_STEP : SST_WEIGHT_QUANTIZER_TERNARY;
+    options.quantization.weights.per_channel = i >= 2;
+    options.quantization.weights.bits = 4;
+    options.quantization.norm_bits = 8;
+    // The first layer's input is no spikes: what floats lose there could move a spike, so it keeps full precision.
+    round_trip_of(*state, options, &neuron, chain, 9, SST_NIR_TARGET_GENERIC, 1);
+    options.norm = SST_NORM_NONE;
+    round_trip_of(*state, options, &neuron, chain, 9, SST_NIR_TARGET_GENERIC, 1);
+  }
 }
 
 static void test_round_trips(void **state) {
@@ -245,7 +293,7 @@ static void test_refuses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_round_trips), TEST(test_resets_and_blocks),
+  const struct CMUnitTest tests[] = {TEST(test_round_trips), TEST(test_quantised_layers), TEST(test_resets_and_blocks),
                                      TEST(test_says_all_faults_at_once), TEST(test_refuses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
