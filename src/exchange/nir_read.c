@@ -162,6 +162,12 @@ static sst_status check_storage(const reader *r, const char *place, const array 
   SST_TRY_GOTO(check_filters(r, place, properties, &packed));
   if (layout == H5D_CHUNKED) { SST_TRY_GOTO(check_chunks(r, place, properties, a)); }
   const int64_t needed = a->count * (int64_t)a->type_size, stored = (int64_t)H5Dget_storage_size(a->set);
+  // The library would ask for as much memory as the file says a piece has.
+  if (stored > (int64_t)r->size) {
+    status =
+        fail_at(r, place, "says that %" PRId64 " bytes are stored for it, but the file has %" PRIu64, stored, r->size);
+    goto done;
+  }
   if (stored < 0 || (needed > stored && (!packed || needed / largest_ratio > stored)) || (stored == 0 && needed > 0)) {
     status = fail_at(r, place, "should have %" PRId64 " bytes, but the file holds %" PRId64 " for it", needed, stored);
   }
