@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a failure travels: SST_FAIL writes the sentence into the context and returns the code; SST_TRY passes it on.
+// How a failure travels: SST_FAIL writes the sentence into the context and returns the code, which it says by itself so
+// that whoever reads the code (clang-tidy too) sees that it is none of success; SST_TRY passes it on.
 #ifndef SPIKESTILL_BASE_FAIL_H
 #define SPIKESTILL_BASE_FAIL_H
 
@@ -17,7 +18,7 @@ sst_status ssti_fail_within(sst_context *context, sst_status status, const char 
 // Copies the sentence of the last failure, cut to `size` bytes with its end. For threads that hand a failure on.
 void ssti_fail_copy(sst_context *context, char *out, size_t size);
 
-#define SST_FAIL(context, status, ...) return ssti_fail((context), (status), __VA_ARGS__)
+#define SST_FAIL(context, status, ...) return (void)ssti_fail((context), (status), __VA_ARGS__), (status)
 
 #define SST_TRY(expression)                                                                                            \
   do {                                                                                                                 \

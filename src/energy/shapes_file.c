@@ -153,7 +153,7 @@ static sst_status read_layers(const reader *r, const shapes_head *head, const ss
 
 static sst_status read_file(const reader *r, sst_cost_record **out) {
   const ssti_yaml_node *root = ssti_yaml_root(r->tree);
-  shapes_head head;
+  shapes_head head = {0};
   SST_TRY(read_map(r, root, head_options, COUNT(head_options), "layers", &head));
   const ssti_yaml_node *layers = ssti_yaml_get(root, "layers");
   if (layers == NULL || layers->kind != SSTI_YAML_LIST || layers->count < 1) {

@@ -524,8 +524,8 @@ static sst_status read_root(reader *r, hid_t file, sst_nir_graph *graph) {
   }
   sst_status status = SST_OK;
   SST_TRY_GOTO(read_word(r, node, "/node", "type", &word));
-  if (strcmp(word, "NIRGraph") != 0) {
-    status = fail_at(r, "/node", "is a single node of type '%.80s', expected a NIRGraph", word);
+  if (word == NULL || strcmp(word, "NIRGraph") != 0) {
+    status = fail_at(r, "/node", "is a single node of type '%.80s', expected a NIRGraph", word ? word : "");
     goto done;
   }
   status = read_graph(r, node, "/node", 0, graph);

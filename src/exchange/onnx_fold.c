@@ -18,9 +18,9 @@ static sst_status input(const ssti_onnx_node *node, int index, ssti_onnx_tensor 
 }
 
 static void copy_element(ssti_onnx_tensor *to, int64_t at, const ssti_onnx_tensor *from, int64_t index) {
-  if (to->reals) {
+  if (to->reals && from->reals) {
     to->reals[at] = from->reals[index];
-  } else {
+  } else if (to->integers && from->integers) {
     to->integers[at] = from->integers[index];
   }
 }

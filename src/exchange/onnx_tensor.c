@@ -95,10 +95,13 @@ typedef struct type_row {
   int type;
   bool real;
   size_t size;
+  size_t count_at; // where the message has the length of the field that holds numbers of that type
 } type_row;
 static const type_row types[] = {
-#define REAL_ROW(name, c_type, field, number) {ONNX__TENSOR_PROTO__DATA_TYPE__##name, true, sizeof(c_type)},
-#define INTEGER_ROW(name, c_type, field, number) {ONNX__TENSOR_PROTO__DATA_TYPE__##name, false, sizeof(c_type)},
+#define TYPE_ROW(name, real, c_type, field)                                                                            \
+  {ONNX__TENSOR_PROTO__DATA_TYPE__##name, real, sizeof(c_type), offsetof(Onnx__TensorProto, n_##field)},
+#define REAL_ROW(name, c_type, field, number) TYPE_ROW(name, true, c_type, field)
+#define INTEGER_ROW(name, c_type, field, number) TYPE_ROW(name, false, c_type, field)
     REAL_TYPES(REAL_ROW) INTEGER_TYPES(INTEGER_ROW)};
 
 static const type_row *find_type(int type) {
@@ -108,15 +111,11 @@ static const type_row *find_type(int type) {
   return NULL;
 }
 
-// How many numbers the typed field of that type has.
-static size_t typed_count(const Onnx__TensorProto *from) {
-  switch (from->data_type) {
-#define COUNT_CASE(name, c_type, field, number)                                                                        \
-  case ONNX__TENSOR_PROTO__DATA_TYPE__##name: return from->n_##field;
-    REAL_TYPES(COUNT_CASE)
-    INTEGER_TYPES(COUNT_CASE)
-  default: return 0;
-  }
+// How many numbers the field of that type has.
+static size_t typed_count(const Onnx__TensorProto *from, const type_row *type) {
+  size_t count = 0;
+  memcpy(&count, (const char *)from + type->count_at, sizeof count);
+  return count;
 }
 
 static void copy_numbers(const Onnx__TensorProto *from, const uint8_t *raw, ssti_onnx_tensor *t) {
@@ -165,7 +164,7 @@ sst_status ssti_onnx_tensor_read(ssti_onnx_arena *arena, const Onnx__TensorProto
       TENSOR_FAIL("has length %" PRId64 " in axis %zu: more elements than can be counted", from->dims[i], i);
     }
   }
-  const size_t found = from->has_raw_data ? from->raw_data.len / type->size : typed_count(from);
+  const size_t found = from->has_raw_data ? from->raw_data.len / type->size : typed_count(from, type);
   const bool whole = !from->has_raw_data || from->raw_data.len % type->size == 0;
   if (!whole || (uint64_t)count != found) {
     TENSOR_FAIL("holds %zu numbers%s, expected %" PRId64 " from its shape", found, whole ? "" : " and a part of one",

@@ -98,9 +98,10 @@ static void backward(ssti_call *call) {
   float *dstep = has_step(call) && call->dx[1] != NULL ? call->dx[1]->data : NULL;
   if (dweight == NULL && dstep == NULL) { return; }
   if (call->dy[0] == NULL) { // somebody reads the scale but not the codes
-    for (int i = 0; i < call->input_count; i++) {
-      if (call->dx[i] != NULL && !call->accumulate[i]) {
-        memset(call->dx[i]->data, 0, (size_t)sst_shape_count(call->dx[i]->shape) * sizeof(float));
+    float *const gradients[] = {dweight, dstep};
+    for (int i = 0; i < 2; i++) {
+      if (gradients[i] != NULL && !call->accumulate[i]) {
+        memset(gradients[i], 0, (size_t)sst_shape_count(call->dx[i]->shape) * sizeof(float));
       }
     }
     return;
