@@ -18,6 +18,7 @@ sst_status ssti_fail_within(sst_context *context, sst_status status, const char 
 // Copies the sentence of the last failure, cut to `size` bytes with its end. For threads that hand a failure on.
 void ssti_fail_copy(sst_context *context, char *out, size_t size);
 
+// `status` is evaluated twice, the second time after the sentence was made: no calls and no errno in it.
 #define SST_FAIL(context, status, ...) return (void)ssti_fail((context), (status), __VA_ARGS__), (status)
 
 #define SST_TRY(expression)                                                                                            \

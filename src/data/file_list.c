@@ -64,8 +64,9 @@ static sst_status read_entries(sst_context *context, const char *folder, folder_
   if (!ssti_io_allowed(context, "list", folder)) { SST_FAIL(context, SST_IO, "%s: cannot be listed", folder); }
   DIR *directory = opendir(folder);
   if (directory == NULL) {
-    SST_FAIL(context, errno == ENOENT || errno == ENOTDIR ? SST_NOT_FOUND : SST_IO, "%s: %s", folder,
-             errno == ENOENT || errno == ENOTDIR ? "there is no such folder" : strerror(errno));
+    const bool missing = errno == ENOENT || errno == ENOTDIR;
+    SST_FAIL(context, missing ? SST_NOT_FOUND : SST_IO, "%s: %s", folder,
+             missing ? "there is no such folder" : strerror(errno));
   }
   sst_status status = SST_OK;
   struct dirent *entry;

@@ -168,7 +168,8 @@ static sst_status open_file(ssti_shd *f, const void *data, size_t size) {
   } else {
     f->fd = open(f->name, O_RDONLY | O_CLOEXEC);
     if (f->fd < 0 || fstat(f->fd, &about) != 0) {
-      SST_FAIL(f->context, errno == ENOENT ? SST_NOT_FOUND : SST_IO, "%s: cannot open: %s", f->name, strerror(errno));
+      const bool missing = errno == ENOENT;
+      SST_FAIL(f->context, missing ? SST_NOT_FOUND : SST_IO, "%s: cannot open: %s", f->name, strerror(errno));
     }
     f->size = (uint64_t)about.st_size;
     f->file = H5Fopen(f->name, H5F_ACC_RDONLY, H5P_DEFAULT);
