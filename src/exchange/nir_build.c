@@ -357,6 +357,7 @@ sst_status sst_nir_load(const sst_nir_network *network, sst_parameters *paramete
       }
       ssti_text_free(&name);
       SST_TRY(status);
+      if (to == NULL) { return SST_MISMATCH; } // said above
       memcpy(to->value, from->data, (size_t)to->count * sizeof(float));
     }
   }

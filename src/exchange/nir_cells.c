@@ -131,6 +131,11 @@ static bool op_can(const sst_nir_network *network, const ssti_nir_step *step) {
   return cell->threshold > 0.0f && (network->info.soft_reset || cell->reset_to < cell->threshold);
 }
 
+static bool is_same_cell(const ssti_nir_cell *a, const ssti_nir_cell *b) {
+  return a->current_decay == b->current_decay && a->current_gain == b->current_gain && a->decay == b->decay &&
+         a->gain == b->gain && a->leak_to == b->leak_to && a->threshold == b->threshold && a->reset_to == b->reset_to;
+}
+
 sst_status ssti_nir_take_cells(sst_nir_network *network, ssti_nir_step *step, ssti_text *wrong) {
   sst_context *context = network->context;
   int64_t counts[FIELDS] = {0}, count = 1; // more only where a field has more
@@ -153,7 +158,7 @@ sst_status ssti_nir_take_cells(sst_nir_network *network, ssti_nir_step *step, ss
   if (wrong->length == 0) { fill_cells(network, step, values, counts, cells, count, wrong); }
   if (wrong->length > 0) { goto done; }
   bool alike = true;
-  for (int64_t i = 1; i < count && alike; i++) { alike = memcmp(&cells[i], &cells[0], sizeof *cells) == 0; }
+  for (int64_t i = 1; i < count && alike; i++) { alike = is_same_cell(&cells[i], &cells[0]); }
   step->cell = cells[0];
   if (!alike || !op_can(network, step)) { step->stepped = true; }
   if (step->stepped) { status = put_constants(network, step, cells, alike ? 1 : count); }

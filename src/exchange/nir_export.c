@@ -104,7 +104,8 @@ static int sole_reader(const exporter *e, sst_value value) {
 // A parameter's numbers. Weights that are computed (by a quantiser) are not parameters.
 static sst_status constant(const exporter *e, sst_value layer, sst_value value, const float **out) {
   if (e->graph->values[value].kind != SSTI_VALUE_PARAMETER) {
-    return refuse(e, layer, "a weight of it is computed in the network rather than stored");
+    (void)refuse(e, layer, "a weight of it is computed in the network rather than stored");
+    return SST_UNSUPPORTED;
   }
   *out = sst_graph_data(e->graph, value);
   return SST_OK;
