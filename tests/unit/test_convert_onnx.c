@@ -77,7 +77,7 @@ static void test_rates_come_close_to_logits(void **state) {
     assert_int_equal(result.pictures, 20);
     assert_true(result.points[1].spikes_per_inference > 100);
     sst_network_close(ann);
-    double before = INFINITY, size = 0;
+    double before = (double)INFINITY, size = 0;
     for (int i = 0; i < BATCH * CLASSES; i++) { size += (double)(expected[i] * expected[i]); }
     for (int64_t steps = 16; steps <= 1024; steps *= 8) {
       logits_of(*state, out, steps, found);
