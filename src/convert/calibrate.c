@@ -111,6 +111,7 @@ static sst_status calibrate_layer(const ssti_converted *network, const sst_conve
       run_batch(options, graph, current, batch.count, seen);
       status = ssti_conversion_report(network, "calibrating layer", layer + 1, 0);
     }
+    if (status == SST_OK) { status = sst_loader_status(loader); }
     const float most = network->capped ? *threshold.value : INFINITY;
     *threshold.value = fminf(find_threshold(seen, options->percentile), most);
   }

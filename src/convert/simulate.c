@@ -98,6 +98,7 @@ static sst_status run(simulation *s, sst_loader *loader, sst_conversion_point *p
     SST_TRY(run_batch(s, &batch, count, total));
     count += batch.count;
   }
+  SST_TRY(sst_loader_status(loader));
   for (int i = 0; i < s->options->point_count; i++) {
     points[i] = (sst_conversion_point){.timesteps = s->options->timesteps[i],
                                        .accuracy = (double)s->correct[i] / (double)count,

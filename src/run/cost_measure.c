@@ -168,7 +168,7 @@ static sst_status run_over(measuring *m, sst_loader *loader, int64_t classes) {
     m->correct += ssti_count_correct(sst_graph_data(m->graph, m->logits), batch.labels, batch.count, classes);
     m->samples += batch.count;
   }
-  return SST_OK;
+  return sst_loader_status(loader);
 }
 
 static int by_size(const void *a, const void *b) {

@@ -115,7 +115,7 @@ static sst_status run_over(judging *j, const sst_recipe *recipe, sst_parameters 
     sst_graph_forward(j->graph, NULL);
     SST_TRY(judge(j, &batch));
   }
-  return SST_OK;
+  return sst_loader_status(loader);
 }
 
 static json_t *confusion_json(const judging *j) {

@@ -85,6 +85,21 @@ class Networks(ProgramTest):
         self.assertAlmostEqual(result["energy_pj"], judged["energy_pj"], places=3)
         self.assertIn("costs.json", self.files("r"))
 
+    def test_a_picture_that_cannot_be_read_is_no_measurement(self):
+        picture = (SOURCE / "tests" / "golden" / "pictures" / "colour.png").read_bytes()
+        for part in ("train", "test"):
+            for name in ("a/1", "a/2", "b/1", "b/2"):
+                self.write(f"sets/{part}/{name}.png", picture)
+        self.write("folder.yaml", "data: {name: folder, root: sets, height: 8, width: 8, validation: 0, memory: 0}\n"
+                                  "student: {kind: ann, model: mlp, hidden: 4}\ntrain: {epochs: 1, batch: 2}\n")
+        self.good("train", "folder.yaml", "--out", "r")
+        self.good("energy", "r")
+        self.write("sets/test/b/1.png", picture[:len(picture) // 2])
+        self.bad(1, ["energy", "r"], "sets/test/b/1.png")
+        self.bad(1, ["convert", "r", "--out", "c", "--timesteps", "2", "--quiet"], "sets/test/b/1.png")
+        self.write("sets/train/b/1.png", picture[:len(picture) // 2])
+        self.bad(1, ["convert", "r", "--out", "c", "--timesteps", "2", "--quiet"], "sets/train/b/1.png")
+
 
 if __name__ == "__main__":
     unittest.main()
