@@ -31,14 +31,13 @@ typedef struct judging {
 // ---- what is judged, by which models and constants
 
 static bool choose_models(judging *j) {
-  const char *word = j->a->model ? j->a->model : "operations";
-  bool all = strcmp(word, "all") == 0;
-  for (int i = 0; i < SST_ENERGY_MODEL_COUNT; i++) {
-    if (all || strcmp(word, sst_energy_model_word((sst_energy_model)i)) == 0) {
-      j->models[j->model_count++] = (sst_energy_model)i;
-    }
+  const char *word = j->a->model ? j->a->model : sst_energy_model_word(SST_ENERGY_OPERATIONS);
+  if (strcmp(word, "all") == 0) {
+    for (int i = 0; i < SST_ENERGY_MODEL_COUNT; i++) { j->models[j->model_count++] = (sst_energy_model)i; }
+    return true;
   }
-  return j->model_count > 0;
+  j->model_count = 1;
+  return sst_energy_model_parse(word, &j->models[0]);
 }
 
 // --set belongs to the network if its key has a dot or is a recipe's top key; timesteps of a shapes file are in the
