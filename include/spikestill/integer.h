@@ -28,7 +28,9 @@
 //     flatten   y = x in the order H, W, C
 //     readout   logits, once a picture; see sst_integer_readout. The last node, and the only one of its kind.
 //
-// A window's positions beyond the border (padding) count as 0 in sum_pool and are left out in max_pool.
+// A window's positions beyond the border (padding) count as 0 in sum_pool and are left out in max_pool. Node i makes
+// value i + 1. No integer on the way exceeds 2^31 - 1 in size: neither z, factor * z and y, nor both terms of h, h,
+// decay * u + half and v (sst_integer_network_check proves it), so 32 bits hold all but the readout's sums.
 #ifndef SPIKESTILL_INTEGER_H
 #define SPIKESTILL_INTEGER_H
 
@@ -58,11 +60,11 @@ typedef enum sst_integer_node_kind {
 typedef struct sst_integer_value {
   int64_t height, width, channels; // >= 1
   int exponent;                    // 0..62
-  int64_t low, high;               // bounds of every integer of it, within +-2^31; low <= high
+  int64_t low, high;               // bounds of every integer of it, within +-(2^31 - 1); low <= high
   bool once;                       // the same in every time step
 } sst_integer_value;
 
-// A linear layer is a 1x1 convolution of a flattened value. No bound of z or y exceeds 2^31.
+// A linear layer is a 1x1 convolution of a flattened value.
 typedef struct sst_integer_synapses {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
   int weight_bits;       // 2..8; 2 is ternary: codes -1, 0, 1; b bits: -(2^(b-1)-1) .. 2^(b-1)-1
@@ -72,8 +74,8 @@ typedef struct sst_integer_synapses {
 } sst_integer_synapses;
 
 typedef struct sst_integer_neurons {
-  int32_t threshold;      // fires at h >= threshold
-  int32_t threshold_step; // what a soft reset subtracts
+  int32_t threshold;      // fires at h >= threshold; >= 1
+  int32_t threshold_step; // what a soft reset subtracts; 0 with a hard one
   bool hard_reset;
   int gain;        // 1..256; with an input shift that makes both terms of h integers
   int state_shift; // 0..31
@@ -89,7 +91,7 @@ typedef struct sst_integer_pool {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
 } sst_integer_pool;
 
-// X(NAME, "word", "one line"): x[t] is the readout's input [classes] in step t. All in 64 bits.
+// X(NAME, "word", "one line"): x[t] is the readout's input [1,1,classes] in step t. All sums stay below 2^62.
 #define SST_INTEGER_READOUT_LIST(X)                                                                                    \
   X(SUM, "sum", "sum over the steps of x[t]; the mean is that over T")                                                 \
   X(LAST, "last", "x of the last step")                                                                                \
@@ -111,21 +113,21 @@ typedef struct sst_integer_readout {
 
 typedef struct sst_integer_node {
   sst_integer_node_kind kind;
-  char name[48]; // of the layer that it was, such as "3.conv", "5.conv2", "readout"; unique
-  int input[2];  // values; input[1] is that of an addition, else -1
-  int output;    // value; -1 for the readout
-  int shift[2];  // add
+  char name[48]; // of the layer that it was, such as "3.conv", "5.conv2", "readout"; unique; A-Z a-z 0-9 . _ -
+  int input[2];  // values made before it; input[1] is that of an addition, else -1
+  int output;    // value: its own number + 1; -1 for the readout
+  int shift[2];  // add: 0..31, so that both have the exponent of the sum
   sst_integer_synapses synapses;
   sst_integer_neurons neurons;
   sst_integer_pool pool;
   sst_integer_readout readout;
 } sst_integer_node;
 
-// Value 0 is the input. A picture comes as integers already, made of its 8-bit pixels by `pixel_codes`:
-// x = pixel_codes[channel * 256 + pixel]; NULL where inputs are no 8-bit pictures (events: counts as they are).
+// Value 0 is the input. Samples of 8 bits (pictures, frames of events) become integers by `pixel_codes`:
+// x = pixel_codes[channel * 256 + byte]; NULL where they are integers already (counts of events, spikes).
 typedef struct sst_integer_network {
   sst_context *context;
-  int64_t timesteps, classes;
+  int64_t timesteps, classes; // 1..65536, 1..2^20
   bool input_each_step;       // input has T steps of its own; otherwise one picture is shown in every step (`once`)
   const int16_t *pixel_codes; // [channels][256] or NULL
   sst_integer_value *values;
