@@ -61,6 +61,9 @@ typedef struct sst_pool_options {
 // maximum ignores padding.
 SST_API sst_value sst_average_pool(sst_graph *g, sst_value x, const sst_pool_options *options);
 SST_API sst_value sst_max_pool(sst_graph *g, sst_value x, const sst_pool_options *options);
+// To height x width, 1..H and 1..W: means over windows that are equal where the lengths divide each other, and share
+// lines where they do not (output line i: input lines floor(i*H/height) to ceil((i+1)*H/height) - 1).
+SST_API sst_value sst_adaptive_average_pool(sst_graph *g, sst_value x, int64_t height, int64_t width);
 SST_API sst_value sst_global_average_pool(sst_graph *g, sst_value x); // mean over H and W
 
 // [T,N,H,W,C] to [T,N,1,1,H*W*C], in memory order; no copy.
@@ -118,6 +121,9 @@ SST_API sst_value sst_stop_gradient(sst_graph *g, sst_value x);
 
 // In training zeroes elements with probability `rate` (0 <= rate < 1) and scales the rest by 1/(1-rate).
 SST_API sst_value sst_dropout(sst_graph *g, sst_value x, float rate);
+
+// In training adds normal noise of mean 0 and the given deviation (>= 0), drawn anew in each step.
+SST_API sst_value sst_noise(sst_graph *g, sst_value x, float deviation);
 
 // Joins `count` values along an axis; all other axes agree.
 SST_API sst_value sst_concat(sst_graph *g, const sst_value *values, int count, sst_axis axis);

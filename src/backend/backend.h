@@ -69,6 +69,10 @@ typedef struct ssti_pool {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
 } ssti_pool;
 
+typedef struct ssti_adaptive_pool {
+  int64_t images, in_h, in_w, channels, out_h, out_w;
+} ssti_adaptive_pool;
+
 typedef struct ssti_batch_norm {
   int64_t rows, channels;
   float epsilon;
@@ -164,6 +168,11 @@ typedef struct ssti_kernels {
   void (*pool_backward)(ssti_backend *backend, const ssti_pool *shape, ssti_plan *plan, const float *dy,
                         const uint8_t *saved, float *dx, bool accumulate, void *workspace);
 
+  // Output line i is the mean of input lines i*in/out .. ceil((i+1)*in/out) - 1, columns likewise; out <= in.
+  void (*adaptive_pool_forward)(ssti_backend *backend, const ssti_adaptive_pool *shape, const float *x, float *y);
+  void (*adaptive_pool_backward)(ssti_backend *backend, const ssti_adaptive_pool *shape, const float *dy, float *dx,
+                                 bool accumulate);
+
   // Training: normalises with the batch's statistics, updates the running ones, keeps [2*channels]: mean, 1/sqrt(var+eps).
   void (*batch_norm_forward_training)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                       const float *gamma, const float *beta, float *running_mean,
@@ -246,6 +255,10 @@ typedef struct ssti_kernels {
   // Backward is the same function of dy, with `accumulate`.
   void (*dropout)(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream, const float *x,
                   float *y, bool accumulate);
+
+  // y = x + deviation * n, n of element i the normal random number (seed, stream, i).
+  void (*noise)(ssti_backend *backend, int64_t count, float deviation, uint64_t seed, uint64_t stream, const float *x,
+                float *y);
 
   // Copies [outer, width] between two arrays of given row strides (in elements), adding if `accumulate`: concat, select, repeat.
   void (*copy_rows)(ssti_backend *backend, int64_t outer, int64_t width, const float *from, int64_t from_stride,

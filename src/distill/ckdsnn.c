@@ -12,8 +12,8 @@
 //     term = mean over N of KL(p || q)
 //
 // Our choices: k is the label (`class: predicted`, the teacher's own answer, which may be several where they tie),
-// temperatures 1, pooling of the larger map where sizes differ. That code's second part, soft labels with noise of 0.1 on
-// the teacher's logits, is the method kd, without the noise.
+// temperatures 1, pooling of the larger map where sizes differ. That code's second part, soft labels with noise of 0.1
+// on the teacher's logits, is the method kd with `noise: 0.1`.
 #include <stddef.h>
 #include <stdio.h>
 

@@ -78,13 +78,16 @@ sst_value ssti_mean_over_steps(sst_graph *g, sst_value x) {
   return sst_graph_shape(g, x).dim[SST_AXIS_T] > 1 ? sst_mean(g, x, SST_AXES_T) : x;
 }
 
-// Averages a map down to height x width, each of which divides its own.
+// Averages a map down to height x width, neither larger than its own.
 static sst_value pool_to(sst_graph *g, sst_value x, int64_t height, int64_t width) {
   const sst_shape shape = sst_graph_shape(g, x);
+  if (shape.dim[SST_AXIS_H] == height && shape.dim[SST_AXIS_W] == width) { return x; }
   const int64_t h = shape.dim[SST_AXIS_H] / height, w = shape.dim[SST_AXIS_W] / width;
-  if (h == 1 && w == 1) { return x; }
+  if (h * height != shape.dim[SST_AXIS_H] || w * width != shape.dim[SST_AXIS_W]) {
+    return sst_adaptive_average_pool(g, x, height, width);
+  }
   const sst_pool_options options = {.kernel_h = h, .kernel_w = w, .stride_h = h, .stride_w = w};
-  return sst_average_pool(g, x, &options);
+  return sst_average_pool(g, x, &options); // has a fast kernel
 }
 
 void ssti_tap_pair_fail(sst_graph *g, const ssti_tap_pair *pair, const char *what, const char *remedy) {
@@ -105,11 +108,7 @@ bool ssti_tap_pair_same_size(sst_graph *g, ssti_tap_pair *pair, ssti_align align
       ssti_tap_pair_fail(g, pair, "their heights and widths must agree", "use align: pool or conv1x1");
       return false;
     }
-    if (size[i] < 1 || a % size[i] != 0 || b % size[i] != 0) {
-      ssti_tap_pair_fail(g, pair, "one height and width must be a whole multiple of the other",
-                         "name another pair in taps");
-      return false;
-    }
+    if (size[i] < 1) { return false; } // a tap is missing; the graph says which
   }
   pair->student = pool_to(g, pair->student, size[0], size[1]);
   pair->teacher = pool_to(g, pair->teacher, size[0], size[1]);

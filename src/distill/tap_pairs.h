@@ -30,9 +30,8 @@ extern const char *const ssti_align_words[3];
 
 // What the option `taps` says. "auto" pairs stage1 with stage1 and so on, and wants as many in both networks; a list
 // "stage1,stage2" names taps that both have, "3.act:5.act" a tap of the student and one of the teacher.
-// Where H and W differ, and `align` allows it, the larger map is averaged down over equal windows (adaptive pooling with
-// an integer ratio).
-// Failures: a tap that is not there, an empty or overlong list, sizes without an integer ratio.
+// Where H and W differ, and `align` allows it, the larger map is averaged down by adaptive pooling.
+// Failures: a tap that is not there, an empty or overlong list, sizes that differ where `align` is none.
 void ssti_tap_pairs_find(sst_graph *graph, const sst_distill_scene *scene, const char *taps, ssti_align align,
                          ssti_tap_pairs *out);
 

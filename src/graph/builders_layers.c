@@ -54,6 +54,11 @@ sst_value sst_max_pool(sst_graph *g, sst_value x, const sst_pool_options *option
   return add_pool(g, SSTI_POOL_MAX, x, options);
 }
 
+sst_value sst_adaptive_average_pool(sst_graph *g, sst_value x, int64_t height, int64_t width) {
+  ssti_adaptive_pool_attributes attributes = {height, width};
+  return ssti_graph_add(g, &ssti_op_adaptive_pool, &attributes, &x, 1, 1, NULL);
+}
+
 sst_value sst_flatten(sst_graph *g, sst_value x) { return ssti_graph_add(g, &ssti_op_flatten, NULL, &x, 1, 1, NULL); }
 
 sst_value sst_stop_gradient(sst_graph *g, sst_value x) {
@@ -63,6 +68,11 @@ sst_value sst_stop_gradient(sst_graph *g, sst_value x) {
 sst_value sst_dropout(sst_graph *g, sst_value x, float rate) {
   ssti_dropout_attributes attributes = {rate};
   return ssti_graph_add(g, &ssti_op_dropout, &attributes, &x, 1, 1, NULL);
+}
+
+sst_value sst_noise(sst_graph *g, sst_value x, float deviation) {
+  ssti_noise_attributes attributes = {deviation};
+  return ssti_graph_add(g, &ssti_op_noise, &attributes, &x, 1, 1, NULL);
 }
 
 sst_value sst_concat(sst_graph *g, const sst_value *values, int count, sst_axis axis) {

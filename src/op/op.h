@@ -84,9 +84,10 @@ typedef struct ssti_op {
 
 // The one list of ops; src/op/<name>.c defines ssti_op_<name>.
 #define SSTI_OP_LIST(X)                                                                                                \
-  X(conv2d) X(linear) X(quantize_weights) X(batch_norm) X(rescale) X(pool) X(flatten) X(unary) X(binary) X(reduce)     \
-  X(l2_normalize) X(softmax) X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout) X(concat)      \
-  X(select_steps) X(repeat_steps) X(pad) X(slice) X(neuron)
+  X(conv2d)                                                                                                            \
+  X(linear) X(quantize_weights) X(batch_norm) X(rescale) X(pool) X(adaptive_pool) X(flatten) X(unary) X(binary)        \
+      X(reduce) X(l2_normalize) X(softmax) X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout)  \
+          X(noise) X(concat) X(select_steps) X(repeat_steps) X(pad) X(slice) X(neuron)
 
 #define SSTI_OP_DECLARE(name) extern const ssti_op ssti_op_##name;
 SSTI_OP_LIST(SSTI_OP_DECLARE)
@@ -116,6 +117,10 @@ typedef struct ssti_pool_attributes {
   ssti_pool_kind kind;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
 } ssti_pool_attributes;
+
+typedef struct ssti_adaptive_pool_attributes {
+  int64_t height, width; // of the output
+} ssti_adaptive_pool_attributes;
 
 typedef struct ssti_unary_attributes {
   ssti_unary_kind kind;
@@ -154,6 +159,10 @@ typedef struct ssti_head_mask_attributes {
 typedef struct ssti_dropout_attributes {
   float rate;
 } ssti_dropout_attributes;
+
+typedef struct ssti_noise_attributes {
+  float deviation;
+} ssti_noise_attributes;
 
 typedef struct ssti_concat_attributes {
   sst_axis axis;

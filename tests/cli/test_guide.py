@@ -78,6 +78,8 @@ class Listings(unittest.TestCase):
                 self.check_recipe(place, name, text)
             elif language == "c":
                 self.assertTrue(name.endswith(".c"), f"{place}: a C listing has a file's name")
+                if name.startswith("src/"):  # part of the library: tests/unit/test_guide_method.c compiles and runs it
+                    continue
                 (self.work / name).write_text(text)
                 self.run_here(place, "sh", "-c", f"cc -std=c11 {name} $(pkg-config --cflags --libs spikestill) -o out")
             elif language == "sh":

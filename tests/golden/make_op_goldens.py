@@ -165,6 +165,11 @@ def pools():
                 return back(pool(pictures(x), kernel, stride, pad), x.shape[0])
             case(("average_pool_", "max_pool_")[kind] + name, "pool", function, [reals(*shape)],
                  (kind, *kernel, *stride, *pad))
+    for name, shape, out in [("halves", (2, 2, 4, 6, 3), (2, 3)), ("shared", (1, 2, 7, 5, 3), (3, 4)),
+                             ("one", (1, 1, 5, 3, 2), (1, 1)), ("same", (1, 2, 3, 4, 5), (3, 4)),
+                             ("lines", (2, 1, 8, 3, 17), (5, 1))]:
+        case("adaptive_pool_" + name, "adaptive_pool",
+             lambda x, out=out: back(F.adaptive_avg_pool2d(pictures(x), out), x.shape[0]), [reals(*shape)], out)
     # Equal values: the first of the window in row order.
     ties = torch.from_numpy(random.randint(0, 2, (1, 2, 6, 6, 3)).astype(numpy.float64))
     case("max_pool_ties", "pool", lambda x: back(F.max_pool2d(pictures(x), 3, 2, 1), 1), [ties], (1, 3, 3, 2, 2, 1, 1))
@@ -270,6 +275,8 @@ def structure():
     case("flatten", "flatten", lambda x: x.reshape(2, 3, 1, 1, 12), [reals(*shape)])
     case("stop_gradient", "stop_gradient", lambda x: x.detach(), [reals(*shape)], (), True, (), False)
     case("dropout_inference", "dropout", lambda x: F.dropout(x, 0.5, False), [reals(*shape)], (0.5,), False)
+    case("noise_inference", "noise", lambda x: x * 1.0, [reals(*shape)], (0.5,), False)
+    case("noise_deviation_0", "noise", lambda x: x * 1.0, [reals(*shape)], (0,), True)
     case("dropout_rate_0", "dropout", lambda x: F.dropout(x, 0.0, True), [reals(*shape)], (0,), True)
     for axis in range(5):
         inputs = []

@@ -42,6 +42,7 @@ typedef union any_attributes {
   ssti_quantize_weights_attributes quantize_weights;
   ssti_rescale_attributes rescale;
   ssti_pool_attributes pool;
+  ssti_adaptive_pool_attributes adaptive_pool;
   ssti_unary_attributes unary;
   ssti_binary_attributes binary;
   ssti_reduce_attributes reduce;
@@ -50,6 +51,7 @@ typedef union any_attributes {
   ssti_cross_entropy_attributes cross_entropy;
   ssti_head_mask_attributes head_mask;
   ssti_dropout_attributes dropout;
+  ssti_noise_attributes noise;
   ssti_concat_attributes concat;
   ssti_select_steps_attributes select_steps;
   ssti_repeat_steps_attributes repeat_steps;
@@ -73,6 +75,7 @@ static void read_attributes(const golden *g, any_attributes *out) {
   }
   if (IS("rescale")) { out->rescale = (ssti_rescale_attributes){(int)n[0]}; }
   if (IS("pool")) { out->pool = (ssti_pool_attributes){(ssti_pool_kind)n[0], n[1], n[2], n[3], n[4], n[5], n[6]}; }
+  if (IS("adaptive_pool")) { out->adaptive_pool = (ssti_adaptive_pool_attributes){n[0], n[1]}; }
   if (IS("unary")) { out->unary = (ssti_unary_attributes){(ssti_unary_kind)n[0], (float)v[1], (float)v[2]}; }
   if (IS("binary")) { out->binary = (ssti_binary_attributes){(ssti_binary_kind)n[0]}; }
   if (IS("reduce")) { out->reduce = (ssti_reduce_attributes){(ssti_reduce_kind)n[0], (int)n[1]}; }
@@ -81,6 +84,7 @@ static void read_attributes(const golden *g, any_attributes *out) {
   if (IS("cross_entropy")) { out->cross_entropy = (ssti_cross_entropy_attributes){(float)v[0]}; }
   if (IS("head_mask")) { out->head_mask = (ssti_head_mask_attributes){(float)v[0]}; }
   if (IS("dropout")) { out->dropout = (ssti_dropout_attributes){(float)v[0]}; }
+  if (IS("noise")) { out->noise = (ssti_noise_attributes){(float)v[0]}; }
   if (IS("concat")) { out->concat = (ssti_concat_attributes){(sst_axis)n[0]}; }
   if (IS("select_steps")) { out->select_steps = (ssti_select_steps_attributes){n[0], n[1]}; }
   if (IS("repeat_steps")) { out->repeat_steps = (ssti_repeat_steps_attributes){n[0]}; }

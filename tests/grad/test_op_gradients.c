@@ -45,6 +45,14 @@ static void test_binary(void **state) {
   }
 }
 
+static void test_adaptive_pool(void **state) {
+  for (int64_t height = 1; height <= 5; height++) {
+    const ssti_adaptive_pool_attributes attributes = {height, 7 - height};
+    const naive_case one = {&ssti_op_adaptive_pool, &attributes, 1, {sst_shape_make(2, 2, 5, 6, 3)}, -2, 2};
+    check(*state, &one, 1e-1f, 1e-3);
+  }
+}
+
 // The largest elements stay the largest under the step, which is smaller than the distances between the values.
 static void test_reduce(void **state) {
   for (int kind = 0; kind < 3; kind++) {
@@ -98,8 +106,8 @@ static void test_losses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_unary),        TEST(test_binary),  TEST(test_reduce),
-                                     TEST(test_l2_normalize), TEST(test_softmax), TEST(test_losses),
-                                     TEST(test_pad_and_slice)};
+  const struct CMUnitTest tests[] = {TEST(test_unary),  TEST(test_binary),       TEST(test_adaptive_pool),
+                                     TEST(test_reduce), TEST(test_l2_normalize), TEST(test_softmax),
+                                     TEST(test_losses), TEST(test_pad_and_slice)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

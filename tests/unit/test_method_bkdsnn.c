@@ -220,7 +220,7 @@ static void test_what_does_not_fit_is_said(void **state) {
   assert_fails(c.context, SST_INVALID_ARGUMENT, sst_graph_status(c.graph), "both 0");
   assert_fails(c.context, SST_RECIPE, sst_distill_term_set(c.term, "mask_rate", "1"), "0.99");
   method_end(&c);
-  method_begin(&c, *state, "bkdsnn", (const char *const[]){"label_weight", "0", NULL});
+  method_begin(&c, *state, "bkdsnn", (const char *const[]){"label_weight", "0", "align", "none", NULL});
   method_student(&c, "features", sst_shape_make(STEPS, BATCH, 3, 3, STUDENT_C));
   method_teacher(&c, "features", sst_shape_make(1, BATCH, 2, 2, TEACHER_C));
   assert_int_equal(method_build(&c), SST_NO_VALUE);

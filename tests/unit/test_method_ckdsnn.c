@@ -109,7 +109,6 @@ static void test_what_does_not_fit_is_said(void **state) {
   check_refused(*state, NULL, SIDE, PIXELS * TEACHER_C, SST_SHAPE,
                 "the teacher's features is [1,2,2,2,4] and the weight of its last linear layer [1,3,1,1,16]");
   check_refused(*state, NULL, 1, TEACHER_C, SST_SHAPE, "a map of a single pixel says nothing");
-  check_refused(*state, NULL, 3, TEACHER_C, SST_SHAPE, "must be a whole multiple");
   check_refused(*state, (const char *const[]){"taps", "features,features", NULL}, SIDE, TEACHER_C,
                 SST_INVALID_ARGUMENT, "are 2 pairs");
   check_refused(*state, (const char *const[]){"taps", "stage1", NULL}, SIDE, TEACHER_C, SST_NOT_FOUND, "student.stage1");

@@ -114,9 +114,25 @@ static void test_what_does_not_fit_is_said(void **state) {
   method_end(&c);
 }
 
+// Windows that share lines: constant maps stay what they are, whatever the sizes.
+static void test_sizes_without_a_whole_ratio_meet(void **state) {
+  method_case c;
+  method_begin(&c, *state, "feature_kd", (const char *const[]){"taps", "stage1:9.act", NULL});
+  method_student(&c, "stage1", sst_shape_make(STEPS, BATCH, 4, 5, FEATURES));
+  method_teacher(&c, "9.act", sst_shape_make(1, BATCH, 3, 7, FEATURES));
+  method_compile(&c);
+  for (int64_t i = 0; i < STEPS * BATCH * 4 * 5 * FEATURES; i++) { method_student_data(&c, "stage1")[i] = 3; }
+  for (int64_t i = 0; i < BATCH * 3 * 7 * FEATURES; i++) { method_teacher_data(&c, "9.act")[i] = 1; }
+  assert_near(method_value(&c), 4, 1e-6, 0);
+  method_end(&c);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_by_hand), TEST(test_spiking_teacher_and_two_pairs),
-                                     TEST(test_same_features_give_zero), TEST(test_another_width_is_aligned),
+  const struct CMUnitTest tests[] = {TEST(test_by_hand),
+                                     TEST(test_spiking_teacher_and_two_pairs),
+                                     TEST(test_sizes_without_a_whole_ratio_meet),
+                                     TEST(test_same_features_give_zero),
+                                     TEST(test_another_width_is_aligned),
                                      TEST(test_what_does_not_fit_is_said)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,28 @@ static void test_value_by_hand(void **state) {
   }
 }
 
+// Noise moves the teacher's logits in training, another way in each step, and not at inference.
+static void test_noise(void **state) {
+  sst_distill_term *term = make_term(*state, "4", "4", "none");
+  assert_ok(*state, sst_distill_term_set(term, "noise", "0.5"));
+  kd_case c;
+  begin(*state, term, &c);
+  memcpy(sst_graph_data(c.graph, c.teacher), teacher_logits, sizeof teacher_logits);
+  memcpy(sst_graph_data(c.graph, c.student), student_logits, sizeof student_logits);
+  sst_graph_forward(c.graph, NULL);
+  const double expected = kl_by_hand(teacher_logits, student_logits, 4, 4);
+  assert_near(*sst_graph_data(c.graph, c.loss), expected, 1e-5, 0);
+  float seen[2];
+  for (uint64_t step = 0; step < 2; step++) {
+    sst_graph_forward(c.graph, &(sst_run_options){.training = true, .seed = 1, .step = step});
+    seen[step] = *sst_graph_data(c.graph, c.loss);
+    assert_true(fabs((double)seen[step] - expected) > 1e-4);
+  }
+  assert_true(seen[0] != seen[1]);
+  sst_distill_term_destroy(term);
+  graph_end(c.graph, c.store);
+}
+
 // At z_student = (tau_s / tau_t) * z_teacher + const the term and its gradient vanish; with equal temperatures that is
 // the teacher itself.
 static void test_optimum(void **state) {
@@ -114,7 +136,7 @@ static void test_bad_options_are_said(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_value_by_hand), TEST(test_optimum), TEST(test_missing_teacher_is_said),
-                                     TEST(test_bad_options_are_said)};
+  const struct CMUnitTest tests[] = {TEST(test_value_by_hand), TEST(test_optimum), TEST(test_noise),
+                                     TEST(test_missing_teacher_is_said), TEST(test_bad_options_are_said)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,13 +65,6 @@ static void test_by_hand(void **state) {
 
 static void test_what_does_not_fit_is_said(void **state) {
   method_case c;
-  method_begin(&c, *state, "sakd", (const char *const[]){"taps", "stage1:9.act", NULL});
-  method_student(&c, "stage1", sst_shape_make(STEPS, BATCH, 4, 4, CHANNELS));
-  method_teacher(&c, "9.act", sst_shape_make(1, BATCH, 3, 3, CHANNELS));
-  assert_int_equal(method_build(&c), SST_NO_VALUE);
-  assert_fails(c.context, SST_SHAPE, sst_graph_status(c.graph),
-               "the student's stage1 is [1,2,4,4,3] and the teacher's 9.act is [1,2,3,3,3]");
-  method_end(&c);
   method_begin(&c, *state, "sakd", (const char *const[]){"taps", "stage1:8.act", NULL});
   method_student(&c, "stage1", sst_shape_make(STEPS, BATCH, 4, 4, CHANNELS));
   method_teacher(&c, "9.act", sst_shape_make(1, BATCH, 4, 4, CHANNELS));

@@ -167,6 +167,9 @@ static void test_pools(void **state) {
   bench_begin(&b, state);
   sst_value mean = sst_global_average_pool(b.graph, bench_input(&b, in, x));
   bench_expect(&b, mean, vector_shape(1), (double[]){7.5}, 1e-6);
+  bench_begin(&b, state);
+  sst_value columns = sst_adaptive_average_pool(b.graph, bench_input(&b, in, x), 1, 3); // 0-1, 1-2, 2-3
+  bench_expect(&b, columns, sst_shape_make(1, 1, 1, 3, 1), (double[]){6.5, 7.5, 8.5}, 1e-6);
 }
 
 // Two channels, as in inference: gamma and beta 2 and -1, 1 and 3; running mean 1, variance 4, scale 0.5.
@@ -232,6 +235,9 @@ static void test_what_moves_data(void **state) {
   bench_expect(&b, same, vector_shape(2), (double[]){1, 2}, 0);
   bench_begin(&b, state);
   same = sst_dropout(b.graph, bench_input(&b, vector_shape(2), x), 0.5f); // not in training
+  bench_expect(&b, same, vector_shape(2), (double[]){1, 2}, 0);
+  bench_begin(&b, state);
+  same = sst_noise(b.graph, bench_input(&b, vector_shape(2), x), 0.5f); // not in training
   bench_expect(&b, same, vector_shape(2), (double[]){1, 2}, 0);
 }
 

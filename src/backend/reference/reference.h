@@ -53,6 +53,10 @@ void ssti_reference_pool_forward(ssti_backend *backend, const ssti_pool *shape, 
                                  float *y, uint8_t *saved, void *workspace);
 void ssti_reference_pool_backward(ssti_backend *backend, const ssti_pool *shape, ssti_plan *plan, const float *dy,
                                   const uint8_t *saved, float *dx, bool accumulate, void *workspace);
+void ssti_reference_adaptive_pool_forward(ssti_backend *backend, const ssti_adaptive_pool *shape, const float *x,
+                                          float *y);
+void ssti_reference_adaptive_pool_backward(ssti_backend *backend, const ssti_adaptive_pool *shape, const float *dy,
+                                           float *dx, bool accumulate);
 
 // Batch norm.
 void ssti_reference_batch_norm_forward_training(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
@@ -112,6 +116,10 @@ void ssti_reference_kl_backward(ssti_backend *backend, int64_t rows, int64_t cha
 // Dropout.
 void ssti_reference_dropout(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream,
                             const float *x, float *y, bool accumulate);
+
+// Noise.
+void ssti_reference_noise(ssti_backend *backend, int64_t count, float deviation, uint64_t seed, uint64_t stream,
+                          const float *x, float *y);
 
 // Copies.
 void ssti_reference_copy_rows(ssti_backend *backend, int64_t outer, int64_t width, const float *from,
