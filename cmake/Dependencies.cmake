@@ -45,7 +45,7 @@ if(SPIKESTILL_PICTURES)
   endif()
 endif()
 
-# HDF5 files: NIR networks and recordings of events.
+# Writing HDF5 files (NIR networks); they are read without it.
 set(SPIKESTILL_HAS_HDF5 FALSE)
 if(SPIKESTILL_HDF5)
   find_package(HDF5 1.10 COMPONENTS C)
@@ -55,7 +55,7 @@ if(SPIKESTILL_HDF5)
     target_link_libraries(spikestill_dependencies INTERFACE ${HDF5_C_LIBRARIES})
     target_compile_definitions(spikestill_dependencies INTERFACE SPIKESTILL_HAS_HDF5)
   else()
-    message(STATUS "libhdf5 is not there: NIR files and SHD recordings will be answered with a sentence that says so")
+    message(STATUS "libhdf5 is not there: writing NIR files will be answered with \"not built in\"")
   endif()
 endif()
 

@@ -12,7 +12,7 @@ build_packages=(
   libcurl4-openssl-dev ca-certificates       # spikestill data get: transfer,
   libssl-dev libarchive-dev                  # checksum, unpacking
   libjpeg62-turbo-dev libpng-dev             # picture folders, contact sheets
-  libhdf5-dev                                # NIR files, recordings of events
+  libhdf5-dev                                # writing NIR files
   libprotobuf-c-dev protobuf-c-compiler      # ONNX files: messages,
   libonnx-dev                                # and their schema
   libcmocka-dev python3                      # tests

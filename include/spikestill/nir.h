@@ -93,7 +93,7 @@ struct sst_nir_graph {
 
 // Reads a file. Every size is checked before memory is taken for it; every node has the fields of its type, every edge
 // both its ends. *out is owned by the caller; NULL on failure. Errors: NOT_FOUND, IO, FORMAT (file, node, field, found,
-// expected; damaged data and filters that are not there too), OUT_OF_MEMORY, UNSUPPORTED (built without libhdf5).
+// expected; damaged data, filters and layouts that are not read too), OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_nir_read(sst_context *context, const char *path, sst_nir_graph **out);
 // The same from memory; `name` stands for the file in messages.
 SST_MUST_CHECK SST_API sst_status sst_nir_read_bytes(sst_context *context, const char *name, const void *data,

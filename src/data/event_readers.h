@@ -36,7 +36,7 @@ sst_status ssti_event_labels_read(sst_context *context, const char *name, const 
                                   ssti_event_label **out, int64_t *count);
 
 // SHD and SSC (Cramer et al. 2020), HDF5: spikes of 700 cochlea channels, 700x1, one channel. A file holds many
-// recordings. Errors also: UNSUPPORTED (built without libhdf5), NOT_FOUND.
+// recordings. Errors also: NOT_FOUND.
 typedef struct ssti_shd ssti_shd;
 enum { SSTI_SHD_UNITS = 700 };
 sst_status ssti_shd_open(sst_context *context, const char *path, int classes, ssti_shd **out);
@@ -45,7 +45,7 @@ sst_status ssti_shd_open_bytes(sst_context *context, const char *name, const voi
                                ssti_shd **out);
 int64_t ssti_shd_count(const ssti_shd *file);
 int ssti_shd_label(const ssti_shd *file, int64_t index);
-// Recording `index`; times are cut off to whole microseconds. Threads may read at the same time; they take turns.
+// Recording `index`; times are cut off to whole microseconds. Threads may read at the same time.
 sst_status ssti_shd_read(ssti_shd *file, int64_t index, ssti_events *events);
 void ssti_shd_close(ssti_shd *file);
 

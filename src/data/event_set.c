@@ -423,8 +423,7 @@ static sst_status make_frames(ssti_event_set *set, ssti_framed *framed) {
   SST_TRY(ssti_framed_allocate(context, framed));
   sst_status status = ssti_allocate(context, (size_t)units, sizeof *job.statuses, &job.statuses);
   if (status == SST_OK) {
-    // An HDF5 file is read by one thread at a time: one range.
-    ssti_parallel_for(context, units, set->spikes != NULL ? units : 1, frame_range, &job);
+    ssti_parallel_for(context, units, 1, frame_range, &job);
   }
   for (int64_t i = 0; i < units && status == SST_OK; i++) {
     if (job.statuses[i] == SST_OK) { continue; }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hdf5.h"
 #include "exchange/nir_internal.h"
+#include "hdf5/hdf5_image.h"
 
 static const char format_version[] = "1.0.7"; // of the Python package whose files these are like
 

@@ -115,8 +115,6 @@ class Events(ProgramTest):
         shutil.copytree(self.path("sets/shd"), self.path("sets/ssc"))
         self.path("sets/ssc/shd_train.h5").rename(self.path("sets/ssc/ssc_train.h5"))
         self.path("sets/ssc/shd_test.h5").rename(self.path("sets/ssc/ssc_test.h5"))
-        if "no libhdf5" in self.run_program("data", "info", "shd", "--set", "data.root=sets").err:
-            self.skipTest("built without libhdf5")
         self.assertEqual(self.check_set("shd", 7, 7, 1, 700, 1)["train"]["classes"], 20)
         self.assertEqual(self.check_set("ssc", 7, 7, 1, 700, 1)["train"]["classes"], 35)
 

@@ -15,9 +15,6 @@ static void read_floats(FILE *file, float *to, size_t count) {
 
 // `spikes`: a layer that must be known to spike.
 static void check(sst_context *context, const char *name, const char *spikes) {
-#ifndef SPIKESTILL_HAS_HDF5
-  skip_because("built without libhdf5");
-#endif
   char path[TEST_PATH_SIZE], file_name[64];
   sst_nir_graph *nir = NULL;
   sst_nir_network *network = NULL;

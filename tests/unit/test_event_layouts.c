@@ -325,8 +325,6 @@ static void test_dvs128_gesture_refused(void **state) {
 
 // ---- SHD and SSC ----
 
-#ifdef SPIKESTILL_HAS_HDF5
-
 // A file of tests/golden/make_shd_files.py, which says what is in it, under the name of the official one.
 static void copy_spikes(sst_context *context, const char *root, const char *name, const char *golden) {
   char path[TEST_PATH_SIZE], source[64], *data = NULL;
@@ -389,20 +387,6 @@ static void test_ssc(void **state) {
   sst_dataset_close(dataset);
   temp_folder_remove(root);
 }
-
-#else
-
-static void test_shd(void **state) {
-  (void)state;
-  skip_because("this build has no libhdf5, so SHD cannot be read");
-}
-
-static void test_ssc(void **state) {
-  (void)state;
-  skip_because("this build has no libhdf5, so SSC cannot be read");
-}
-
-#endif
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -61,7 +61,6 @@ static void check_chain(const sst_nir_graph *graph) {
 
 static void test_reads_what_python_writes(void **state) {
   sst_context *context = *state;
-  skip_without_hdf5();
   sst_nir_graph *graph = read_golden(context, "chain");
   check_chain(graph);
   sst_nir_destroy(graph);
@@ -69,7 +68,6 @@ static void test_reads_what_python_writes(void **state) {
 
 static void test_reads_packed_doubles_and_fixed_text(void **state) {
   sst_context *context = *state;
-  skip_without_hdf5();
   sst_nir_graph *graph = read_golden(context, "packed");
   check_chain(graph);
   sst_nir_destroy(graph);
@@ -77,7 +75,6 @@ static void test_reads_packed_doubles_and_fixed_text(void **state) {
 
 static void test_reads_a_graph_in_a_graph(void **state) {
   sst_context *context = *state;
-  skip_without_hdf5();
   sst_nir_graph *graph = read_golden(context, "nested");
   const sst_nir_graph *inner = node_of(graph, "rnn")->graph;
   assert_non_null(inner);
@@ -88,7 +85,6 @@ static void test_reads_a_graph_in_a_graph(void **state) {
 
 static void test_refuses(void **state) {
   sst_context *context = *state;
-  skip_without_hdf5();
   const struct {
     const char *file, *part;
   } cases[] = {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the readers and writers of HDF5 files share. libhdf5 keeps its state in globals and prints its errors, so all
+// What writers of HDF5 files need of libhdf5. It keeps its state in globals and prints its errors, so all
 // use of it lies between ssti_hdf5_enter and ssti_hdf5_leave: one thread of the process at a time, silently. Only built
 // where libhdf5 is there.
-#ifndef SPIKESTILL_BASE_HDF5_H
-#define SPIKESTILL_BASE_HDF5_H
+#ifndef SPIKESTILL_HDF5_IMAGE_H
+#define SPIKESTILL_HDF5_IMAGE_H
 
 #include <hdf5.h>
 
@@ -16,9 +16,6 @@ typedef struct ssti_hdf5_guard {
 
 ssti_hdf5_guard ssti_hdf5_enter(void);
 void ssti_hdf5_leave(ssti_hdf5_guard guard);
-
-// Opens a file that is in memory, for reading. The library copies the bytes. A negative number if it is no HDF5 file.
-hid_t ssti_hdf5_open_image(const void *data, size_t size);
 
 // A new file in memory: H5Fclose discards it, ssti_hdf5_image gives its bytes. A negative number on failure.
 hid_t ssti_hdf5_create_image(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/hdf5.h"
+#include "hdf5/hdf5_image.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -33,16 +33,6 @@ static hid_t memory_access(void) {
     return H5I_INVALID_HID;
   }
   return access;
-}
-
-hid_t ssti_hdf5_open_image(const void *data, size_t size) {
-  hid_t access = memory_access(), file = H5I_INVALID_HID;
-  if (access < 0) { return access; }
-  void *bytes = NULL; // the library only reads it, but does not say so
-  memcpy(&bytes, &data, sizeof bytes);
-  if (H5Pset_file_image(access, bytes, size) >= 0) { file = H5Fopen("image", H5F_ACC_RDONLY, access); }
-  H5Pclose(access);
-  return file;
 }
 
 hid_t ssti_hdf5_create_image(void) {
