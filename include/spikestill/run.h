@@ -8,7 +8,10 @@
 //     timing.jsonl           seconds and samples/s of each epoch (kept apart because time never repeats)
 //     checkpoint.safetensors the last state: parameters, optimiser, position
 //     best.safetensors       parameters of the epoch that was best on the validation part
-//     costs.json             cost record of the last epoch's network on the first pictures of the test part (energy.h)
+//     costs.json             cost record of the last epoch's network on the test part (energy.h)
+//     mistakes.json          what it takes for what there, and the pictures that it is most surely wrong about
+//     activity.json          spikes and membranes of a picture classified correctly and of one that is not; histograms of
+//                            membranes and weights, before and after quantisation
 //     result.json            written when the run is complete
 #ifndef SPIKESTILL_RUN_H
 #define SPIKESTILL_RUN_H

@@ -42,6 +42,17 @@ SST_API sst_graph *sst_evaluator_graph(sst_evaluator *evaluator);
 // Errors: INTERRUPTED if a stop was requested, NOT_FINITE with the layer's name.
 SST_MUST_CHECK SST_API sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evaluation *out);
 
+// Looks on while an evaluation runs: called after the forward pass of each batch, in the loader's order, when the logits and
+// every value are there that was kept before sst_evaluator_create. A failure ends the evaluation.
+typedef struct sst_evaluation_observer {
+  sst_status (*look)(void *user, sst_graph *graph, const sst_batch *batch);
+  void *user;
+} sst_evaluation_observer;
+// sst_evaluate with observers, which are called in their order. Errors: those too of the observers.
+SST_MUST_CHECK SST_API sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
+                                                        const sst_evaluation_observer *observers, int observer_count,
+                                                        sst_evaluation *out);
+
 enum { SST_MAX_LOSS_PARTS = 24, SST_MAX_OPTIMIZERS = 4 };
 
 // Where a training run stands, all that a checkpoint needs besides parameters and optimiser state.

@@ -174,6 +174,9 @@ int report_failure(const sst_context *context, sst_status status);
 // Notes about it go to standard error.
 sst_status open_model(sst_context *context, const arguments *a, sst_network **out);
 
+// --part, which the parser has found to be one of its words; the test part without it.
+sst_part chosen_part(const arguments *a);
+
 // EXIT_BELOW, with a sentence, if the accuracy is below what --at-least asks for; else EXIT_DONE.
 int check_accuracy(const arguments *a, double accuracy);
 

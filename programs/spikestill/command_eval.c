@@ -40,14 +40,8 @@ static int print_report_json(const char *model, sst_part part, const sst_report 
                               "samples_per_second", r->samples_per_second));
 }
 
-// --part has been found to be one of the three words.
-static sst_part part_of(const char *word) {
-  if (word && strcmp(word, "train") == 0) { return SST_PART_TRAIN; }
-  return word && strcmp(word, "validation") == 0 ? SST_PART_VALIDATION : SST_PART_TEST;
-}
-
 int command_eval(sst_context *context, const arguments *a) {
-  sst_part part = part_of(a->part);
+  sst_part part = chosen_part(a);
   sst_network *network = NULL;
   sst_status status = open_model(context, a, &network);
   if (status != SST_OK) { return report_failure(context, status); }

@@ -16,3 +16,8 @@ sst_status open_model(sst_context *context, const arguments *a, sst_network **ou
   if (a->reset) { nir.reset = strcmp(a->reset, "soft") == 0 ? SST_NIR_RESET_SOFT : SST_NIR_RESET_HARD; }
   return sst_network_open_nir(context, a->words[0], &nir, a->overrides, a->override_count, out);
 }
+
+sst_part chosen_part(const arguments *a) {
+  if (a->part && strcmp(a->part, "train") == 0) { return SST_PART_TRAIN; }
+  return a->part && strcmp(a->part, "validation") == 0 ? SST_PART_VALIDATION : SST_PART_TEST;
+}

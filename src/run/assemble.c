@@ -50,17 +50,23 @@ void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_fo
   ssti_build_opened_as(graph, recipe, foreign, &recipe->student.options, input, logits);
 }
 
+sst_status ssti_build_evaluation(const sst_recipe *recipe, sst_parameters *parameters, const ssti_foreign *foreign,
+                                 ssti_evaluation_graph *out) {
+  *out = (ssti_evaluation_graph){0};
+  SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
+  int64_t batch = recipe->train.evaluation_batch;
+  out->input = sst_graph_input(out->graph, "input", sst_recipe_input_shape(recipe, batch));
+  out->target = target_input(out->graph, recipe, batch);
+  ssti_build_opened(out->graph, recipe, foreign, out->input, &out->logits);
+  return SST_OK;
+}
+
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
                                 const ssti_foreign *foreign, sst_evaluator **out) {
   *out = NULL;
-  sst_graph *graph = NULL;
-  SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
-  int64_t batch = recipe->train.evaluation_batch;
-  sst_value input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));
-  sst_value target = target_input(graph, recipe, batch);
-  sst_value logits = SST_NO_VALUE;
-  ssti_build_opened(graph, recipe, foreign, input, &logits);
-  return sst_evaluator_create(context, graph, input, target, logits, out);
+  ssti_evaluation_graph built;
+  SST_TRY(ssti_build_evaluation(recipe, parameters, foreign, &built));
+  return sst_evaluator_create(context, built.graph, built.input, built.target, built.logits, out);
 }
 
 static void add_part(ssti_loss_graph *loss, const char *name, sst_value value) {

@@ -40,7 +40,15 @@ void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const ssti
 void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign, sst_value input,
                        sst_value *logits);
 
-// An evaluator of an opened network over its parameters.
+// An opened network over its parameters, as an evaluator takes it: built, not compiled, so that values can still be kept.
+// The graph is the caller's until sst_evaluator_create takes it.
+typedef struct ssti_evaluation_graph {
+  sst_graph *graph;
+  sst_value input, target, logits;
+} ssti_evaluation_graph;
+sst_status ssti_build_evaluation(const sst_recipe *recipe, sst_parameters *parameters, const ssti_foreign *foreign,
+                                 ssti_evaluation_graph *out);
+// The evaluator itself.
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
                                 const ssti_foreign *foreign, sst_evaluator **out);
 

@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/graph_internal.h"
-
 enum { FLOAT_BITS = 32 };
 enum { CONV_BIAS = 2 }; // place of the bias among the inputs of conv2d and linear
 
-static bool has_weights(const ssti_node *node) { return node->op == &ssti_op_conv2d || node->op == &ssti_op_linear; }
+bool ssti_has_weights(const ssti_node *node) { return node->op == &ssti_op_conv2d || node->op == &ssti_op_linear; }
 
 static const ssti_node *maker_of(const sst_graph *graph, sst_value value) {
   const ssti_value *v = &graph->values[value];
@@ -84,7 +82,7 @@ static const ssti_node *neurons_after(const sst_graph *graph, sst_value value, b
     const ssti_node *node = &graph->nodes[i];
     bool reads = false;
     for (int j = 0; j < node->call.input_count; j++) { reads = reads || node->inputs[j] == value; }
-    if (!reads || has_weights(node)) { continue; }
+    if (!reads || ssti_has_weights(node)) { continue; }
     if (node->op == &ssti_op_neuron) { return node; }
     if (node->op == &ssti_op_batch_norm || node->op == &ssti_op_rescale) { *normed = true; }
     const ssti_node *found = neurons_after(graph, node->outputs[0], normed);
@@ -172,7 +170,7 @@ sst_status ssti_cost_layers_find(sst_graph *graph, int64_t timesteps, ssti_cost_
   *record = NULL;
   SST_TRY(sst_graph_status(graph));
   int count = 0, index = 0;
-  for (int i = 0; i < graph->node_count; i++) { count += has_weights(&graph->nodes[i]); }
+  for (int i = 0; i < graph->node_count; i++) { count += ssti_has_weights(&graph->nodes[i]); }
   if (count == 0) { SST_FAIL(graph->context, SST_UNSUPPORTED, "the network has no layer with weights"); }
   SST_TRY(ssti_allocate(graph->context, (size_t)count, sizeof **sources, sources));
   sst_status status = sst_cost_record_create(graph->context, count, timesteps, record);
@@ -182,7 +180,7 @@ sst_status ssti_cost_layers_find(sst_graph *graph, int64_t timesteps, ssti_cost_
     return status;
   }
   for (int i = 0; i < graph->node_count; i++) {
-    if (!has_weights(&graph->nodes[i])) { continue; }
+    if (!ssti_has_weights(&graph->nodes[i])) { continue; }
     fill_layer(graph, &graph->nodes[i], index, *sources, &(*record)->layers[index]);
     sst_graph_keep(graph, (*sources)[index].input);
     sst_graph_keep(graph, (*sources)[index].weight);

@@ -4,8 +4,11 @@
 #ifndef SPIKESTILL_RUN_COST_LAYERS_H
 #define SPIKESTILL_RUN_COST_LAYERS_H
 
+#include "graph/graph_internal.h"
 #include "run/cost_count.h"
-#include "spikestill/graph.h"
+
+// Whether the node is a layer with weights: a convolution or a linear layer.
+bool ssti_has_weights(const ssti_node *node);
 
 typedef struct ssti_cost_source {
   sst_value input;  // x of the layer [T,N,H,W,C]

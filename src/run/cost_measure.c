@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measuring a cost record: the network runs over data, and what enters each layer with weights is counted.
+// Measuring a cost record: while the network is evaluated, what enters each layer with weights is counted.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,21 +7,17 @@
 
 #include "base/parallel.h"
 #include "energy/energy_model.h"
+#include "graph/graph_internal.h"
 #include "run/assemble.h"
 #include "run/cost_layers.h"
 #include "run/cost_measure.h"
 #include "run/part_data.h"
-#include "train/accuracy.h"
 
-typedef struct measuring {
+struct ssti_cost_meter {
   sst_context *context;
-  const sst_recipe *recipe;
-  sst_parameters *parameters;
-  const ssti_foreign *foreign; // NULL: the recipe's network
-  const sst_cost_options *options;
-  sst_graph *graph;
-  sst_value input, logits;
-  int64_t batch, samples, correct;
+  sst_graph *graph; // borrowed
+  bool spiking;
+  int64_t crossbar, batch, samples;
   ssti_cost_source *sources;
   sst_cost_record *record;
   float **fans;   // one a layer, made after the first batch
@@ -31,23 +27,12 @@ typedef struct measuring {
   double *input_sums, *input_squares; // [layer] over samples
   double *sample_operations;          // [samples]
   double *totals;                     // sums over samples: see TOTALS
-} measuring;
+};
 
 // Sums over all samples, for each layer.
 enum { TOTAL_OPERATIONS, TOTAL_SPIKES_OUT, TOTAL_PATCHES, TOTAL_ROWS, TOTAL_SITES, TOTALS };
 
-static sst_status build(measuring *m) {
-  const sst_recipe *recipe = m->recipe;
-  m->batch = recipe->train.evaluation_batch;
-  SST_TRY(sst_graph_create(m->parameters, recipe->device, &m->graph));
-  m->input = sst_graph_input(m->graph, "input", sst_recipe_input_shape(recipe, m->batch));
-  ssti_build_opened(m->graph, recipe, m->foreign, m->input, &m->logits);
-  sst_graph_keep(m->graph, m->logits);
-  SST_TRY(ssti_cost_layers_find(m->graph, recipe->student.options.timesteps, &m->sources, &m->record));
-  return sst_graph_compile(m->graph, SST_NO_VALUE);
-}
-
-static sst_status make_room(measuring *m, int64_t samples) {
+static sst_status make_room(ssti_cost_meter *m, int64_t samples) {
   size_t layers = (size_t)m->record->layer_count;
   size_t places = (size_t)(m->record->timesteps * m->batch);
   SST_TRY(ssti_allocate(m->context, layers, sizeof *m->fans, &m->fans));
@@ -55,8 +40,8 @@ static sst_status make_room(measuring *m, int64_t samples) {
     const sst_cost_layer *l = &m->record->layers[i];
     SST_TRY(ssti_allocate(m->context, (size_t)(l->in_height * l->in_width * l->in_channels), sizeof **m->fans,
                           &m->fans[i]));
-    if (m->options->crossbar == 0) { continue; }
-    int64_t tiles = (l->in_channels + m->options->crossbar - 1) / m->options->crossbar;
+    if (m->crossbar == 0) { continue; }
+    int64_t tiles = (l->in_channels + m->crossbar - 1) / m->crossbar;
     int64_t size = l->in_height * l->in_width * tiles;
     if (size > m->scratch_size) { m->scratch_size = size; }
   }
@@ -70,7 +55,8 @@ static sst_status make_room(measuring *m, int64_t samples) {
   return ssti_allocate(m->context, (size_t)samples, sizeof *m->sample_operations, &m->sample_operations);
 }
 
-static void release(measuring *m) {
+void ssti_cost_meter_close(ssti_cost_meter *m) {
+  if (m == NULL) { return; }
   for (int i = 0; m->fans != NULL && i < m->record->layer_count; i++) { ssti_free(m->context, m->fans[i]); }
   ssti_free(m->context, m->fans);
   ssti_free(m->context, m->scratch);
@@ -80,11 +66,32 @@ static void release(measuring *m) {
   ssti_free(m->context, m->totals);
   ssti_free(m->context, m->sample_operations);
   ssti_free(m->context, m->sources);
-  sst_graph_destroy(m->graph);
+  sst_cost_record_destroy(m->record);
+  ssti_free(m->context, m);
+}
+
+sst_status ssti_cost_meter_open(sst_graph *graph, const sst_recipe *recipe, int64_t samples, int64_t crossbar,
+                                ssti_cost_meter **out) {
+  *out = NULL;
+  ssti_cost_meter *m = NULL;
+  SST_TRY(ssti_allocate(graph->context, 1, sizeof *m, &m));
+  *m = (ssti_cost_meter){.context = graph->context,
+                         .graph = graph,
+                         .spiking = recipe->student.spiking,
+                         .crossbar = crossbar,
+                         .batch = recipe->train.evaluation_batch};
+  sst_status status = ssti_cost_layers_find(graph, recipe->student.options.timesteps, &m->sources, &m->record);
+  if (status == SST_OK) { status = make_room(m, samples); }
+  if (status != SST_OK) {
+    ssti_cost_meter_close(m);
+    return status;
+  }
+  *out = m;
+  return SST_OK;
 }
 
 // What a layer's weights are is known once they were computed: quantised ones are values of the graph.
-static void make_fans(measuring *m) {
+static void make_fans(ssti_cost_meter *m) {
   for (int i = 0; i < m->record->layer_count; i++) {
     sst_cost_layer *l = &m->record->layers[i];
     ssti_cost_fan(l, &m->sources[i].geometry, sst_graph_data(m->graph, m->sources[i].weight), m->fans[i],
@@ -93,7 +100,7 @@ static void make_fans(measuring *m) {
 }
 
 typedef struct layer_counting {
-  measuring *m;
+  ssti_cost_meter *m;
   int layer;
   int64_t pictures;
 } layer_counting;
@@ -101,7 +108,7 @@ typedef struct layer_counting {
 // Places are pictures within steps, as they lie in memory.
 static void count_places(void *arg, int64_t begin, int64_t end) {
   const layer_counting *c = arg;
-  measuring *m = c->m;
+  ssti_cost_meter *m = c->m;
   const sst_cost_layer *l = &m->record->layers[c->layer];
   const ssti_cost_source *source = &m->sources[c->layer];
   const float *x = sst_graph_data(m->graph, source->input);
@@ -110,7 +117,7 @@ static void count_places(void *arg, int64_t begin, int64_t end) {
     if (place % m->batch >= c->pictures) { continue; } // the last batch is filled up with zeros
     float *scratch = m->scratch ? m->scratch + place * m->scratch_size : NULL;
     m->counts[place] = ssti_cost_count(l, &source->geometry, x + place * size, m->fans[c->layer], source->spike_value,
-                                       m->options->crossbar, scratch);
+                                       m->crossbar, scratch);
   }
 }
 
@@ -127,7 +134,7 @@ static double spikes_of(const sst_graph *graph, sst_value value, const float *da
   return total;
 }
 
-static void add_layer(measuring *m, int layer, int64_t pictures) {
+static void add_layer(ssti_cost_meter *m, int layer, int64_t pictures) {
   const sst_cost_layer *l = &m->record->layers[layer];
   layer_counting counting = {m, layer, pictures};
   ssti_parallel_for(m->context, l->timesteps * m->batch, 1, count_places, &counting);
@@ -154,21 +161,13 @@ static void add_layer(measuring *m, int layer, int64_t pictures) {
   }
 }
 
-static sst_status run_over(measuring *m, sst_loader *loader, int64_t classes) {
-  sst_batch batch;
-  sst_loader_start(loader, 0, 0);
-  while (sst_loader_next(loader, &batch)) {
-    if (sst_context_stop_requested(m->context)) {
-      SST_FAIL(m->context, SST_INTERRUPTED, "measuring was stopped after %lld pictures", (long long)m->samples);
-    }
-    sst_graph_bind(m->graph, m->input, batch.input);
-    sst_graph_forward(m->graph, NULL);
-    if (m->samples == 0) { make_fans(m); }
-    for (int i = 0; i < m->record->layer_count; i++) { add_layer(m, i, batch.count); }
-    m->correct += ssti_count_correct(sst_graph_data(m->graph, m->logits), batch.labels, batch.count, classes);
-    m->samples += batch.count;
-  }
-  return sst_loader_status(loader);
+sst_status ssti_cost_meter_look(void *meter, sst_graph *graph, const sst_batch *batch) {
+  ssti_cost_meter *m = meter;
+  (void)graph;
+  if (m->samples == 0) { make_fans(m); }
+  for (int i = 0; i < m->record->layer_count; i++) { add_layer(m, i, batch->count); }
+  m->samples += batch->count;
+  return SST_OK;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -176,13 +175,13 @@ static int by_size(const void *a, const void *b) {
   return (*x > *y) - (*x < *y);
 }
 
-static void conclude(measuring *m) {
+static void conclude(ssti_cost_meter *m) {
   static const double shares[] = {0.05, 0.25, 0.5, 0.75, 0.95};
   sst_cost_record *record = m->record;
   double count = (double)m->samples;
   record->samples = m->samples;
-  record->crossbar = m->options->crossbar;
-  record->spiking = m->recipe->student.spiking;
+  record->crossbar = m->crossbar;
+  record->spiking = m->spiking;
   qsort(m->sample_operations, (size_t)m->samples, sizeof *m->sample_operations, by_size);
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
     record->operation_quantiles[i] = m->sample_operations[(int64_t)(shares[i] * (count - 1) + 0.5)];
@@ -207,42 +206,55 @@ static void conclude(measuring *m) {
   }
 }
 
-static sst_status measure(measuring *m, double *accuracy) {
-  const sst_recipe *recipe = m->recipe;
-  ssti_part_data data = {0};
-  sst_status status = SST_OK;
-  SST_TRY_GOTO(ssti_part_open(m->context, recipe, m->options->part, m->options->samples, &data));
-  SST_TRY_GOTO(build(m));
-  SST_TRY_GOTO(make_room(m, data.count));
-  SST_TRY_GOTO(run_over(m, data.loader, sst_dataset_describe(data.dataset).classes));
+sst_cost_record *ssti_cost_meter_take(ssti_cost_meter *m, const char *network, const char *data) {
+  sst_cost_record *record = m->record;
   conclude(m);
-  snprintf(m->record->network, sizeof m->record->network, "%.120s", recipe->name);
-  snprintf(m->record->data, sizeof m->record->data, "%.120s", data.name);
-  if (accuracy != NULL) { *accuracy = (double)m->correct / (double)m->samples; }
-done:
-  ssti_part_close(&data);
-  return status;
+  snprintf(record->network, sizeof record->network, "%.120s", network);
+  snprintf(record->data, sizeof record->data, "%.120s", data);
+  // The meter keeps what it needs to be closed.
+  for (int i = 0; i < record->layer_count; i++) { ssti_free(m->context, m->fans[i]); }
+  ssti_free(m->context, m->fans);
+  m->fans = NULL;
+  m->record = NULL;
+  return record;
 }
 
-sst_status ssti_measure_costs(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                              const ssti_foreign *foreign, const sst_cost_options *options, double *accuracy, sst_cost_record **out) {
-  *out = NULL;
-  measuring m = {.context = context, .recipe = recipe, .parameters = parameters, .foreign = foreign, .options = options};
-  if (options->samples < 0 || options->crossbar < 0) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "samples %lld, crossbar %lld; expected at least 0",
-             (long long)options->samples, (long long)options->crossbar);
+static sst_status measure(sst_network *network, const sst_cost_options *options, const ssti_part_data *data,
+                          double *accuracy, sst_cost_record **out) {
+  const sst_recipe *recipe = network->recipe;
+  ssti_evaluation_graph built;
+  ssti_cost_meter *meter = NULL;
+  sst_evaluator *evaluator = NULL;
+  sst_evaluation evaluation;
+  SST_TRY(ssti_build_evaluation(recipe, network->parameters, network->foreign, &built));
+  sst_status status = ssti_cost_meter_open(built.graph, recipe, data->count, options->crossbar, &meter);
+  if (status != SST_OK) {
+    sst_graph_destroy(built.graph);
+    return status;
   }
-  sst_status status = measure(&m, accuracy);
-  release(&m);
-  if (status == SST_OK) {
-    *out = m.record;
-  } else {
-    sst_cost_record_destroy(m.record);
-  }
+  SST_TRY_GOTO(
+      sst_evaluator_create(network->context, built.graph, built.input, built.target, built.logits, &evaluator));
+  const sst_evaluation_observer observer = {ssti_cost_meter_look, meter};
+  SST_TRY_GOTO(sst_evaluate_observed(evaluator, data->loader, &observer, 1, &evaluation));
+  *out = ssti_cost_meter_take(meter, recipe->name, data->name);
+  if (accuracy != NULL) { *accuracy = evaluation.accuracy; }
+done:
+  sst_evaluator_destroy(evaluator);
+  ssti_cost_meter_close(meter);
   return status;
 }
 
 sst_status sst_network_measure_costs(sst_network *network, const sst_cost_options *options, double *accuracy,
                                      sst_cost_record **out) {
-  return ssti_measure_costs(network->context, network->recipe, network->parameters, network->foreign, options, accuracy, out);
+  *out = NULL;
+  if (options->samples < 0 || options->crossbar < 0) {
+    SST_FAIL(network->context, SST_INVALID_ARGUMENT, "samples %lld, crossbar %lld; expected at least 0",
+             (long long)options->samples, (long long)options->crossbar);
+  }
+  SST_TRY(ssti_network_check_data(network));
+  ssti_part_data data;
+  sst_status status = ssti_part_open(network->context, network->recipe, options->part, options->samples, &data);
+  if (status == SST_OK) { status = measure(network, options, &data, accuracy, out); }
+  ssti_part_close(&data);
+  return status;
 }

@@ -4,10 +4,9 @@
 #include <math.h>
 
 #include "base/text.h"
-#include "run/assemble.h"
-#include "run/part_data.h"
+#include "train/accuracy.h"
 
-enum { MOST_SAMPLES = 10000, MOST_CLASSES = 200, PICTURES = 12, MOST_SIDE = 48 };
+enum { MOST_CLASSES = 200, PICTURES = 12, MOST_SIDE = 48 };
 
 typedef struct mistake {
   int64_t index;
@@ -16,17 +15,16 @@ typedef struct mistake {
   char *pixels;
 } mistake;
 
-typedef struct judging {
+struct ssti_mistakes {
   sst_context *context;
-  sst_graph *graph;
-  sst_value input, logits;
+  sst_value logits;
   sst_shape shape; // of the input
   int64_t classes, samples;
   int64_t *confusion; // [classes][classes]
   float *sum;         // [H][W][C] a picture, its steps summed up
   mistake worst[PICTURES];
   int worst_count;
-} judging;
+};
 
 static double softmax_share(const float *logits, int64_t classes, int64_t which) {
   double total = 0;
@@ -34,12 +32,12 @@ static double softmax_share(const float *logits, int64_t classes, int64_t which)
   return 1 / total;
 }
 
-static int64_t thinning(const judging *j) {
+static int64_t thinning(const ssti_mistakes *j) {
   int64_t height = j->shape.dim[SST_AXIS_H], width = j->shape.dim[SST_AXIS_W];
   return ((height > width ? height : width) + MOST_SIDE - 1) / MOST_SIDE;
 }
 
-static sst_status picture_text(judging *j, const float *input, int64_t place, char **out) {
+static sst_status picture_text(ssti_mistakes *j, const float *input, int64_t place, char **out) {
   int64_t height = j->shape.dim[SST_AXIS_H], width = j->shape.dim[SST_AXIS_W], channels = j->shape.dim[SST_AXIS_C];
   int64_t size = height * width * channels, step = thinning(j);
   for (int64_t i = 0; i < size; i++) { j->sum[i] = 0; }
@@ -65,7 +63,7 @@ static sst_status picture_text(judging *j, const float *input, int64_t place, ch
 }
 
 // Keeps the picture if it is among those most surely wrong, in order.
-static sst_status keep(judging *j, const float *input, int64_t place, mistake found) {
+static sst_status keep(ssti_mistakes *j, const float *input, int64_t place, mistake found) {
   int at = j->worst_count;
   while (at > 0 && j->worst[at - 1].confidence < found.confidence) { at--; }
   if (at == PICTURES) { return SST_OK; }
@@ -80,12 +78,12 @@ static sst_status keep(judging *j, const float *input, int64_t place, mistake fo
   return SST_OK;
 }
 
-static sst_status judge(judging *j, const sst_batch *batch) {
-  const float *logits = sst_graph_data(j->graph, j->logits);
+sst_status ssti_mistakes_look(void *mistakes, sst_graph *graph, const sst_batch *batch) {
+  ssti_mistakes *j = mistakes;
+  const float *logits = sst_graph_data(graph, j->logits);
   for (int64_t n = 0; n < batch->count; n++, j->samples++) {
     const float *row = logits + n * j->classes;
-    int64_t most = 0;
-    for (int64_t c = 1; c < j->classes; c++) { most = row[c] > row[most] ? c : most; }
+    int64_t most = ssti_predicted_class(row, j->classes);
     if (j->confusion != NULL) { j->confusion[batch->labels[n] * j->classes + most]++; }
     if (most == batch->labels[n]) { continue; }
     mistake found = {.index = j->samples,
@@ -97,28 +95,7 @@ static sst_status judge(judging *j, const sst_batch *batch) {
   return SST_OK;
 }
 
-static sst_status run_over(judging *j, const sst_recipe *recipe, sst_parameters *parameters, sst_loader *loader) {
-  sst_batch batch;
-  SST_TRY(sst_graph_create(parameters, recipe->device, &j->graph));
-  j->shape = sst_recipe_input_shape(recipe, recipe->train.evaluation_batch);
-  j->input = sst_graph_input(j->graph, "input", j->shape);
-  ssti_build_network(j->graph, recipe, j->input, &j->logits);
-  sst_graph_keep(j->graph, j->logits);
-  SST_TRY(sst_graph_compile(j->graph, SST_NO_VALUE));
-  sst_loader_start(loader, 0, 0);
-  while (sst_loader_next(loader, &batch)) {
-    if (sst_context_stop_requested(j->context)) {
-      SST_FAIL(j->context, SST_INTERRUPTED, "looking for mistakes was stopped after %lld pictures",
-               (long long)j->samples);
-    }
-    sst_graph_bind(j->graph, j->input, batch.input);
-    sst_graph_forward(j->graph, NULL);
-    SST_TRY(judge(j, &batch));
-  }
-  return sst_loader_status(loader);
-}
-
-static json_t *confusion_json(const judging *j) {
+static json_t *confusion_json(const ssti_mistakes *j) {
   json_t *rows = json_array();
   for (int64_t r = 0; r < j->classes; r++) {
     json_t *row = json_array();
@@ -130,7 +107,7 @@ static json_t *confusion_json(const judging *j) {
   return rows;
 }
 
-static json_t *record_json(const judging *j) {
+json_t *ssti_mistakes_json(const ssti_mistakes *j) {
   int64_t step = thinning(j);
   json_t *pictures = json_array();
   for (int i = 0; i < j->worst_count; i++) {
@@ -148,28 +125,31 @@ static json_t *record_json(const judging *j) {
   return out;
 }
 
-sst_status ssti_measure_mistakes(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
-                                 json_t **out) {
-  judging j = {.context = context};
-  ssti_part_data data = {0};
-  sst_status status = SST_OK;
+sst_status ssti_mistakes_open(sst_context *context, const sst_recipe *recipe, sst_value logits, ssti_mistakes **out) {
   *out = NULL;
-  SST_TRY_GOTO(ssti_part_open(context, recipe, SST_PART_TEST, MOST_SAMPLES, &data));
-  j.classes = sst_dataset_describe(data.dataset).classes;
-  if (j.classes <= MOST_CLASSES) {
-    SST_TRY_GOTO(ssti_allocate(context, (size_t)(j.classes * j.classes), sizeof *j.confusion, &j.confusion));
+  ssti_mistakes *j = NULL;
+  SST_TRY(ssti_allocate(context, 1, sizeof *j, &j));
+  *j = (ssti_mistakes){.context = context,
+                       .logits = logits,
+                       .classes = recipe->data.classes,
+                       .shape = sst_recipe_input_shape(recipe, recipe->train.evaluation_batch)};
+  size_t size = (size_t)(j->shape.dim[SST_AXIS_H] * j->shape.dim[SST_AXIS_W] * j->shape.dim[SST_AXIS_C]);
+  sst_status status = ssti_allocate(context, size, sizeof *j->sum, &j->sum);
+  if (status == SST_OK && j->classes <= MOST_CLASSES) {
+    status = ssti_allocate(context, (size_t)(j->classes * j->classes), sizeof *j->confusion, &j->confusion);
   }
-  sst_shape shape = sst_recipe_input_shape(recipe, 1);
-  size_t size = (size_t)(shape.dim[SST_AXIS_H] * shape.dim[SST_AXIS_W] * shape.dim[SST_AXIS_C]);
-  SST_TRY_GOTO(ssti_allocate(context, size, sizeof *j.sum, &j.sum));
-  SST_TRY_GOTO(run_over(&j, recipe, parameters, data.loader));
-  *out = record_json(&j);
-  if (*out == NULL) { status = ssti_fail(context, SST_OUT_OF_MEMORY, "no memory for the record of mistakes"); }
-done:
-  for (int i = 0; i < j.worst_count; i++) { ssti_free(context, j.worst[i].pixels); }
-  ssti_free(context, j.confusion);
-  ssti_free(context, j.sum);
-  sst_graph_destroy(j.graph);
-  ssti_part_close(&data);
-  return status;
+  if (status != SST_OK) {
+    ssti_mistakes_close(j);
+    return status;
+  }
+  *out = j;
+  return SST_OK;
+}
+
+void ssti_mistakes_close(ssti_mistakes *j) {
+  if (j == NULL) { return; }
+  for (int i = 0; i < j->worst_count; i++) { ssti_free(j->context, j->worst[i].pixels); }
+  ssti_free(j->context, j->confusion);
+  ssti_free(j->context, j->sum);
+  ssti_free(j->context, j);
 }

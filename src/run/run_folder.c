@@ -26,6 +26,7 @@ static const struct {
     {"result.json", offsetof(ssti_run_folder, result)},
     {"costs.json", offsetof(ssti_run_folder, costs)},
     {"mistakes.json", offsetof(ssti_run_folder, mistakes)},
+    {"activity.json", offsetof(ssti_run_folder, activity)},
     {"conversion.csv", offsetof(ssti_run_folder, conversion)},
     {"checkpoint.safetensors", offsetof(ssti_run_folder, checkpoint)},
     {"best.safetensors", offsetof(ssti_run_folder, best)},

@@ -8,7 +8,8 @@
 
 typedef struct ssti_run_folder {
   sst_context *context;
-  char *folder, *recipe, *environment, *history, *timing, *checkpoint, *best, *costs, *mistakes, *conversion, *result;
+  char *folder, *recipe, *environment, *history, *timing, *checkpoint, *best, *costs, *mistakes, *activity, *conversion,
+      *result;
   int lock; // file descriptor of the locked folder; 0: not locked
 } ssti_run_folder;
 

@@ -11,8 +11,7 @@
 #include "base/log.h"
 #include "run/assemble.h"
 #include "run/checkpoint.h"
-#include "run/cost_measure.h"
-#include "run/mistakes.h"
+#include "run/examine.h"
 #include "run/run_folder.h"
 
 typedef struct session {
@@ -315,18 +314,12 @@ static sst_status write_result(session *s, const sst_evaluation *test, const sst
   return ssti_run_write_json(s->context, s->folder.result, value);
 }
 
-// Pictures of the test part whose costs are measured at the end of a run: enough for a mean, and no second evaluation.
-enum { COST_SAMPLES = 1000 };
-
 // The record of what the network does for an inference, and the usual estimate from it.
-static sst_status write_costs(session *s, double *energy_pj) {
-  const sst_cost_options options = {.part = SST_PART_TEST, .samples = COST_SAMPLES};
-  sst_cost_record *record = NULL;
+static sst_status write_costs(session *s, const sst_cost_record *record, double *energy_pj) {
   sst_technology *technology = NULL;
   sst_energy *energy = NULL;
   char *text = NULL;
   sst_status status = SST_OK;
-  SST_TRY_GOTO(ssti_measure_costs(s->context, s->recipe, s->parameters, NULL, &options, NULL, &record));
   SST_TRY_GOTO(sst_technology_create(s->context, &technology));
   SST_TRY_GOTO(sst_energy_estimate(SST_ENERGY_OPERATIONS, record, technology, &energy));
   *energy_pj = energy->energy_pj;
@@ -336,12 +329,21 @@ done:
   sst_energy_text_free(s->context, text);
   sst_energy_destroy(energy);
   sst_technology_destroy(technology);
-  sst_cost_record_destroy(record);
   return status;
 }
 
+// What one pass over the test data tells about the last epoch's network; the result last: with it the run is complete.
+static sst_status examine(session *s, ssti_examination *e, sst_run_result *out) {
+  SST_TRY(ssti_examine(s->context, s->recipe, s->parameters, s->test_loader, sst_dataset_describe(s->test_data).count, e));
+  out->test_accuracy = e->evaluation.accuracy;
+  out->spikes_per_inference = e->evaluation.spikes_per_inference;
+  SST_TRY(write_costs(s, e->costs, &out->energy_pj));
+  SST_TRY(ssti_run_write_json(s->context, s->folder.mistakes, json_incref(e->mistakes)));
+  SST_TRY(ssti_run_write_json(s->context, s->folder.activity, json_incref(e->activity)));
+  return write_result(s, &e->evaluation, out);
+}
+
 static sst_status conclude(session *s, sst_run_result *out) {
-  sst_evaluation test = {0};
   *out = (sst_run_result){
       .test_accuracy_best = (double)NAN, .validation_accuracy = (double)NAN, .best_validation_accuracy = (double)NAN};
   if (s->memory.best_epoch > 0) {
@@ -357,16 +359,14 @@ static sst_status conclude(session *s, sst_run_result *out) {
   out->samples_per_second = out->seconds > 0 ? samples / out->seconds : 0;
   out->seed = s->recipe->seed;
   out->parameters = sst_parameters_elements(s->parameters);
-  // The best first: the evaluator's layers then hold the last epoch's activity, which the result is about.
+  // Of the networks only the evaluation's are needed from here on, and the examination's needs room.
+  sst_graph_destroy(s->loss.graph);
+  s->loss.graph = NULL;
   if (out->best_epoch > 0) { SST_TRY(test_best(s, &out->test_accuracy_best)); }
-  SST_TRY(sst_evaluate(s->evaluator, s->test_loader, &test));
-  out->test_accuracy = test.accuracy;
-  out->spikes_per_inference = test.spikes_per_inference;
-  SST_TRY(write_costs(s, &out->energy_pj));
-  json_t *mistakes = NULL;
-  SST_TRY(ssti_measure_mistakes(s->context, s->recipe, s->parameters, &mistakes));
-  SST_TRY(ssti_run_write_json(s->context, s->folder.mistakes, mistakes));
-  return write_result(s, &test, out);
+  ssti_examination examination;
+  sst_status status = examine(s, &examination, out);
+  ssti_examination_close(&examination);
+  return status;
 }
 
 static sst_status read_result(session *s, sst_run_result *out) {

@@ -118,7 +118,18 @@ static void summarise(sst_evaluator *evaluator, int64_t correct, double loss_sum
   out->layers = evaluator->layers;
 }
 
+static sst_status show_batch(sst_graph *graph, const sst_batch *batch, const sst_evaluation_observer *observers,
+                             int count) {
+  for (int i = 0; i < count; i++) { SST_TRY(observers[i].look(observers[i].user, graph, batch)); }
+  return SST_OK;
+}
+
 sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evaluation *out) {
+  return sst_evaluate_observed(evaluator, loader, NULL, 0, out);
+}
+
+sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
+                                 const sst_evaluation_observer *observers, int observer_count, sst_evaluation *out) {
   *out = (sst_evaluation){0};
   memset(evaluator->totals, 0, (size_t)evaluator->layer_count * sizeof *evaluator->totals);
   int64_t correct = 0;
@@ -138,6 +149,7 @@ sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evalua
                                   classes);
     SST_TRY(add_losses(evaluator, batch.count, &loss_sum));
     count_spikes(evaluator, batch.count);
+    SST_TRY(show_batch(evaluator->graph, &batch, observers, observer_count));
     out->count += batch.count;
   }
   SST_TRY(sst_loader_status(loader));
