@@ -20,7 +20,7 @@ enum { SST_SWEEP_MOST_RUNS = 10000, SST_SWEEP_MOST_SEEDS = 1000 };
 
 // Of `vary` and `list` at most one; with none the recipe itself is the only combination.
 typedef struct sst_sweep_options {
-  const char *recipe; // a recipe file
+  const char *recipe; // a recipe file, of stages too
   const char *out;    // the sweep's folder
   const char *const *overrides;
   int override_count; // of every run
@@ -44,7 +44,7 @@ typedef struct sst_sweep_run {
   uint64_t seed;
   char *name;            // "runs/key=value_seed=1": below `out`, made of letters that need no quoting
   char *folder;          // out/name
-  char *recipe;          // the resolved recipe
+  char *recipe;          // the resolved recipe, or plan of stages
   bool complete;         // result was read
   sst_run_result result; // spikes_per_inference is NAN for an ANN
 } sst_sweep_run;

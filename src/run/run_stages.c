@@ -179,6 +179,7 @@ static sst_status write_result(const stages *s, const ssti_run_folder *last, con
                   number_or_null(results[i].spikes_per_inference), "seconds", number_or_null(results[i].seconds));
     good = json_object_set_new(summary, s->plan->stages[i].name, numbers) == 0;
   }
+  good = json_object_set_new(value, "plan", json_string(s->plan->text)) == 0 && good;
   if (json_object_set_new(value, "stages", summary) != 0 || !good) {
     json_decref(value);
     value = NULL; // which is told as a lack of memory

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "spikestill/stages.h"
 #include "spikestill/sweep.h"
 
 enum { MOST_NAME = 120, LIST_LIMIT = 16 << 20 };
@@ -15,6 +16,7 @@ enum { MOST_NAME = 120, LIST_LIMIT = 16 << 20 };
 typedef struct plan {
   sst_sweep *sweep;
   const sst_sweep_options *options;
+  bool has_stages; // the recipe is one of stages
   size_t key_capacity, combination_capacity;
 } plan;
 
@@ -316,10 +318,53 @@ static sst_status label_combination(const sst_sweep *sweep, sst_sweep_combinatio
   return status;
 }
 
-// Opens the recipe with the overrides of every run, the combination's, and, if it is not NULL, one more. A sentence
-// about what the combination gave names it.
+// What the sweep needs to know of a recipe, one of stages too.
+typedef struct resolved {
+  char *text; // with every default
+  char *name;
+  uint64_t seed; // of stages: the first one's that trains
+  bool spiking;  // of stages: the last one's
+} resolved;
+
+static void free_resolved(sst_context *context, resolved *r) {
+  ssti_free(context, r->text);
+  ssti_free(context, r->name);
+}
+
+static sst_status resolve_recipe(sst_context *context, const char *path, const char *const *overrides, int count,
+                                 resolved *out) {
+  sst_recipe *recipe = NULL;
+  char *text = NULL;
+  SST_TRY(sst_recipe_open(context, path, overrides, count, &recipe));
+  sst_status status = sst_recipe_text(context, recipe, &text);
+  if (status == SST_OK) { status = ssti_copy_text(context, text, &out->text); }
+  if (status == SST_OK) { status = ssti_copy_text(context, recipe->name, &out->name); }
+  out->seed = recipe->seed;
+  out->spiking = recipe->student.spiking;
+  sst_recipe_text_free(context, text);
+  sst_recipe_close(context, recipe);
+  return status;
+}
+
+static sst_status resolve_stages(sst_context *context, const char *path, const char *const *overrides, int count,
+                                 resolved *out) {
+  sst_plan *stages = NULL;
+  SST_TRY(sst_plan_open(context, path, overrides, count, &stages));
+  for (int i = stages->stage_count - 1; i >= 0; i--) {
+    if (stages->stages[i].recipe) { out->seed = stages->stages[i].recipe->seed; }
+  }
+  const sst_recipe *last = stages->stages[stages->stage_count - 1].recipe;
+  out->spiking = !last || last->student.spiking; // a conversion makes a spiking network
+  sst_status status = ssti_copy_text(context, stages->text, &out->text);
+  if (status == SST_OK) { status = ssti_copy_text(context, stages->name, &out->name); }
+  sst_plan_close(context, stages);
+  return status;
+}
+
+// The recipe with the overrides of every run, the combination's, and, if it is not NULL, one more. A sentence about
+// what the combination gave names it. The caller frees `out`, also on failure.
 static sst_status open_recipe(const plan *p, const sst_sweep_combination *combination, const char *seed,
-                              sst_recipe **out) {
+                              resolved *out) {
   sst_context *context = p->sweep->context;
   const sst_sweep_options *o = p->options;
   const char **all = NULL;
@@ -329,7 +374,7 @@ static sst_status open_recipe(const plan *p, const sst_sweep_combination *combin
   for (int i = 0; i < o->override_count; i++) { all[count++] = o->overrides[i]; }
   for (int i = 0; i < combination->override_count; i++) { all[count++] = combination->overrides[i]; }
   if (seed) { all[count++] = seed; }
-  sst_status status = sst_recipe_open(context, o->recipe, all, (int)count, out);
+  sst_status status = (p->has_stages ? resolve_stages : resolve_recipe)(context, o->recipe, all, (int)count, out);
   ssti_free(context, all);
   if (status == SST_RECIPE && combination->label && combination->override_count > 0) {
     return ssti_fail_within(context, status, "the combination %s", combination->label);
@@ -345,13 +390,13 @@ static sst_status make_run(plan *p, int combination, uint64_t seed) {
   SST_TRY(name_run(sweep, run));
   char override[40];
   snprintf(override, sizeof override, "seed=%" PRIu64, seed);
-  sst_recipe *recipe = NULL;
-  char *text = NULL;
-  SST_TRY(open_recipe(p, &sweep->combinations[combination], override, &recipe));
-  sst_status status = sst_recipe_text(sweep->context, recipe, &text);
-  if (status == SST_OK) { status = ssti_copy_text(sweep->context, text, &run->recipe); }
-  sst_recipe_text_free(sweep->context, text);
-  sst_recipe_close(sweep->context, recipe);
+  resolved recipe = {0};
+  sst_status status = open_recipe(p, &sweep->combinations[combination], override, &recipe);
+  if (status == SST_OK) {
+    run->recipe = recipe.text;
+    recipe.text = NULL;
+  }
+  free_resolved(sweep->context, &recipe);
   return status;
 }
 
@@ -362,15 +407,14 @@ static sst_status make_runs(plan *p) {
                         &sweep->runs));
   for (int i = 0; i < sweep->combination_count; i++) {
     sst_sweep_combination *combination = &sweep->combinations[i];
-    sst_recipe *recipe = NULL;
+    resolved recipe = {0};
     if (combination->override_count > 0) { SST_TRY(label_combination(sweep, combination, "")); }
-    SST_TRY(open_recipe(p, combination, NULL, &recipe));
-    uint64_t seed = recipe->seed;
-    combination->spiking = recipe->student.spiking;
-    sst_status status = combination->label ? SST_OK : label_combination(sweep, combination, recipe->name);
-    sst_recipe_close(sweep->context, recipe);
+    sst_status status = open_recipe(p, combination, NULL, &recipe);
+    combination->spiking = recipe.spiking;
+    if (status == SST_OK && !combination->label) { status = label_combination(sweep, combination, recipe.name); }
+    free_resolved(sweep->context, &recipe);
     SST_TRY(status);
-    for (int s = 0; s < sweep->seeds; s++) { SST_TRY(make_run(p, i, seed + (uint64_t)s)); }
+    for (int s = 0; s < sweep->seeds; s++) { SST_TRY(make_run(p, i, recipe.seed + (uint64_t)s)); }
   }
   return SST_OK;
 }
@@ -397,6 +441,7 @@ static sst_status make_plan(plan *p) {
   }
   sweep->seeds = o->seeds;
   SST_TRY(ssti_copy_text(sweep->context, o->out, &sweep->out));
+  SST_TRY(sst_plan_has_stages(sweep->context, o->recipe, &p->has_stages));
   SST_TRY(o->list ? expand_list(p) : expand_grid(p));
   SST_TRY(make_runs(p));
   return check_names(sweep);

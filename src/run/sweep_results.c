@@ -19,7 +19,8 @@ static sst_status take_result(sst_sweep *sweep, sst_sweep_run *run, const char *
     SST_FAIL(sweep->context, SST_FORMAT, "%s: has no '%s', so it is no run's result", path,
              recipe ? "test_accuracy" : "recipe");
   }
-  if (strcmp(recipe, run->recipe) != 0) {
+  const char *stages = json_string_value(json_object_get(value, "plan")); // then `recipe` is the last stage's
+  if (strcmp(stages ? stages : recipe, run->recipe) != 0) {
     SST_FAIL(sweep->context, SST_MISMATCH,
              "%s: holds a run of another recipe than this sweep's; choose another folder (--out)", run->folder);
   }

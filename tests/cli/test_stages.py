@@ -39,6 +39,23 @@ class Stages(ProgramTest):
     def contents(self, out):
         return {name: self.path(f"{out}/{name}").read_bytes() for name in FILES}
 
+    def test_sweep(self):
+        words = ["sweep", "stages.yaml", "--vary", "snn.distill.0.weight=0,0.5", "--seeds", 2, "--threads", 1,
+                 "--set", "train.epochs=1", "--out", "s"]
+        self.good(*words)
+        rows = self.path("s/sweep.csv").read_text().splitlines()
+        self.assertEqual(len(rows), 5)
+        plans = [run / "recipe.yaml" for run in sorted(self.path("s/runs").iterdir())]
+        texts = [plan.read_text() for plan in plans]
+        self.assertEqual([text.count("seed: 2") > 0 for text in texts], [False, True, False, True])
+        self.assertEqual(len(set(texts)), 4)
+        times = [plan.stat().st_mtime_ns for plan in plans]
+        self.assertIn("4 of 4 runs are complete already", self.good(*words).err)
+        self.assertEqual([plan.stat().st_mtime_ns for plan in plans], times)
+        self.bad(1, [*words, "--set", "ann.train.batch=10"], "holds a run of another recipe")
+        self.bad(1, ["sweep", "stages.yaml", "--vary", "nosuch.train.epochs=1,2", "--out", "t"], "nosuch")
+        self.assertFalse(self.path("t").exists())
+
     def test_in_turn(self):
         said = self.good(*self.words("run")).err
         self.assertLess(said.index("stage 1/3  ann"), said.index("stage 2/3  converted"))
