@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 
-static const int64_t most_bytes = INT64_C(1) << 30;
+#include "graph/memory_plan.h"
+
+static const int64_t most_bytes = INT64_C(1) << 28;
 
 const char *ssti_c_type(ssti_c_store store) {
   switch (store) {
@@ -167,14 +169,6 @@ static void plan_neurons(ssti_c_plan *plan, int n) {
 
 // ---- memory
 
-// A stretch of one of the arrays, alive in layers first..last.
-typedef struct stretch {
-  ssti_c_store store;
-  int64_t length;
-  int first, last;
-  int64_t *at;
-} stretch;
-
 // The last layer that reads the value or another that lies in the same place.
 static int last_reader(const ssti_c_plan *plan, int home) {
   int last = -1;
@@ -187,63 +181,60 @@ static int last_reader(const ssti_c_plan *plan, int home) {
   return last;
 }
 
-static int collect(ssti_c_plan *plan, stretch *stretches) {
+// Something that has to lie in one of the arrays.
+typedef struct claim {
+  ssti_c_store store;
+  ssti_plan_buffer buffer; // in elements
+  int64_t *at;
+} claim;
+
+static int collect(ssti_c_plan *plan, claim *claims) {
   int count = 0;
   for (int v = 0; v < plan->network->value_count; v++) {
     ssti_c_value *place = &plan->values[v];
     if (ssti_c_type(place->store) == NULL) { continue; }
     const int first = v == 0 ? 0 : plan->nodes[v - 1].owner, last = last_reader(plan, v);
-    stretches[count++] = (stretch){place->store, place->length * place->planes * place->steps, first,
-                                   last < first ? first : last, &place->at};
+    const size_t length = (size_t)(place->length * place->planes * place->steps);
+    claims[count++] = (claim){place->store, {length, first, last < first ? first : last, 0}, &place->at};
   }
   for (int n = 0; n < plan->network->node_count; n++) {
     ssti_c_node *node = &plan->nodes[n];
     const sst_integer_node *about = &plan->network->nodes[n];
     if (about->kind != SST_INTEGER_NODE_SYNAPSES || node->dense || node->whole) { continue; }
     const ssti_c_value *from = ssti_c_home(plan, about->input[0]);
-    stretches[count++] = (stretch){SSTI_C_PLANES, node->window_words * from->planes * from->steps, node->owner,
-                                   node->owner, &node->window_at};
+    const size_t length = (size_t)(node->window_words * from->planes * from->steps);
+    claims[count++] = (claim){SSTI_C_PLANES, {length, node->owner, node->owner, 0}, &node->window_at};
   }
   return count;
 }
 
-static bool clash(const stretch *a, const stretch *b) {
-  return a->store == b->store && a->first <= b->last && b->first <= a->last;
-}
-
-// Longer ones first, each at the lowest place that is free while it lives.
-static void lay_out(ssti_c_plan *plan, stretch *stretches, int count) {
-  for (int i = 1; i < count; i++) {
-    const stretch moved = stretches[i];
-    int j = i;
-    for (; j > 0 && stretches[j - 1].length < moved.length; j--) { stretches[j] = stretches[j - 1]; }
-    stretches[j] = moved;
-  }
-  for (int i = 0; i < count; i++) {
-    stretch *now = &stretches[i];
-    int64_t at = 0;
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (int j = 0; j < i; j++) {
-        const stretch *other = &stretches[j];
-        if (clash(now, other) && at < *other->at + other->length && *other->at < at + now->length) {
-          at = *other->at + other->length;
-          moved = true;
-        }
-      }
+static sst_status lay_out(ssti_c_plan *plan, claim *claims, int count, ssti_plan_buffer *buffers) {
+  for (int store = SSTI_C_PLANES; store < SSTI_C_STORES; store++) {
+    int chosen = 0;
+    size_t total = 0;
+    for (int i = 0; i < count; i++) {
+      if ((int)claims[i].store == store) { buffers[chosen++] = claims[i].buffer; }
     }
-    *now->at = at;
-    if (at + now->length > plan->arena[now->store]) { plan->arena[now->store] = at + now->length; }
+    SST_TRY(ssti_memory_plan_aligned(plan->context, buffers, chosen, 1, &total));
+    plan->arena[store] = (int64_t)total;
+    for (int i = 0, j = 0; i < count; i++) {
+      if ((int)claims[i].store == store) { *claims[i].at = (int64_t)buffers[j++].offset; }
+    }
   }
+  return SST_OK;
 }
 
 static sst_status plan_memory(ssti_c_plan *plan) {
   const sst_integer_network *network = plan->network;
-  stretch *stretches = NULL;
-  SST_TRY(ssti_allocate(plan->context, (size_t)(network->value_count + network->node_count), sizeof *stretches,
-                        &stretches));
-  lay_out(plan, stretches, collect(plan, stretches));
-  ssti_free(plan->context, stretches);
+  const size_t most = (size_t)(network->value_count + network->node_count);
+  claim *claims = NULL;
+  ssti_plan_buffer *buffers = NULL;
+  sst_status status = ssti_allocate(plan->context, most, sizeof *claims, &claims);
+  if (status == SST_OK) { status = ssti_allocate(plan->context, most, sizeof *buffers, &buffers); }
+  if (status == SST_OK) { status = lay_out(plan, claims, collect(plan, claims), buffers); }
+  ssti_free(plan->context, buffers);
+  ssti_free(plan->context, claims);
+  SST_TRY(status);
   if (plan->streaming) { // the readout's sums, and how many steps there were
     const bool integrates =
         network->nodes[network->node_count - 1].readout.kind == SST_INTEGER_READOUT_INTEGRATOR;

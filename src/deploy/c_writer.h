@@ -42,11 +42,6 @@ typedef struct ssti_c_writer {
 // One line, indented by two spaces for each level.
 void ssti_c_line(ssti_c_writer *w, int level, const char *format, ...) SST_PRINTF(3, 4);
 
-// Numbers of a table in lines of at most 120 columns; `type` is one of uint32_t, int8_t, ...
-typedef int64_t ssti_c_number(const void *numbers, int64_t index);
-void ssti_c_table(ssti_text *text, const char *type, const char *name, int64_t count, ssti_c_number *number,
-                  const void *numbers);
-
 // Everything below adds to `text` and marks the helpers that it calls.
 void ssti_c_write_tables(ssti_c_writer *w); // weights, factors, offsets; counts their bytes in the plan
 void ssti_c_write_memory(ssti_c_writer *w); // all variables

@@ -5,9 +5,7 @@
 
 #include "base/memory.h"
 
-static size_t aligned(size_t bytes) {
-  return (bytes + SSTI_PLAN_ALIGNMENT - 1) / SSTI_PLAN_ALIGNMENT * SSTI_PLAN_ALIGNMENT;
-}
+static size_t aligned(size_t bytes, size_t alignment) { return (bytes + alignment - 1) / alignment * alignment; }
 
 // Larger first; among equals the one that was named first, so that the plan does not depend on the sort.
 static int compare_size(const void *left, const void *right) {
@@ -22,13 +20,13 @@ static bool live_together(const ssti_plan_buffer *a, const ssti_plan_buffer *b) 
 
 // Puts `buffer` into the lowest gap between the already placed ones, which are sorted by offset; returns its place in
 // that order.
-static int place(ssti_plan_buffer *buffer, ssti_plan_buffer **placed, int placed_count) {
-  size_t need = aligned(buffer->bytes), gap_start = 0;
+static int place(ssti_plan_buffer *buffer, ssti_plan_buffer **placed, int placed_count, size_t alignment) {
+  size_t need = aligned(buffer->bytes, alignment), gap_start = 0;
   for (int i = 0; i < placed_count; i++) {
     const ssti_plan_buffer *other = placed[i];
     if (!live_together(buffer, other)) { continue; }
     if (other->offset >= gap_start + need) { break; }
-    size_t end = other->offset + aligned(other->bytes);
+    size_t end = other->offset + aligned(other->bytes, alignment);
     if (end > gap_start) { gap_start = end; }
   }
   buffer->offset = gap_start;
@@ -37,7 +35,8 @@ static int place(ssti_plan_buffer *buffer, ssti_plan_buffer **placed, int placed
   return at;
 }
 
-sst_status ssti_memory_plan(sst_context *context, ssti_plan_buffer *buffers, int count, size_t *total) {
+sst_status ssti_memory_plan_aligned(sst_context *context, ssti_plan_buffer *buffers, int count, size_t alignment,
+                                    size_t *total) {
   *total = 0;
   ssti_plan_buffer **order = NULL, **placed = NULL;
   sst_status status = SST_OK;
@@ -52,11 +51,11 @@ sst_status ssti_memory_plan(sst_context *context, ssti_plan_buffer *buffers, int
       buffer->offset = 0;
       continue;
     }
-    int at = place(buffer, placed, placed_count);
+    int at = place(buffer, placed, placed_count, alignment);
     for (int j = placed_count; j > at; j--) { placed[j] = placed[j - 1]; }
     placed[at] = buffer;
     placed_count++;
-    size_t end = buffer->offset + aligned(buffer->bytes);
+    size_t end = buffer->offset + aligned(buffer->bytes, alignment);
     if (end > *total) { *total = end; }
   }
 done:

@@ -9,13 +9,18 @@
 
 enum { SSTI_PLAN_ALIGNMENT = 64 };
 
+// A size in bytes, or in elements of whatever kind the block is an array of.
 typedef struct ssti_plan_buffer {
   size_t bytes;
   int first, last; // moments of life, both included
-  size_t offset;   // result, a multiple of SSTI_PLAN_ALIGNMENT
+  size_t offset;   // result, a multiple of the alignment
 } ssti_plan_buffer;
 
 // Sets the offsets; *total is the size of the block. Buffers of 0 bytes get offset 0. Errors: OUT_OF_MEMORY.
-sst_status ssti_memory_plan(sst_context *context, ssti_plan_buffer *buffers, int count, size_t *total);
+sst_status ssti_memory_plan_aligned(sst_context *context, ssti_plan_buffer *buffers, int count, size_t alignment,
+                                    size_t *total);
+static inline sst_status ssti_memory_plan(sst_context *context, ssti_plan_buffer *buffers, int count, size_t *total) {
+  return ssti_memory_plan_aligned(context, buffers, count, SSTI_PLAN_ALIGNMENT, total);
+}
 
 #endif
