@@ -17,7 +17,12 @@ build_packages=(
   libonnx-dev                                # and their schema
   libcmocka-dev python3                      # tests
 )
-check_packages=(clang libomp-dev libclang-rt-dev clang-tidy clang-format valgrind)
+check_packages=(
+  clang libomp-dev libclang-rt-dev clang-tidy clang-format valgrind
+  gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm # exported C on a Cortex-M,
+  gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user   # on RISC-V,
+  make                                                      # by its Makefile
+)
 
 packages=("${build_packages[@]}")
 if [[ ${1:-} == check ]]; then packages+=("${check_packages[@]}"); fi

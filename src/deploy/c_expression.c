@@ -25,16 +25,17 @@ bool ssti_c_constant(const int32_t *numbers, int64_t count) {
 static const char *const arrays[SSTI_C_STORES] = {
     [SSTI_C_PLANES] = "memory", [SSTI_C_INT8] = "memory_8", [SSTI_C_INT16] = "memory_16", [SSTI_C_INT32] = "memory_32"};
 
-// "12 + t * 20"
+// " + 12 + t * 20": what of it is not nothing.
 static void put_place(ssti_c_writer *w, const ssti_c_value *home) {
   const int64_t step = home->length * home->planes;
-  ssti_c_put(w, "%" PRId64, home->at);
-  if (home->steps > 1) { ssti_c_put(w, " + t * %" PRId64, step); }
+  if (home->at > 0) { ssti_c_put(w, " + %" PRId64, home->at); }
+  if (home->steps > 1) { ssti_c_put(w, " + t"); }
+  if (home->steps > 1 && step > 1) { ssti_c_put(w, " * %" PRId64, step); }
 }
 
 void ssti_c_base(ssti_c_writer *w, int value) {
   const ssti_c_value *home = ssti_c_home(w->plan, value);
-  ssti_c_put(w, "%s + ", arrays[home->store]);
+  ssti_c_put(w, "%s", arrays[home->store]);
   put_place(w, home);
 }
 
@@ -53,9 +54,9 @@ void ssti_c_stored_number(ssti_c_writer *w, int value, const char *index) {
     ssti_c_base(w, value);
     ssti_c_put(w, ", %d, %" PRId64 ", %s)", home->planes, home->length, index);
   } else {
-    ssti_c_put(w, "%s[", arrays[home->store]);
+    ssti_c_put(w, "%s[%s", arrays[home->store], index);
     put_place(w, home);
-    ssti_c_put(w, " + %s]", index);
+    ssti_c_put(w, "]");
   }
 }
 
@@ -77,8 +78,11 @@ static void put_sum(ssti_c_writer *w, int n) {
   if (about->whole) {
     ssti_c_base(w, node->input[0]);
   } else {
-    ssti_c_put(w, "memory + %" PRId64, about->window_at);
-    if (from->steps > 1) { ssti_c_put(w, " + t * %" PRId64, about->window_words * from->planes); }
+    ssti_c_value window = *from;
+    window.at = about->window_at;
+    window.length = about->window_words;
+    ssti_c_put(w, "memory");
+    put_place(w, &window);
   }
   const int bits = node->synapses.weight_bits;
   ssti_c_put(w, ", %d, weights_%d + c * %" PRId64 ", %d, %" PRId64 ")", from->planes, n, bits * about->window_words,
@@ -98,7 +102,8 @@ static void put_synapses(ssti_c_writer *w, int n) {
   if (!ssti_c_constant(s->offset, channels)) {
     ssti_c_put(w, " + offset_%d[c]", n);
   } else if (s->offset[0] != 0) {
-    ssti_c_put(w, " %c %" PRId64, s->offset[0] < 0 ? '-' : '+', s->offset[0] < 0 ? -(int64_t)s->offset[0] : s->offset[0]);
+    ssti_c_put(w, " %c %" PRId64, s->offset[0] < 0 ? '-' : '+',
+               s->offset[0] < 0 ? -(int64_t)s->offset[0] : s->offset[0]);
   }
 }
 

@@ -6,7 +6,8 @@
 #include "deploy/c_parts.h"
 
 static const char main_text[] =
-    "// Runs the network on its golden samples and compares every logit and every spike with what it was exported with.\n"
+    "// Runs the network on its golden samples and compares every logit and every spike with what it was exported "
+    "with.\n"
     "#include <stdio.h>\n"
     "\n"
     "#include \"golden.h\"\n"
@@ -91,27 +92,27 @@ static const char make_text[] =
     "\n"
     ".PHONY: check cortex-m check-cortex-m clean\n";
 
-static const char cmake_text[] =
-    "cmake_minimum_required(VERSION 3.16)\n"
-    "project(@n LANGUAGES C)\n"
-    "set(CMAKE_C_STANDARD 99)\n"
-    "set(CMAKE_C_EXTENSIONS OFF)\n"
-    "if(NOT CMAKE_BUILD_TYPE)\n"
-    "  set(CMAKE_BUILD_TYPE Release)\n"
-    "endif()\n"
-    "\n"
-    "# What a program links to.\n"
-    "add_library(@n STATIC @n.c)\n"
-    "target_include_directories(@n PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})\n"
-    "\n"
-    "# The example has a copy that tells it of every spike.\n"
-    "add_executable(example main.c golden.c @n.c)\n"
-    "target_compile_definitions(example PRIVATE @N_TRACE)\n"
-    "enable_testing()\n"
-    "add_test(NAME golden COMMAND example)\n";
+static const char cmake_text[] = "cmake_minimum_required(VERSION 3.16)\n"
+                                 "project(@n LANGUAGES C)\n"
+                                 "set(CMAKE_C_STANDARD 99)\n"
+                                 "set(CMAKE_C_EXTENSIONS OFF)\n"
+                                 "if(NOT CMAKE_BUILD_TYPE)\n"
+                                 "  set(CMAKE_BUILD_TYPE Release)\n"
+                                 "endif()\n"
+                                 "\n"
+                                 "# What a program links to.\n"
+                                 "add_library(@n STATIC @n.c)\n"
+                                 "target_include_directories(@n PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})\n"
+                                 "\n"
+                                 "# The example has a copy that tells it of every spike.\n"
+                                 "add_executable(example main.c golden.c @n.c)\n"
+                                 "target_compile_definitions(example PRIVATE @N_TRACE)\n"
+                                 "enable_testing()\n"
+                                 "add_test(NAME golden COMMAND example)\n";
 
 static const char startup_text[] =
-    "// The least that the example needs on a Cortex-M whose debugger, or qemu, has semihosting: vectors and a start. All\n"
+    "// The least that the example needs on a Cortex-M whose debugger, or qemu, has semihosting: vectors and a start. "
+    "All\n"
     "// sections are loaded where they are used, so nothing is copied. Your board has a start of its own.\n"
     "#include <stdint.h>\n"
     "#include <stdlib.h>\n"
@@ -140,7 +141,8 @@ static const char startup_text[] =
     "  void (*handlers[15])(void);\n"
     "} vector_table;\n"
     "extern const vector_table vectors;\n"
-    "__attribute__((section(\".vectors\"), used)) const vector_table vectors = {stack_top, {reset, fault, fault, fault}};\n";
+    "__attribute__((section(\".vectors\"), used)) const vector_table vectors = {stack_top, {reset, fault, fault, "
+    "fault}};\n";
 
 static const char linker_text[] =
     "ENTRY(reset)\n"
@@ -190,7 +192,8 @@ static void write_readme(ssti_c_export *made) {
   const ssti_c_plan *plan = made->plan;
   ssti_text *text = ssti_c_file_begin(made, "README.md");
   ssti_text_append(text, "<!-- " SSTI_C_MARK " %s. -->\n", sst_version());
-  put_text(text, made, "# @n\n\nA spiking network of integers as C99: `@n.c` and `@n.h` are all that a program needs.\n\n");
+  put_text(text, made,
+           "# @n\n\nA spiking network of integers as C99: `@n.c` and `@n.h` are all that a program needs.\n\n");
   ssti_text_append(text,
                    "- Flash: %" PRId64 " bytes of constants, and the code. RAM: %" PRId64
                    " bytes, all static, and less than 400 bytes of the stack; input and logits are the caller's.\n",
@@ -199,19 +202,23 @@ static void write_readme(ssti_c_export *made) {
   if (made->network->pixel_codes != NULL) {
     ssti_text_append(text, "- Inputs are bytes as they were before any normalisation, row by row, channels last.\n");
   }
-  put_text(text, made, "\n```c\n#include \"@n.h\"\n\n@n_logit logits[@N_CLASSES];\nint32_t found = @n_run(input, logits);\n```\n");
+  put_text(text, made,
+           "\n```c\n#include \"@n.h\"\n\n@n_logit logits[@N_CLASSES];\nint32_t found = @n_run(input, logits);\n```\n");
   if (plan->streaming) {
-    put_text(text, made, "\nStep by step, as events come in:\n\n```c\n@n_reset();\nfor (int t = 0; t < @N_TIMESTEPS; t++) {\n"
-                         "  found = @n_step(frame(t), logits); // the class so far\n}\n```\n");
+    put_text(text, made,
+             "\nStep by step, as events come in:\n\n```c\n@n_reset();\nfor (int t = 0; t < @N_TIMESTEPS; t++) {\n"
+             "  found = @n_step(frame(t), logits); // the class so far\n}\n```\n");
   }
   put_text(text, made,
-           "\n`main.c` runs the samples of `golden.c` and compares every logit and every spike with those of the network that\n"
+           "\n`main.c` runs the samples of `golden.c` and compares every logit and every spike with those of the "
+           "network that\n"
            "this was made from; it exits with 0 if all agree:\n\n"
            "    make check\n"
            "    cmake -B build && cmake --build build && ctest --test-dir build\n"
            "    make CC=riscv64-linux-gnu-gcc LDFLAGS=-static && qemu-riscv64 ./example\n"
            "    make check-cortex-m                                  # Cortex-M3 under qemu, with semihosting\n"
-           "\nThe build files name these files and nothing else; `cortex_m.c` and `cortex_m.ld` are for the last line only.\n"
+           "\nThe build files name these files and nothing else; `cortex_m.c` and `cortex_m.ld` are for the last line "
+           "only.\n"
            "Compiled with `@N_TRACE`, the network calls `@n_spike` of yours at every spike.\n");
   write_layer_rows(made, text);
 }

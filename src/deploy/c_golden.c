@@ -21,7 +21,8 @@ static uint32_t spike_hash(uint32_t neuron) {
   return hash ^ hash >> 13;
 }
 
-static void watch(void *state, int64_t picture, int64_t step, int node, const int32_t *output, const int32_t *membrane) {
+static void watch(void *state, int64_t picture, int64_t step, int node, const int32_t *output,
+                  const int32_t *membrane) {
   golden *g = state;
   const ssti_c_plan *plan = g->made->plan;
   const sst_integer_network *network = g->made->network;
@@ -40,7 +41,8 @@ static sst_status take_inputs(golden *g) {
   const sst_c_source_options *options = &g->made->options;
   const sst_integer_value *in = &network->values[0];
   const bool bytes = network->pixel_codes != NULL;
-  const int64_t total = options->samples * g->frames * g->count, low = bytes ? 0 : in->low, high = bytes ? 255 : in->high;
+  const int64_t total = options->samples * g->frames * g->count, low = bytes ? 0 : in->low,
+                high = bytes ? 255 : in->high;
   const uint64_t stream = ssti_random_stream("golden samples");
   for (int64_t i = 0; i < total; i++) {
     const int64_t number =
@@ -49,7 +51,8 @@ static sst_status take_inputs(golden *g) {
             : low + (int64_t)ssti_random_below(options->seed, stream, (uint64_t)i, (uint64_t)(high - low + 1));
     if (number < low || number > high) {
       SST_FAIL(network->context, SST_INVALID_ARGUMENT,
-               "golden sample %" PRId64 ": number %" PRId64 " of the input is %" PRId64 ", expected %" PRId64 " to %" PRId64,
+               "golden sample %" PRId64 ": number %" PRId64 " of the input is %" PRId64 ", expected %" PRId64
+               " to %" PRId64,
                i / (g->frames * g->count), i % (g->frames * g->count), number, low, high);
     }
     g->inputs[i] = (int16_t)number;
@@ -95,9 +98,11 @@ static void write_declarations(const golden *g) {
                    made->plan->spiking_layers > 0 ? made->plan->spiking_layers : 1);
   ssti_text_append(text, "#define GOLDEN_INPUT_SIZE %" PRId64 " // of all steps\n\n", g->frames * g->count);
   ssti_text_append(text, "extern const %s_input golden_inputs[GOLDEN_SAMPLES][GOLDEN_INPUT_SIZE];\n", name);
-  ssti_text_append(text, "extern const int32_t golden_classes[GOLDEN_SAMPLES]; // right ones; -1 where they are not known\n");
+  ssti_text_append(text,
+                   "extern const int32_t golden_classes[GOLDEN_SAMPLES]; // right ones; -1 where they are not known\n");
   ssti_text_append(text, "extern const %s_logit golden_logits[GOLDEN_SAMPLES][%s_CLASSES];\n", name, upper);
-  ssti_text_append(text, "\n// Of each sample, spiking layer and step: how many spikes, and the sum of their hashes.\n");
+  ssti_text_append(text,
+                   "\n// Of each sample, spiking layer and step: how many spikes, and the sum of their hashes.\n");
   ssti_text_append(text, "extern const uint32_t golden_spikes[GOLDEN_SAMPLES][GOLDEN_LAYERS * %s_TIMESTEPS];\n", upper);
   ssti_text_append(text, "extern const uint32_t golden_hashes[GOLDEN_SAMPLES][GOLDEN_LAYERS * %s_TIMESTEPS];\n", upper);
   ssti_text_append(text, "extern const char *const golden_layers[GOLDEN_LAYERS]; // names\n\n#endif\n");
@@ -151,9 +156,8 @@ static sst_status run(golden *g) {
 
 sst_status ssti_c_write_golden(ssti_c_export *made) {
   const sst_integer_network *network = made->network;
-  golden g = {.made = made,
-              .frames = network->input_each_step ? network->timesteps : 1,
-              .count = made->plan->values[0].count};
+  golden g = {
+      .made = made, .frames = network->input_each_step ? network->timesteps : 1, .count = made->plan->values[0].count};
   const sst_status status = run(&g);
   ssti_free(network->context, g.inputs);
   ssti_free(network->context, g.numbers);

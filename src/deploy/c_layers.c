@@ -50,8 +50,8 @@ static void write_windows(ssti_c_writer *w, int layer, bool grouped, int level) 
       snprintf(first, sizeof first, "c / %" PRId64 " * %" PRId64, outputs, inputs);
       if (outputs > 1) {
         ssti_c_line(w, level, "if (c %% %" PRId64 " == 0) {", outputs);
-        ssti_c_line(w, level + 1, "take_windows(&window_%d, memory + %" PRId64 ", memory + %" PRId64 ", %s, %s, %s);", n,
-                    from->at, about->window_at, w->y, w->x, first);
+        ssti_c_line(w, level + 1, "take_windows(&window_%d, memory + %" PRId64 ", memory + %" PRId64 ", %s, %s, %s);",
+                    n, from->at, about->window_at, w->y, w->x, first);
         ssti_c_line(w, level, "}");
         continue;
       }
@@ -295,9 +295,8 @@ static void write_pool_layer(ssti_c_writer *w, int layer) {
   ssti_c_line(w, level + 2,
               "const int32_t row = %s * %" PRId64 " - %" PRId64 " + i, column = %s * %" PRId64 " - %" PRId64 " + j;",
               w->y, p->stride_h, p->pad_h, w->x, p->stride_w, p->pad_w);
-  ssti_c_line(w, level + 2,
-              "if (row < 0 || row >= %" PRId64 " || column < 0 || column >= %" PRId64 ") { continue; }", in->height,
-              in->width);
+  ssti_c_line(w, level + 2, "if (row < 0 || row >= %" PRId64 " || column < 0 || column >= %" PRId64 ") { continue; }",
+              in->height, in->width);
   ssti_c_put(w, "%*sconst int32_t one = ", 2 * level + 4, "");
   char at[160];
   snprintf(at, sizeof at, "(row * %" PRId64 " + column) * %" PRId64 " + c", in->width, in->channels);
@@ -342,7 +341,8 @@ static void write_readout(ssti_c_writer *w, int layer) {
     ssti_c_line(w, level, "%s_logit logit = sums[c];", w->name);
     if (integrates) {
       ssti_c_line(w, level, "int64_t state = integrator[c];");
-      ssti_c_line(w, level, silent ? "const int64_t unit = 0;" : "const int64_t unit = (int64_t)1 << (%d * steps_made);",
+      ssti_c_line(w, level,
+                  silent ? "const int64_t unit = 0;" : "const int64_t unit = (int64_t)1 << (%d * steps_made);",
                   r->shift);
     }
   } else {

@@ -21,7 +21,10 @@ const char *ssti_c_type(ssti_c_store store) {
 }
 
 int64_t ssti_c_size(ssti_c_store store) {
-  return store == SSTI_C_INT8 ? 1 : store == SSTI_C_INT16 ? 2 : store == SSTI_C_NOWHERE || store == SSTI_C_INPUT ? 0 : 4;
+  return store == SSTI_C_INT8                               ? 1
+         : store == SSTI_C_INT16                            ? 2
+         : store == SSTI_C_NOWHERE || store == SSTI_C_INPUT ? 0
+                                                            : 4;
 }
 
 ssti_c_store ssti_c_narrowest(int64_t low, int64_t high) {
@@ -236,16 +239,16 @@ static sst_status plan_memory(ssti_c_plan *plan) {
   ssti_free(plan->context, claims);
   SST_TRY(status);
   if (plan->streaming) { // the readout's sums, and how many steps there were
-    const bool integrates =
-        network->nodes[network->node_count - 1].readout.kind == SST_INTEGER_READOUT_INTEGRATOR;
+    const bool integrates = network->nodes[network->node_count - 1].readout.kind == SST_INTEGER_READOUT_INTEGRATOR;
     plan->ram_bytes = network->classes * ((plan->wide_logits ? 8 : 4) + (integrates ? 8 : 0)) + 4;
   }
   for (int s = 0; s < SSTI_C_STORES; s++) {
     plan->ram_bytes += (plan->arena[s] + plan->states[s]) * ssti_c_size((ssti_c_store)s);
   }
   if (plan->ram_bytes > most_bytes) {
-    SST_FAIL(plan->context, SST_UNSUPPORTED, "the network needs %" PRId64 " bytes of memory as C source, expected at most %" PRId64,
-             plan->ram_bytes, most_bytes);
+    SST_FAIL(plan->context, SST_UNSUPPORTED,
+             "the network needs %" PRId64 " bytes of memory as C source, expected at most %" PRId64, plan->ram_bytes,
+             most_bytes);
   }
   return SST_OK;
 }

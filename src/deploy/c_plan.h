@@ -57,12 +57,12 @@ typedef struct ssti_c_plan {
   ssti_c_value *values;
   ssti_c_node *nodes;
   bool streaming;
-  int64_t steps;                    // in a pass: 1 while streaming
+  int64_t steps; // in a pass: 1 while streaming
   int spiking_layers;
-  int64_t arena[SSTI_C_STORES];     // elements of the arrays, of planes: words
-  int64_t states[SSTI_C_STORES];    // elements of all membranes
-  bool wide_logits;                 // 64 bits
-  int64_t ram_bytes, table_bytes;   // static memory; constants
+  int64_t arena[SSTI_C_STORES];   // elements of the arrays, of planes: words
+  int64_t states[SSTI_C_STORES];  // elements of all membranes
+  bool wide_logits;               // 64 bits
+  int64_t ram_bytes, table_bytes; // static memory; constants
 } ssti_c_plan;
 
 // Plans a sound network. Errors: OUT_OF_MEMORY; UNSUPPORTED if it needs more memory than 32-bit sizes can say.

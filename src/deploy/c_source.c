@@ -58,13 +58,14 @@ static sst_status take_name(ssti_c_export *made) {
     good = c < 128 && (isalnum(c) || c == '_');
   }
   if (!good) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT,
-             "the name '%s' is no identifier of C, expected letters, digits and underscores, a letter first, 40 at most",
-             name);
+    SST_FAIL(
+        context, SST_INVALID_ARGUMENT,
+        "the name '%s' is no identifier of C, expected letters, digits and underscores, a letter first, 40 at most",
+        name);
   }
   if (ssti_c_name_is_taken(name)) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "the name '%s' is taken by C or by a file of the export, expected another one",
-             name);
+    SST_FAIL(context, SST_INVALID_ARGUMENT,
+             "the name '%s' is taken by C or by a file of the export, expected another one", name);
   }
   for (size_t i = 0; i <= length; i++) {
     made->name[i] = name[i];
@@ -116,15 +117,20 @@ static void write_input_words(const ssti_c_export *made, ssti_text *text) {
   const sst_integer_network *network = made->network;
   const sst_integer_value *in = &network->values[0];
   if (network->pixel_codes != NULL) {
-    ssti_text_append(text, "// %s_INPUT_SIZE bytes, as they are in the files that it was trained on, [height][width][channels].\n", made->upper);
+    ssti_text_append(
+        text, "// %s_INPUT_SIZE bytes, as they are in the files that it was trained on, [height][width][channels].\n",
+        made->upper);
   } else {
-    ssti_text_append(text, "// %s_INPUT_SIZE numbers from %" PRId64 " to %" PRId64 ", [height][width][channels]; others are brought within.\n",
+    ssti_text_append(text,
+                     "// %s_INPUT_SIZE numbers from %" PRId64 " to %" PRId64
+                     ", [height][width][channels]; others are brought within.\n",
                      made->upper, in->low, in->high);
   }
   ssti_text_append(text, "typedef %s %s_input;\n", ssti_c_input_type(network), made->name);
   const double scale = network->nodes[network->node_count - 1].readout.scale;
   char number[SSTI_NUMBER_TEXT_SIZE];
-  ssti_text_append(text, "\n// A logit times %s is the one of the network in real numbers.\n", ssti_number_text(scale, number));
+  ssti_text_append(text, "\n// A logit times %s is the one of the network in real numbers.\n",
+                   ssti_number_text(scale, number));
   ssti_text_append(text, "typedef %s %s_logit;\n", made->plan->wide_logits ? "int64_t" : "int32_t", made->name);
 }
 
@@ -132,10 +138,12 @@ static void write_header(ssti_c_export *made) {
   const ssti_c_plan *plan = made->plan;
   const char *name = made->name, *upper = made->upper;
   ssti_text *text = ssti_c_file_begin(made, "%s.h");
-  ssti_text_append(text, "// " SSTI_C_MARK " %s: a spiking network of integers, %" PRId64 " steps, %" PRId64 " classes.\n",
+  ssti_text_append(text,
+                   "// " SSTI_C_MARK " %s: a spiking network of integers, %" PRId64 " steps, %" PRId64 " classes.\n",
                    sst_version(), made->network->timesteps, made->network->classes);
-  ssti_text_append(text, "// Flash: %" PRId64 " bytes of constants, and the code. RAM: %" PRId64
-                         " bytes, and less than 400 of the stack.\n",
+  ssti_text_append(text,
+                   "// Flash: %" PRId64 " bytes of constants, and the code. RAM: %" PRId64
+                   " bytes, and less than 400 of the stack.\n",
                    plan->table_bytes, plan->ram_bytes);
   ssti_text_append(text, "// Not for several threads at once: what is kept between layers is static.\n");
   ssti_text_append(text, "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n", upper, upper);
@@ -145,16 +153,25 @@ static void write_header(ssti_c_export *made) {
   write_input_words(made, text);
   if (plan->streaming) {
     ssti_text_append(text, "\n// Begins a new input: before the first step.\nvoid %s_reset(void);\n", name);
-    ssti_text_append(text, "\n// The next step. Returns the class so far, and into `logits` (which may be NULL) the numbers that decide it; -1\n"
-                           "// and nothing else after %s_TIMESTEPS steps, which are as many as the numbers are proven to hold.\n", upper);
+    ssti_text_append(
+        text,
+        "\n// The next step. Returns the class so far, and into `logits` (which may be NULL) the numbers that decide "
+        "it; -1\n"
+        "// and nothing else after %s_TIMESTEPS steps, which are as many as the numbers are proven to hold.\n",
+        upper);
     ssti_text_append(text, "int32_t %s_step(const %s_input *input, %s_logit *logits);\n", name, name, name);
-    ssti_text_append(text, "\n// All steps: reset, and a step for each of the inputs, which lie one after the other.\n");
+    ssti_text_append(text,
+                     "\n// All steps: reset, and a step for each of the inputs, which lie one after the other.\n");
     ssti_text_append(text, "int32_t %s_run(const %s_input *input, %s_logit *logits);\n", name, name, name);
   } else {
-    ssti_text_append(text, "\n// Returns the class, and into `logits` (which may be NULL) the %s_CLASSES numbers that decide it.\n", upper);
+    ssti_text_append(
+        text, "\n// Returns the class, and into `logits` (which may be NULL) the %s_CLASSES numbers that decide it.\n",
+        upper);
     ssti_text_append(text, "int32_t %s_run(const %s_input *input, %s_logit *logits);\n", name, name, name);
   }
-  ssti_text_append(text, "\n#ifdef %s_TRACE\n// Yours, if the network is compiled with %s_TRACE: called at every spike.\n", upper, upper);
+  ssti_text_append(text,
+                   "\n#ifdef %s_TRACE\n// Yours, if the network is compiled with %s_TRACE: called at every spike.\n",
+                   upper, upper);
   ssti_text_append(text, "void %s_spike(int32_t layer, int32_t step, int32_t neuron);\n#endif\n", name);
   ssti_text_append(text, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }
@@ -172,14 +189,16 @@ static void write_window_type(ssti_c_writer *w) {
 }
 
 static void write_trace(ssti_c_writer *w) {
-  ssti_c_put(w, "\n#ifdef %s_TRACE\n#define SPIKE(layer, step, neuron) %s_spike(layer, step, neuron)\n", w->upper, w->name);
+  ssti_c_put(w, "\n#ifdef %s_TRACE\n#define SPIKE(layer, step, neuron) %s_spike(layer, step, neuron)\n", w->upper,
+             w->name);
   ssti_c_put(w, "#else\n#define SPIKE(layer, step, neuron) ((void)(step), (void)(neuron))\n#endif\n");
 }
 
 // Layers are written first, since they say which helpers they need.
 static sst_status write_source(ssti_c_export *made) {
   sst_context *context = made->network->context;
-  ssti_text *text = ssti_c_file_begin(made, "%s.c"), tables = ssti_text_begin(context), layers = ssti_text_begin(context);
+  ssti_text *text = ssti_c_file_begin(made, "%s.c"), tables = ssti_text_begin(context),
+            layers = ssti_text_begin(context);
   ssti_c_writer w = {.plan = made->plan, .name = made->name, .upper = made->upper, .text = &layers};
   ssti_c_write_sums(&w);
   ssti_c_write_neurons(&w);

@@ -86,8 +86,8 @@ static void write_window_shape(ssti_c_writer *w, int n) {
              ", %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64
              ", %" PRId64 ", %" PRId64 "};\n",
              n, in->height, in->width, in->channels, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->pad_h,
-             s->pad_w, s->dilation_h, s->dilation_w, in->channels / s->groups, from->planes * from->steps,
-             from->length, w->plan->nodes[n].window_words);
+             s->pad_w, s->dilation_h, s->dilation_w, in->channels / s->groups, from->planes * from->steps, from->length,
+             w->plan->nodes[n].window_words);
   w->plan->table_bytes += 15 * 4;
 }
 
@@ -260,7 +260,8 @@ static void write_sum(ssti_c_writer *w, int n) {
   const ssti_c_value *from = ssti_c_home(w->plan, node->input[0]);
   const int64_t taken = in->channels / s->groups, outputs = network->values[node->output].channels / s->groups;
   w->used[SSTI_C_SIGNED] = true;
-  ssti_c_put(w, "\n// %s: sum of code times number over the window of output channel c.\nstatic int32_t sum_%d(", node->name, n);
+  ssti_c_put(w, "\n// %s: sum of code times number over the window of output channel c.\nstatic int32_t sum_%d(",
+             node->name, n);
   if (from->store == SSTI_C_INPUT) { ssti_c_put(w, "const %s_input *input, ", w->name); }
   if (from->steps > 1) { ssti_c_put(w, "int32_t t, "); }
   if (!about->whole) { ssti_c_put(w, "int32_t y, int32_t x, "); }

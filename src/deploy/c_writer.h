@@ -47,8 +47,8 @@ void ssti_c_write_tables(ssti_c_writer *w); // weights, factors, offsets; counts
 void ssti_c_write_memory(ssti_c_writer *w); // all variables
 void ssti_c_write_sums(ssti_c_writer *w);   // sums of synapses that read numbers one by one
 void ssti_c_write_neurons(ssti_c_writer *w);
-void ssti_c_write_layers(ssti_c_writer *w); // the functions of all layers, the readout's too
-void ssti_c_write_calls(ssti_c_writer *w);  // the public functions
+void ssti_c_write_layers(ssti_c_writer *w);  // the functions of all layers, the readout's too
+void ssti_c_write_calls(ssti_c_writer *w);   // the public functions
 void ssti_c_write_helpers(ssti_c_writer *w); // those that are marked
 
 // What value `value` is at the position at hand, as an expression. Inlined values are sums; those of them that are the

@@ -27,9 +27,10 @@ static int64_t case_count(int64_t standard) {
 // Runs a shell line for each folder net*, two at a time; `{}` is the folder. All must succeed.
 static void run_in_each(const char *folder, const char *line) {
   char command[4096];
-  const int length = snprintf(command, sizeof command,
-                              "cd '%s' && ls -d net* | xargs -P 2 -I{} sh -c 'cd {} && (%s) >log 2>&1 || (echo {}; cat log; exit 1)'",
-                              folder, line);
+  const int length =
+      snprintf(command, sizeof command,
+               "cd '%s' && ls -d net* | xargs -P 2 -I{} sh -c 'cd {} && (%s) >log 2>&1 || (echo {}; cat log; exit 1)'",
+               folder, line);
   assert_in_range(length, 1, sizeof command - 1);
   assert_int_equal(system(command), 0);
 }
