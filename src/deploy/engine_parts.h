@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the engine share: what was decided when it was opened (engine_plan.c), the packed weights
+// (engine_weights.c), and the two ways through a layer (engine_rows.c, engine_slices.c).
+#ifndef SPIKESTILL_DEPLOY_ENGINE_PARTS_H
+#define SPIKESTILL_DEPLOY_ENGINE_PARTS_H
+
+#include "base/memory.h"
+#include "deploy/kernels.h"
+#include "spikestill/engine.h"
+
+enum {
+  SSTI_ENGINE_LARGEST_BATCH = 4096,
+  SSTI_ENGINE_MOST_GROUP = 64, // pictures a word of a slice
+  SSTI_ENGINE_LEAST_GROUP = 8, // fewer are not worth a slice
+  SSTI_ENGINE_SLACK = 256      // bytes behind a block that kernels may read, and copies write
+};
+
+// A value in one of its two forms, or in both where the way changes.
+// Rows: [steps][positions][channels], narrow: bytes of x + bias; otherwise 32-bit x. One after the other for each
+// picture of the group if `crossing`, else for one picture. Slices: [steps][planes][channels][positions] words of one
+// bit a picture, of x + bias.
+typedef struct ssti_engine_value {
+  int64_t height, width, positions, channels, count;
+  int64_t steps; // 1 for `once` and streams, else T
+  int64_t bias;
+  int planes; // of x + bias
+  bool narrow;
+  bool in_rows, in_slices, crossing;
+  int first, last; // nodes between which it lives
+  size_t rows_bytes, rows_at;
+  int64_t channel_bytes; // slices: a channel's plane in a step
+  size_t slices_bytes, slices_at;
+} ssti_engine_value;
+
+typedef struct ssti_engine_node {
+  const sst_integer_node *node;
+  sst_engine_kernel kernel;
+  bool sliced;
+  bool absorbed; // neurons that their synapses run along with themselves
+  int fused;     // synapses: the neurons node, or -1
+
+  // synapses
+  int64_t inputs;               // of one output: K
+  int64_t outputs;              // padded to SSTI_LANES
+  int magnitudes;               // bits of a code without its sign
+  int64_t channel_words, words; // popcount: 64-bit words of a position's channels, of all
+  int64_t quads;                // int8
+  int64_t slabs;                // bitsliced
+  bool small_sums;              // event: sums stay within 16 bits
+  void *weights, *event_weights;
+  size_t weight_bytes;
+  int32_t *factor, *offset; // [outputs], with what the bias of stored inputs adds
+  int64_t *slice_offset;    // [outputs] bitsliced: of h, or of the stored output
+  ssti_digits *digits;      // [outputs] bitsliced: of the factor that counters are multiplied with
+  int acc_planes;           // bitsliced: of the counters
+
+  // neurons
+  ssti_lane_neurons lanes;
+  ssti_slice_neurons slices;
+  int64_t state_at; // stream: first neuron in the states
+} ssti_engine_node;
+
+// Nodes [first, end) that go the same way.
+typedef struct ssti_engine_segment {
+  int first, end;
+  bool sliced;
+} ssti_engine_segment;
+
+// Where a worker's scratch begins in its block, and how many bytes it is.
+typedef struct ssti_engine_scratch {
+  size_t windows, sums, states, bits, integers, membranes, slab, counters, slice_states, copies, planes, readout;
+} ssti_engine_scratch;
+
+typedef struct ssti_engine_worker {
+  uint8_t *block;   // values, then scratch
+  uint64_t *spikes; // [nodes]
+} ssti_engine_worker;
+
+struct sst_engine {
+  sst_context *context;
+  const sst_integer_network *network;
+  sst_engine_options options;
+  sst_engine_level level;
+  ssti_kernels_of_level kernels;
+  int workers;
+  int group;    // pictures of a group: 1, 8, 16, 32, 64
+  int64_t word; // bytes of a slice's word: group / 8
+  ssti_engine_value *values;
+  ssti_engine_node *nodes;
+  ssti_engine_segment *segments;
+  int segment_count;
+  ssti_engine_scratch at;
+  size_t values_bytes, block_bytes, weight_bytes, table_bytes;
+  ssti_engine_worker *worker;
+  int32_t *states; // stream: of all neurons
+  int64_t state_count;
+  int64_t step; // stream: steps done
+  bool endless; // stream: may go on after T
+};
+
+// One picture of a group on its way through nodes in rows. `owner` holds its values.
+typedef struct ssti_engine_picture {
+  sst_engine *engine;
+  ssti_engine_worker *owner;
+  int64_t in_group; // which of the group's
+  int64_t number;   // of the run, for observers
+  bool alone;       // all workers may help
+} ssti_engine_picture;
+
+static inline const ssti_engine_value *ssti_engine_input(const sst_engine *e, int node, int which) {
+  return &e->values[e->nodes[node].node->input[which]];
+}
+static inline const ssti_engine_value *ssti_engine_output(const sst_engine *e, int node) {
+  return &e->values[e->nodes[node].node->output];
+}
+
+static inline uint8_t *ssti_engine_rows(const ssti_engine_worker *worker, const ssti_engine_value *value,
+                                        int64_t in_group) {
+  return worker->block + value->rows_at + (value->crossing ? (size_t)in_group * value->rows_bytes : 0);
+}
+static inline uint8_t *ssti_engine_slices(const ssti_engine_worker *worker, const ssti_engine_value *value) {
+  return worker->block + value->slices_at;
+}
+
+// Bits of a number from 0 to `largest`; at least 1.
+static inline int ssti_engine_bits(uint64_t largest) {
+  int bits = 1;
+  while (bits < 64 && largest >> bits != 0) { bits++; }
+  return bits;
+}
+// Bits of two's complement that hold all from low to high.
+static inline int ssti_engine_signed_bits(int64_t low, int64_t high) {
+  int bits = 1;
+  while (bits < 63 && (low < -(INT64_C(1) << (bits - 1)) || high >= INT64_C(1) << (bits - 1))) { bits++; }
+  return bits;
+}
+
+// Which kernel and which way each node takes, what lives where. Fills everything but weights and blocks.
+sst_status ssti_engine_plan(sst_engine *engine);
+
+// Packs the weights of a node of synapses, its factors and offsets.
+sst_status ssti_engine_pack(sst_engine *engine, int node);
+
+// One node in rows, all its steps.
+void ssti_engine_run_rows(const ssti_engine_picture *picture, int node);
+
+// One node in slices, all its steps, the whole group; `pictures` of it count.
+void ssti_engine_run_slices(sst_engine *engine, ssti_engine_worker *worker, int node, int64_t first, int64_t pictures);
+
+// Between the two forms of a value.
+void ssti_engine_to_slices(const sst_engine *engine, const ssti_engine_worker *worker, const ssti_engine_value *value,
+                           int64_t pictures);
+void ssti_engine_to_rows(const sst_engine *engine, const ssti_engine_worker *worker, const ssti_engine_value *value,
+                         int64_t pictures);
+
+// Fills the table of a level; false if the processor or the build lacks it (engine_levels.c).
+bool ssti_engine_level_fill(sst_engine_level level, ssti_kernels_of_level *table);
+
+// Shifted additions that make a number times `factor`.
+ssti_digits ssti_engine_digits(int64_t factor);
+
+#endif

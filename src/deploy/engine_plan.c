@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is decided before anything runs: each node's kernel and way, which values exist in which form, how long they
+// live and where they lie.
+//
+// The cost rule: estimated cycles of a layer a picture and step, from the multiply-adds that a kernel does in a cycle
+// of one core (measured, docs/SPEED.md). A slice's rate counts rows of the slab with a weight, is divided by the planes
+// of input and codes, and is worth only the share of a tile that holds pictures and positions.
+#include <math.h>
+#include <string.h>
+
+#include "deploy/engine_parts.h"
+#include "deploy/integer_rules.h"
+
+enum { LARGEST_INPUTS = 1 << 16, BLOCK_ITEMS = 16 };
+
+// Multiply-adds in a cycle: bit products for popcount and bitsliced.
+typedef struct kernel_rates {
+  double popcount, bitsliced, int8, event;
+} kernel_rates;
+static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
+    [SST_ENGINE_LEVEL_PLAIN] = {5, 25, 2, 4},
+    [SST_ENGINE_LEVEL_AVX2] = {20, 75, 6, 12},
+    [SST_ENGINE_LEVEL_AVX512] = {170, 350, 85, 24},
+};
+static const double usual_density = 0.15; // of spikes, where nothing is known
+static const double usual_weights = 0.6;  // share of codes that are not 0
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// ---- values
+
+static void plan_value(const sst_engine *e, const sst_integer_value *from, ssti_engine_value *v) {
+  const int64_t high = from->high > 0 ? from->high : 0;
+  *v = (ssti_engine_value){.height = from->height,
+                           .width = from->width,
+                           .positions = from->height * from->width,
+                           .channels = from->channels,
+                           .count = from->height * from->width * from->channels,
+                           .steps = from->once || e->options.stream ? 1 : e->network->timesteps,
+                           .bias = from->low < 0 ? -from->low : 0};
+  v->planes = ssti_engine_bits((uint64_t)(high + v->bias));
+  v->narrow = v->planes <= 8;
+}
+
+// ---- kernels
+
+static bool can_compute(const sst_engine *e, int index, sst_engine_kernel kernel) {
+  const ssti_engine_node *n = &e->nodes[index];
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0);
+  if (kernel == SST_ENGINE_KERNEL_REFERENCE) { return true; }
+  if (n->node->synapses.groups != 1 || n->inputs > LARGEST_INPUTS) { return false; }
+  switch (kernel) {
+  case SST_ENGINE_KERNEL_POPCOUNT:
+  case SST_ENGINE_KERNEL_INT8: return in->narrow;
+  case SST_ENGINE_KERNEL_EVENT: return true;
+  case SST_ENGINE_KERNEL_BITSLICED:
+    return e->group >= SSTI_ENGINE_LEAST_GROUP && !e->network->values[n->node->output].once;
+  case SST_ENGINE_KERNEL_REFERENCE:
+  case SST_ENGINE_KERNEL_AUTO:
+  case SST_ENGINE_KERNEL_COUNT: break;
+  }
+  return false;
+}
+
+// Share of a tile's bits that hold something.
+static double tile_use(const sst_engine *e, const ssti_engine_value *out) {
+  const int64_t bytes = out->positions * e->word;
+  if (bytes < SSTI_TILE_BYTES) {
+    const int64_t steps = smaller(out->steps, SSTI_TILE_BYTES / bytes);
+    return (double)(steps * bytes) / SSTI_TILE_BYTES;
+  }
+  return (double)bytes / (double)((bytes + SSTI_TILE_BYTES - 1) / SSTI_TILE_BYTES * SSTI_TILE_BYTES);
+}
+
+static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) {
+  const kernel_rates *r = &rates[e->level];
+  const ssti_engine_node *n = &e->nodes[index];
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
+  const double bits = (double)in->planes * n->magnitudes;
+  switch (kernel) {
+  case SST_ENGINE_KERNEL_POPCOUNT: return bits / r->popcount * (double)n->words * 64 / (double)n->inputs;
+  case SST_ENGINE_KERNEL_INT8: return 1 / r->int8;
+  case SST_ENGINE_KERNEL_EVENT: return (in->planes == 1 ? usual_density : 1) / r->event;
+  case SST_ENGINE_KERNEL_BITSLICED:
+    return bits * (n->magnitudes == 1 ? usual_weights : 0.5) / (r->bitsliced * tile_use(e, out));
+  case SST_ENGINE_KERNEL_REFERENCE:
+  case SST_ENGINE_KERNEL_AUTO:
+  case SST_ENGINE_KERNEL_COUNT: break;
+  }
+  return INFINITY;
+}
+
+static sst_engine_kernel choose_kernel(const sst_engine *e, int index) {
+  const sst_engine_kernel asked = e->options.kernel;
+  if (asked != SST_ENGINE_KERNEL_AUTO && can_compute(e, index, asked)) { return asked; }
+  sst_engine_kernel best = SST_ENGINE_KERNEL_REFERENCE;
+  double least = INFINITY;
+  for (int k = SST_ENGINE_KERNEL_AUTO + 1; k < SST_ENGINE_KERNEL_COUNT; k++) {
+    if (!can_compute(e, index, (sst_engine_kernel)k)) { continue; }
+    const double cost = cost_of(e, index, (sst_engine_kernel)k);
+    if (cost < least) { best = (sst_engine_kernel)k, least = cost; }
+  }
+  return best;
+}
+
+static void plan_synapses(const sst_engine *e, int index) {
+  ssti_engine_node *n = &e->nodes[index];
+  const sst_integer_synapses *w = &n->node->synapses;
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
+  const int64_t taps = w->kernel_h * w->kernel_w;
+  n->inputs = taps * (in->channels / w->groups);
+  n->outputs = (out->channels + SSTI_LANES - 1) / SSTI_LANES * SSTI_LANES;
+  n->magnitudes = w->weight_bits - 1;
+  n->channel_words = (in->channels + 63) / 64;
+  n->words = taps * n->channel_words;
+  n->quads = (n->inputs + 3) / 4;
+  n->slabs = (n->inputs + SSTI_SLAB_ROWS - 1) / SSTI_SLAB_ROWS;
+  n->kernel = choose_kernel(e, index);
+  n->sliced = n->kernel == SST_ENGINE_KERNEL_BITSLICED;
+}
+
+// ---- neurons
+
+static sst_status plan_neurons(const sst_engine *e, int index) {
+  ssti_engine_node *node = &e->nodes[index];
+  const sst_integer_neurons *n = &node->node->neurons;
+  ssti_integer_neuron_ranges r;
+  SST_TRY(ssti_integer_neurons_infer(e->network, index, &r));
+  const int64_t half = n->decay_shift > 0 ? INT64_C(1) << (n->decay_shift - 1) : 0;
+  node->lanes = (ssti_lane_neurons){.gain = (uint32_t)n->gain << n->input_shift,
+                                    .state_shift = n->state_shift,
+                                    .threshold = n->threshold,
+                                    .threshold_step = n->threshold_step,
+                                    .hard_reset = n->hard_reset,
+                                    .product_fits =
+                                        r.product.low >= INT32_MIN && r.product.high <= INT32_MAX && half <= INT32_MAX,
+                                    .decay = n->decay,
+                                    .half = (int32_t)half,
+                                    .decay_shift = n->decay_shift,
+                                    .limit = n->limit > 0 ? n->limit : INT32_MAX};
+  ssti_slice_neurons *s = &node->slices;
+  *s = (ssti_slice_neurons){.state_shift = n->state_shift,
+                            .threshold = n->threshold,
+                            .threshold_step = n->threshold_step,
+                            .hard_reset = n->hard_reset,
+                            .always = n->threshold <= r.h.low,
+                            .never = n->threshold > r.h.high,
+                            .decay = n->decay,
+                            .decay_shift = n->decay_shift,
+                            .limit = n->limit};
+  // (2^k * d * u + 2^(m-1)) >> m is (d * u + 2^(m-k-1)) >> (m-k), and d * u where m = k.
+  while (s->decay_shift > 0 && s->decay % 2 == 0 && s->decay > 0) { s->decay /= 2, s->decay_shift--; }
+  s->half = s->decay_shift > 0 ? INT64_C(1) << (s->decay_shift - 1) : 0;
+  s->state_planes = ssti_engine_signed_bits(r.v.low, r.v.high);
+  const int64_t low = smaller(r.u.low, 0) * s->decay, high = larger(r.u.high, 0) * s->decay + s->half;
+  int width =
+      ssti_engine_signed_bits(smaller(smaller(r.h.low, r.u.low), low), larger(larger(r.h.high, r.u.high), high));
+  width = (int)larger(width, s->state_planes + s->decay_shift);
+  s->clips = n->limit > 0 && (low >> s->decay_shift < -n->limit || high >> s->decay_shift > n->limit);
+  // The limit and the number above it must be numbers of that many planes.
+  if (s->clips) { width = (int)larger(width, ssti_engine_signed_bits(-n->limit, n->limit + 1) + s->decay_shift); }
+  s->width = width;
+  return SST_OK;
+}
+
+// ---- ways
+
+// Nodes that are no synapses go the way that their input comes.
+static void plan_way(const sst_engine *e, int index) {
+  ssti_engine_node *n = &e->nodes[index];
+  n->fused = -1;
+  if (n->node->kind == SST_INTEGER_NODE_SYNAPSES) {
+    plan_synapses(e, index);
+    return;
+  }
+  if (n->node->kind == SST_INTEGER_NODE_READOUT || e->group < SSTI_ENGINE_LEAST_GROUP ||
+      e->network->values[n->node->output].once) {
+    return;
+  }
+  for (int i = 0; i < 2; i++) {
+    const int value = n->node->input[i];
+    if (value > 0 && e->nodes[value - 1].sliced) { n->sliced = true; }
+  }
+}
+
+static int uses_of(const sst_engine *e, int value) {
+  int uses = 0;
+  for (int i = 0; i < e->network->node_count; i++) {
+    const int *input = e->network->nodes[i].input;
+    uses += (input[0] == value) + (input[1] == value);
+  }
+  return uses;
+}
+
+// Synapses whose only reader are the neurons behind them run those as well: their sums are never stored.
+static void fuse(const sst_engine *e, int index) {
+  ssti_engine_node *n = &e->nodes[index], *next = &e->nodes[index + 1];
+  if (n->node->kind != SST_INTEGER_NODE_SYNAPSES || next->node->kind != SST_INTEGER_NODE_NEURONS ||
+      next->node->input[0] != n->node->output || n->sliced != next->sliced || uses_of(e, n->node->output) != 1) {
+    return;
+  }
+  n->fused = index + 1;
+  next->absorbed = true;
+}
+
+static int segment_of(const sst_engine *e, int node) {
+  int s = 0;
+  while (e->segments[s].end <= node) { s++; }
+  return s;
+}
+
+static void plan_segments(sst_engine *e) {
+  for (int i = 0; i < e->network->node_count; i++) {
+    ssti_engine_segment *last = &e->segments[e->segment_count > 0 ? e->segment_count - 1 : 0];
+    if (e->segment_count == 0 || last->sliced != e->nodes[i].sliced) {
+      e->segments[e->segment_count++] = (ssti_engine_segment){i, i + 1, e->nodes[i].sliced};
+    } else {
+      last->end = i + 1;
+    }
+  }
+}
+
+// ---- forms, lives, places
+
+static void plan_forms(const sst_engine *e) {
+  const sst_integer_network *network = e->network;
+  for (int value = 0; value < network->value_count; value++) {
+    ssti_engine_value *v = &e->values[value];
+    const int maker = value - 1;
+    if (maker >= 0 && e->nodes[maker].fused >= 0) { continue; }
+    const int made_in = maker >= 0 ? segment_of(e, maker) : 0;
+    const bool made_sliced = maker >= 0 && e->nodes[maker].sliced;
+    v->in_slices = made_sliced;
+    v->in_rows = !made_sliced;
+    v->first = v->last = maker > 0 ? maker : 0;
+    for (int i = 0; i < network->node_count; i++) {
+      if (network->nodes[i].input[0] != value && network->nodes[i].input[1] != value) { continue; }
+      // Synapses run neurons along with themselves, so what they read lives until those are done.
+      v->last = (int)larger(v->last, e->nodes[i].fused >= 0 ? e->nodes[i].fused : i);
+      v->in_slices |= e->nodes[i].sliced;
+      v->in_rows |= !e->nodes[i].sliced;
+      v->crossing |= segment_of(e, i) != made_in;
+    }
+    // Neurons that were run along with their synapses write while those still read.
+    if (maker >= 0 && e->nodes[maker].absorbed) { v->first = maker - 1; }
+    v->crossing = e->group > 1 && v->in_rows && (v->crossing || v->in_slices);
+    if (v->crossing || (v->in_rows && v->in_slices)) {
+      // In rows a whole segment is run for one picture before the next.
+      v->first = e->segments[made_in].first;
+      v->last = e->segments[segment_of(e, v->last)].end - 1;
+    }
+  }
+}
+
+// Slices are written in whole vectors only into scratch, so that a value's end is exact.
+static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static sst_status size_value(const sst_engine *e, ssti_engine_value *v) {
+  const double most = 0x1p46;
+  v->channel_bytes = v->positions * e->word;
+  const double rows = (double)v->steps * (double)v->count * (v->narrow ? 1 : 4) * (v->crossing ? e->group : 1);
+  const double slices = (double)v->steps * v->planes * (double)v->channels * (double)v->channel_bytes;
+  if (rows > most || slices > most) {
+    SST_FAIL(e->context, SST_OUT_OF_MEMORY, "a value of %g bytes is more than this machine can address", rows + slices);
+  }
+  v->rows_bytes = v->in_rows ? rounded((size_t)(v->steps * v->count) * (v->narrow ? 1 : 4)) : 0;
+  v->slices_bytes = v->in_slices ? rounded((size_t)(v->steps * v->planes * v->channels * v->channel_bytes)) : 0;
+  return SST_OK;
+}
+
+// A piece of a block, over a span of nodes.
+typedef struct piece {
+  size_t bytes, at;
+  size_t *place; // what is told where it is
+  int first, last;
+} piece;
+
+// The lowest place where nothing that lives at the same time lies.
+static size_t place_piece(const piece *placed, int count, const piece *p) {
+  size_t at = 0;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (int i = 0; i < count; i++) {
+      const piece *q = &placed[i];
+      const bool together = q->first <= p->last && p->first <= q->last;
+      if (together && at < q->at + q->bytes && q->at < at + p->bytes) { at = q->at + q->bytes, moved = true; }
+    }
+  }
+  return at;
+}
+
+static sst_status place_values(sst_engine *e) {
+  piece *pieces = NULL;
+  int count = 0;
+  SST_TRY(ssti_allocate(e->context, (size_t)(2 * e->network->value_count), sizeof *pieces, &pieces));
+  for (int i = 0; i < e->network->value_count; i++) {
+    ssti_engine_value *v = &e->values[i];
+    const size_t rows = v->rows_bytes * (size_t)(v->crossing ? e->group : 1);
+    if (rows > 0) { pieces[count++] = (piece){rows, 0, &v->rows_at, v->first, v->last}; }
+    if (v->slices_bytes > 0) { pieces[count++] = (piece){v->slices_bytes, 0, &v->slices_at, v->first, v->last}; }
+  }
+  // The largest first: the small ones find room between them.
+  for (int i = 0; i < count; i++) {
+    int most = i;
+    for (int k = i + 1; k < count; k++) { most = pieces[k].bytes > pieces[most].bytes ? k : most; }
+    const piece swap = pieces[i];
+    pieces[i] = pieces[most];
+    pieces[most] = swap;
+    pieces[i].at = place_piece(pieces, i, &pieces[i]);
+    *pieces[i].place = pieces[i].at;
+    const size_t end = pieces[i].at + pieces[i].bytes;
+    e->values_bytes = end > e->values_bytes ? end : e->values_bytes;
+  }
+  ssti_free(e->context, pieces);
+  return SST_OK;
+}
+
+// ---- scratch
+
+static void at_least(size_t *bytes, int64_t needed) {
+  if ((size_t)needed > *bytes) { *bytes = (size_t)needed; }
+}
+
+// Bytes of each part of a worker's scratch, the largest of all nodes.
+static void measure_rows(const sst_engine *e, int index, ssti_engine_scratch *s) {
+  const ssti_engine_node *n = &e->nodes[index];
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0);
+  at_least(&s->windows, BLOCK_ITEMS * larger(n->inputs * 4, in->planes * n->words * 8) + BLOCK_ITEMS * 64);
+  at_least(&s->sums, BLOCK_ITEMS * n->outputs * 4);
+  at_least(&s->states, BLOCK_ITEMS * n->outputs * 4);
+  if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
+    at_least(&s->bits, in->steps * in->positions * in->planes * n->channel_words * 8);
+  }
+}
+
+static void measure_slices(const sst_engine *e, int index, ssti_engine_scratch *s) {
+  const ssti_engine_node *n = &e->nodes[index];
+  const ssti_engine_value *out = ssti_engine_output(e, index);
+  const int neurons = n->fused >= 0 ? n->fused : index;
+  at_least(&s->counters, out->channels * n->acc_planes * SSTI_TILE_BYTES);
+  at_least(&s->slice_states,
+           (n->fused >= 0 ? out->channels : 1) * larger(e->nodes[neurons].slices.state_planes, 1) * SSTI_TILE_BYTES);
+}
+
+static size_t take(size_t *end, size_t bytes) {
+  const size_t at = *end;
+  *end = at + rounded(bytes) + SSTI_ENGINE_SLACK;
+  return at;
+}
+
+static void place_scratch(sst_engine *e) {
+  ssti_engine_scratch size = {.counters = SSTI_MOST_PLANES * SSTI_TILE_BYTES,
+                              .slab = SSTI_SLAB_ALL * SSTI_TILE_BYTES,
+                              .copies = 4 * SSTI_TILE_BYTES * sizeof(ssti_copy),
+                              .planes = SSTI_MOST_PLANES * SSTI_TILE_BYTES};
+  bool slices = false;
+  for (int i = 0; i < e->network->node_count; i++) {
+    const ssti_engine_node *n = &e->nodes[i];
+    slices |= n->sliced;
+    if (n->sliced) {
+      measure_slices(e, i, &size);
+    } else if (n->node->kind == SST_INTEGER_NODE_SYNAPSES) {
+      measure_rows(e, i, &size);
+    } else if (n->node->kind == SST_INTEGER_NODE_NEURONS && !n->absorbed) {
+      at_least(&size.states, BLOCK_ITEMS * SSTI_LANES * 4);
+    }
+    if (n->node->kind == SST_INTEGER_NODE_NEURONS && e->options.observer != NULL) {
+      const ssti_engine_value *out = ssti_engine_output(e, i);
+      at_least(&size.membranes, (e->group * out->steps + 1) * out->count * 4);
+    }
+  }
+  if (!slices) { size.counters = size.slab = size.copies = size.planes = size.slice_states = 0; }
+  size.integers = 4 * 1024 * sizeof(int32_t);
+  size_t end = rounded(e->values_bytes) + SSTI_ENGINE_SLACK;
+  ssti_engine_scratch *at = &e->at;
+  at->windows = take(&end, size.windows);
+  at->sums = take(&end, size.sums);
+  at->states = take(&end, size.states);
+  at->bits = take(&end, size.bits);
+  at->integers = take(&end, size.integers);
+  at->membranes = take(&end, size.membranes);
+  at->slab = take(&end, size.slab);
+  at->counters = take(&end, size.counters);
+  at->slice_states = take(&end, size.slice_states);
+  at->copies = take(&end, size.copies);
+  at->planes = take(&end, size.planes);
+  at->readout = take(&end, (size_t)(2 * e->network->classes) * sizeof(int64_t));
+  e->block_bytes = end;
+}
+
+// ---- streams
+
+static void plan_stream(sst_engine *e) {
+  e->endless = true;
+  for (int i = 0; i < e->network->node_count; i++) {
+    const sst_integer_node *node = &e->network->nodes[i];
+    if (node->kind == SST_INTEGER_NODE_NEURONS) {
+      e->nodes[i].state_at = e->state_count;
+      e->state_count += ssti_engine_output(e, i)->count;
+      e->endless &= node->neurons.limit > 0;
+    }
+    e->endless &= node->kind != SST_INTEGER_NODE_READOUT || node->readout.kind != SST_INTEGER_READOUT_INTEGRATOR;
+  }
+}
+
+sst_status ssti_engine_plan(sst_engine *e) {
+  const sst_integer_network *network = e->network;
+  for (int i = 0; i < network->value_count; i++) { plan_value(e, &network->values[i], &e->values[i]); }
+  for (int i = 0; i < network->node_count; i++) {
+    e->nodes[i].node = &network->nodes[i];
+    plan_way(e, i);
+    if (network->nodes[i].kind == SST_INTEGER_NODE_NEURONS) { SST_TRY(plan_neurons(e, i)); }
+  }
+  for (int i = 0; i + 1 < network->node_count; i++) { fuse(e, i); }
+  plan_segments(e);
+  plan_forms(e);
+  for (int i = 0; i < network->value_count; i++) { SST_TRY(size_value(e, &e->values[i])); }
+  SST_TRY(place_values(e));
+  for (int i = 0; i < network->node_count; i++) {
+    if (network->nodes[i].kind == SST_INTEGER_NODE_SYNAPSES) { SST_TRY(ssti_engine_pack(e, i)); }
+  }
+  place_scratch(e);
+  if (e->options.stream) { plan_stream(e); }
+  return SST_OK;
+}

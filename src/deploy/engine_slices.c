@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes in slices: a whole group of pictures, one bit of each in a word. A tile is 128 bytes of a channel's plane:
+// positions, and pictures within them; where a plane is shorter, several steps stand beside each other.
+//
+// Synapses go over tiles; for each slab of inputs the rows of the tile's windows are put together once, and then all
+// outputs count theirs. Counters and states of a tile stay in the second-level cache.
+#include <string.h>
+
+#include "deploy/engine_parts.h"
+
+typedef struct slice_part {
+  sst_engine *e;
+  ssti_engine_worker *worker;
+  int index;
+  const ssti_engine_node *n;
+  const ssti_engine_value *in, *out; // out: what is stored
+  int64_t number, pictures;          // of the run, of the group
+} slice_part;
+
+// A stretch of the output: bytes [at, at + bytes) of each channel's plane in steps [step, step + steps).
+typedef struct tile {
+  int64_t at, bytes, step, steps;
+} tile;
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static uint8_t *plane_of(const slice_part *p, const ssti_engine_value *v, int64_t step, int plane, int64_t channel) {
+  const int64_t t = v->steps == 1 ? 0 : step;
+  return ssti_engine_slices(p->worker, v) + ((t * v->planes + plane) * v->channels + channel) * v->channel_bytes;
+}
+static int64_t plane_stride(const ssti_engine_value *v) { return v->channels * v->channel_bytes; }
+
+// ---- windows
+
+typedef struct window {
+  int64_t kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+} window;
+
+typedef struct copy_list {
+  ssti_copy *copies;
+  int count;
+} copy_list;
+
+static void push(copy_list *list, int64_t dst, int64_t src, int64_t length) {
+  if (length <= 0) { return; }
+  ssti_copy *last = list->count > 0 ? &list->copies[list->count - 1] : NULL;
+  if (last != NULL && last->dst + last->length == dst &&
+      (src < 0 ? last->src < 0 : last->src >= 0 && last->src + last->length == src)) {
+    last->length += (int32_t)length;
+    return;
+  }
+  list->copies[list->count++] = (ssti_copy){.dst = (int32_t)dst, .length = (int32_t)length, .src = src};
+}
+
+// A run of positions of one output row, for one tap: what lies beyond the border on the left, inside, and on the right.
+static void push_run(const slice_part *p, const window *w, int64_t tap, int64_t row, int64_t column, int64_t count,
+                     int64_t dst, int64_t step_at, copy_list *list) {
+  const int64_t word = p->e->word, h = row * w->stride_h - w->pad_h + tap / w->kernel_w * w->dilation_h;
+  const int64_t first = column * w->stride_w - w->pad_w + tap % w->kernel_w * w->dilation_w;
+  if (h < 0 || h >= p->in->height) {
+    push(list, dst, -1, count * word);
+    return;
+  }
+  for (int64_t i = 0; i < count;) {
+    const int64_t x = first + i * w->stride_w;
+    const bool inside = x >= 0 && x < p->in->width;
+    int64_t run = 1;
+    if (w->stride_w == 1) {
+      run = inside ? smaller(count - i, p->in->width - x) : x < 0 ? smaller(count - i, -x) : count - i;
+    }
+    push(list, dst + i * word, inside ? step_at + (h * p->in->width + x) * word : -1, run * word);
+    i += run;
+  }
+}
+
+// What fills a tile's row for one tap, from a channel's plane in the tile's first step.
+static copy_list make_copies(const slice_part *p, const window *w, const tile *t, int64_t tap) {
+  copy_list list = {(ssti_copy *)(void *)(p->worker->block + p->e->at.copies), 0};
+  const int64_t word = p->e->word, a_step = p->in->steps == 1 ? 0 : p->in->planes * plane_stride(p->in);
+  for (int64_t step = 0; step < t->steps; step++) {
+    for (int64_t at = t->at; at < t->at + t->bytes;) {
+      const int64_t position = at / word, column = position % p->out->width;
+      const int64_t count = smaller(p->out->width - column, (t->at + t->bytes - at) / word);
+      push_run(p, w, tap, position / p->out->width, column, count, step * t->bytes + at - t->at, step * a_step, &list);
+      at += count * word;
+    }
+  }
+  return list;
+}
+
+// Calls `run` for every tile, all steps of a stretch before the next.
+typedef void tile_function(const slice_part *p, const tile *t);
+static void for_tiles(const slice_part *p, tile_function *run) {
+  const int64_t bytes = p->out->channel_bytes;
+  const int64_t steps = bytes < SSTI_TILE_BYTES ? SSTI_TILE_BYTES / bytes : 1;
+  for (int64_t at = 0; at < bytes; at += SSTI_TILE_BYTES) {
+    for (int64_t step = 0; step < p->out->steps; step += steps) {
+      run(p, &(tile){at, smaller(SSTI_TILE_BYTES, bytes - at), step, smaller(steps, p->out->steps - step)});
+    }
+  }
+}
+
+// ---- synapses
+
+// Rows [first, first + rows) of all inputs, of one plane, into the slab.
+static void fill_slab(const slice_part *p, const window *w, const tile *t, int plane, int64_t first, int64_t rows) {
+  uint8_t *slab = p->worker->block + p->e->at.slab;
+  const int64_t channels = p->in->channels;
+  const uint8_t fill = p->in->bias >> plane & 1 ? 255 : 0;
+  for (int64_t k = 0; k < rows;) {
+    const int64_t tap = (first + k) / channels, channel = (first + k) % channels;
+    const int64_t count = smaller(rows - k, channels - channel);
+    const copy_list list = make_copies(p, w, t, tap);
+    p->e->kernels.slab_fill(slab + k * SSTI_TILE_BYTES, count, plane_of(p, p->in, t->step, plane, channel),
+                            p->in->channel_bytes, list.copies, list.count, fill);
+    k += count;
+  }
+  memset(slab + SSTI_SLAB_ZEROS * SSTI_TILE_BYTES, 0, SSTI_TILE_BYTES);
+  memset(slab + SSTI_SLAB_ONES * SSTI_TILE_BYTES, 255, SSTI_TILE_BYTES);
+}
+
+// Counters [outputs][acc_planes] of a tile.
+static void count_inputs(const slice_part *p, const tile *t) {
+  const ssti_engine_node *n = p->n;
+  const sst_integer_synapses *s = &n->node->synapses;
+  const window w = {s->kernel_w, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w};
+  uint8_t *slab = p->worker->block + p->e->at.slab, *counters = p->worker->block + p->e->at.counters;
+  const int64_t size = n->acc_planes * SSTI_TILE_BYTES, row = (1 + n->magnitudes) * SSTI_SLAB_WORDS;
+  memset(counters, 0, (size_t)(p->out->channels * size));
+  for (int plane = 0; plane < p->in->planes; plane++) {
+    for (int64_t k = 0; k < n->slabs; k++) {
+      const int64_t rows = smaller(SSTI_SLAB_ROWS, n->inputs - k * SSTI_SLAB_ROWS);
+      fill_slab(p, &w, t, plane, k * SSTI_SLAB_ROWS, rows);
+      const uint64_t *weights = (const uint64_t *)n->weights + k * p->out->channels * row;
+      for (int64_t o = 0; o < p->out->channels; o++, weights += row) {
+        for (int m = 0; m < n->magnitudes; m++) {
+          p->e->kernels.slab_sum(weights, weights + (1 + m) * SSTI_SLAB_WORDS, (int)((rows + 63) / 64), slab,
+                                 counters + o * size, plane + m, n->acc_planes);
+        }
+      }
+    }
+  }
+}
+
+static uint8_t *state_of(const slice_part *p, const ssti_slice_neurons *s, int64_t o) {
+  return p->worker->block + p->e->at.slice_states + o * s->state_planes * SSTI_TILE_BYTES;
+}
+
+static void begin_state(const slice_part *p, const ssti_slice_neurons *s, int32_t start, int64_t o) {
+  uint8_t *state = state_of(p, s, o);
+  for (int i = 0; i < s->state_planes; i++) {
+    memset(state + i * SSTI_TILE_BYTES, start >> i & 1 ? 255 : 0, SSTI_TILE_BYTES);
+  }
+}
+
+// The observer's membranes [pictures][steps][count], out of planes.
+static void keep_membranes(const slice_part *p, const ssti_slice_neurons *s, int64_t step, int64_t at, int64_t bytes,
+                           int64_t channel, const uint8_t *h) {
+  int32_t *membranes = (int32_t *)(void *)(p->worker->block + p->e->at.membranes);
+  const int64_t word = p->e->word;
+  for (int64_t lane = 0; lane < bytes * 8; lane++) {
+    const int64_t picture = lane % (word * 8), position = at / word + lane / (word * 8);
+    uint32_t value = 0;
+    for (int i = 0; i < 32; i++) {
+      const int plane = i < s->width ? i : s->width - 1;
+      value |= (uint32_t)(h[plane * SSTI_TILE_BYTES + lane / 8] >> lane % 8 & 1) << i;
+    }
+    membranes[(picture * p->out->steps + step) * p->out->count + position * p->out->channels + channel] =
+        (int32_t)value;
+  }
+}
+
+// One step of a tile's neurons of a channel.
+static void step_neurons(const slice_part *p, int neurons, const tile *t, int64_t step, int64_t channel,
+                         const ssti_slice_term *term, int64_t offset) {
+  const ssti_slice_neurons *s = &p->e->nodes[neurons].slices;
+  uint8_t *h = p->e->options.observer != NULL ? p->worker->block + p->e->at.planes : NULL;
+  const int64_t o = p->n->fused >= 0 ? channel : 0;
+  p->e->kernels.slice_neurons(s, term, offset, t->bytes, state_of(p, s, o),
+                              plane_of(p, p->out, step, 0, channel) + t->at, h);
+  if (h != NULL) { keep_membranes(p, s, step, t->at, t->bytes, channel, h); }
+}
+
+static void run_synapses(const slice_part *p, const tile *t) {
+  const ssti_engine_node *n = p->n;
+  const int64_t size = n->acc_planes * SSTI_TILE_BYTES;
+  const uint8_t *counters = p->worker->block + p->e->at.counters;
+  const ssti_engine_node *fused = n->fused >= 0 ? &p->e->nodes[n->fused] : NULL;
+  count_inputs(p, t);
+  for (int64_t o = 0; o < p->out->channels; o++) {
+    if (fused != NULL && t->step == 0) { begin_state(p, &fused->slices, fused->node->neurons.start, o); }
+    for (int64_t i = 0; i < t->steps; i++) {
+      const ssti_slice_term term = {counters + o * size + i * t->bytes, SSTI_TILE_BYTES, n->acc_planes, &n->digits[o]};
+      if (fused != NULL) {
+        step_neurons(p, n->fused, t, t->step + i, o, &term, n->slice_offset[o]);
+      } else {
+        p->e->kernels.slice_affine(&term, 1, n->slice_offset[o], p->out->planes, t->bytes,
+                                   plane_of(p, p->out, t->step + i, 0, o) + t->at, plane_stride(p->out));
+      }
+    }
+  }
+}
+
+// ---- other nodes
+
+static ssti_slice_term stored(const slice_part *p, const ssti_engine_value *v, const tile *t, int64_t step,
+                              int64_t channel, const ssti_digits *digits) {
+  return (ssti_slice_term){plane_of(p, v, step, 0, channel) + t->at, plane_stride(v), v->planes, digits};
+}
+
+// Calls `run` for every channel of every stretch, with all steps in order.
+static void for_channels(const slice_part *p, void (*run)(const slice_part *p, const tile *t, int64_t channel)) {
+  for (int64_t at = 0; at < p->out->channel_bytes; at += SSTI_TILE_BYTES) {
+    const tile t = {at, smaller(SSTI_TILE_BYTES, p->out->channel_bytes - at), 0, 1};
+    for (int64_t c = 0; c < p->out->channels; c++) { run(p, &t, c); }
+  }
+}
+
+static void run_neurons(const slice_part *p, const tile *t, int64_t channel) {
+  const int64_t gain = (int64_t)p->n->node->neurons.gain << p->n->node->neurons.input_shift;
+  const ssti_digits digits = ssti_engine_digits(gain);
+  begin_state(p, &p->n->slices, p->n->node->neurons.start, 0);
+  for (int64_t step = 0; step < p->out->steps; step++) {
+    const ssti_slice_term term = stored(p, p->in, t, step, channel, &digits);
+    step_neurons(p, p->index, t, step, channel, &term, -gain * p->in->bias);
+  }
+}
+
+static void run_add(const slice_part *p, const tile *t, int64_t channel) {
+  const ssti_engine_value *second = ssti_engine_input(p->e, p->index, 1);
+  const int64_t a = INT64_C(1) << p->n->node->shift[0], b = INT64_C(1) << p->n->node->shift[1];
+  const ssti_digits digits[2] = {ssti_engine_digits(a), ssti_engine_digits(b)};
+  const int64_t offset = p->out->bias - a * p->in->bias - b * second->bias;
+  for (int64_t step = 0; step < p->out->steps; step++) {
+    const ssti_slice_term terms[2] = {stored(p, p->in, t, step, channel, &digits[0]),
+                                      stored(p, second, t, step, channel, &digits[1])};
+    p->e->kernels.slice_affine(terms, 2, offset, p->out->planes, t->bytes,
+                               plane_of(p, p->out, step, 0, channel) + t->at, plane_stride(p->out));
+  }
+}
+
+// One step of a pool. The sum counts stored numbers, the border as stored zeros; of the largest, the border is least.
+static void pool_step(const slice_part *p, const tile *t, int64_t channel) {
+  const sst_integer_pool *pool = &p->n->node->pool;
+  const window w = {pool->kernel_w, pool->stride_h, pool->stride_w, pool->pad_h, pool->pad_w, 1, 1};
+  const bool largest = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL;
+  const ssti_kernels_of_level *k = &p->e->kernels;
+  const ssti_digits one = ssti_engine_digits(1);
+  uint8_t *row = p->worker->block + p->e->at.slab, *sum = p->worker->block + p->e->at.counters;
+  const int64_t taps = pool->kernel_h * pool->kernel_w;
+  for (int64_t tap = 0; tap < taps; tap++) {
+    const copy_list list = make_copies(p, &w, t, tap);
+    for (int plane = 0; plane < p->in->planes; plane++) {
+      const uint8_t fill = !largest && p->in->bias >> plane & 1 ? 255 : 0;
+      k->slab_fill(row + plane * SSTI_TILE_BYTES, 1, plane_of(p, p->in, t->step, plane, channel), 0, list.copies,
+                   list.count, fill);
+    }
+    const ssti_slice_term terms[2] = {{row, SSTI_TILE_BYTES, p->in->planes, &one},
+                                      {sum, SSTI_TILE_BYTES, p->out->planes, &one}};
+    if (tap == 0) {
+      k->slice_affine(terms, 1, largest ? 0 : p->out->bias - taps * p->in->bias, p->out->planes, t->bytes, sum,
+                      SSTI_TILE_BYTES);
+    } else if (largest) {
+      k->slice_max(p->in->planes, t->bytes, row, SSTI_TILE_BYTES, sum, SSTI_TILE_BYTES);
+    } else {
+      k->slice_affine(terms, 2, 0, p->out->planes, t->bytes, sum, SSTI_TILE_BYTES);
+    }
+  }
+  if (largest && p->out->bias != p->in->bias) { // bounds may be stated wider than they need be
+    const ssti_slice_term term = {sum, SSTI_TILE_BYTES, p->in->planes, &one};
+    k->slice_affine(&term, 1, p->out->bias - p->in->bias, p->out->planes, t->bytes, sum, SSTI_TILE_BYTES);
+  }
+  for (int plane = 0; plane < p->out->planes; plane++) {
+    memcpy(plane_of(p, p->out, t->step, plane, channel) + t->at, sum + plane * SSTI_TILE_BYTES, (size_t)t->bytes);
+  }
+}
+
+static void run_pool(const slice_part *p, const tile *t, int64_t channel) {
+  for (int64_t step = 0; step < p->out->steps; step++) {
+    tile now = *t;
+    now.step = step;
+    pool_step(p, &now, channel);
+  }
+}
+
+// Channel c at position i becomes channel i * channels + c at the only position.
+static void run_flatten(const slice_part *p) {
+  const int64_t word = p->e->word;
+  const ssti_digits one = ssti_engine_digits(1);
+  const bool same = p->in->bias == p->out->bias && p->in->planes == p->out->planes;
+  for (int64_t step = 0; step < p->out->steps; step++) {
+    for (int64_t i = 0; i < p->out->channels; i++) {
+      const int64_t position = i / p->in->channels, channel = i % p->in->channels;
+      for (int plane = 0; same && plane < p->in->planes; plane++) {
+        memcpy(plane_of(p, p->out, step, plane, i), plane_of(p, p->in, step, plane, channel) + position * word,
+               (size_t)word);
+      }
+      if (same) { continue; }
+      const tile t = {position * word, word, step, 1};
+      const ssti_slice_term term = stored(p, p->in, &t, step, channel, &one);
+      p->e->kernels.slice_affine(&term, 1, p->out->bias - p->in->bias, p->out->planes, word,
+                                 plane_of(p, p->out, step, 0, i), plane_stride(p->out));
+    }
+  }
+}
+
+// ---- what is told of them
+
+static void count_spikes(const slice_part *p, int neurons) {
+  const int64_t word = p->e->word;
+  const uint64_t lanes = p->pictures >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << p->pictures) - 1;
+  uint64_t mask = 0, count = 0;
+  for (int64_t bit = 0; bit < 64; bit += word * 8) { mask |= lanes << bit; }
+  const uint8_t *plane = plane_of(p, p->out, 0, 0, 0);
+  const int64_t bytes = p->out->steps * plane_stride(p->out);
+  for (int64_t i = 0; i < bytes; i += 8) {
+    uint64_t bits = 0;
+    memcpy(&bits, plane + i, (size_t)smaller(8, bytes - i));
+    count += (uint64_t)__builtin_popcountll(bits & mask);
+  }
+  p->worker->spikes[neurons] += count;
+}
+
+static void tell_observer(const slice_part *p, int neurons) {
+  const sst_engine *e = p->e;
+  int32_t *membranes = (int32_t *)(void *)(p->worker->block + e->at.membranes);
+  int32_t *spikes = membranes + e->group * p->out->steps * p->out->count;
+  for (int64_t picture = 0; picture < p->pictures; picture++) {
+    for (int64_t step = 0; step < p->out->steps; step++) {
+      for (int64_t i = 0; i < p->out->count; i++) {
+        const uint8_t *word = plane_of(p, p->out, step, 0, i % p->out->channels) + i / p->out->channels * e->word;
+        spikes[i] = word[picture / 8] >> picture % 8 & 1;
+      }
+      e->options.observer(e->options.observer_state, p->number + picture, step, neurons, spikes,
+                          membranes + (picture * p->out->steps + step) * p->out->count);
+    }
+  }
+}
+
+void ssti_engine_run_slices(sst_engine *e, ssti_engine_worker *worker, int node, int64_t first, int64_t pictures) {
+  const ssti_engine_node *n = &e->nodes[node];
+  if (n->absorbed) { return; }
+  const slice_part p = {.e = e,
+                        .worker = worker,
+                        .index = node,
+                        .n = n,
+                        .in = ssti_engine_input(e, node, 0),
+                        .out = ssti_engine_output(e, n->fused >= 0 ? n->fused : node),
+                        .number = first,
+                        .pictures = pictures};
+  switch (n->node->kind) {
+  case SST_INTEGER_NODE_SYNAPSES: for_tiles(&p, run_synapses); break;
+  case SST_INTEGER_NODE_NEURONS: for_channels(&p, run_neurons); break;
+  case SST_INTEGER_NODE_SUM_POOL:
+  case SST_INTEGER_NODE_MAX_POOL: for_channels(&p, run_pool); break;
+  case SST_INTEGER_NODE_ADD: for_channels(&p, run_add); break;
+  case SST_INTEGER_NODE_FLATTEN: run_flatten(&p); break;
+  case SST_INTEGER_NODE_READOUT:
+  case SST_INTEGER_NODE_COUNT: break;
+  }
+  const int neurons = n->node->kind == SST_INTEGER_NODE_NEURONS ? node : n->fused;
+  if (neurons >= 0) {
+    count_spikes(&p, neurons);
+    if (e->options.observer != NULL) { tell_observer(&p, neurons); }
+  }
+}
+
+// ---- between the forms
+
+void ssti_engine_to_slices(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
+                           int64_t pictures) {
+  const ssti_kernels_of_level *k = &e->kernels;
+  uint8_t *slices = ssti_engine_slices(worker, v);
+  const int64_t size = v->narrow ? 1 : 4;
+  uint64_t bits[64] = {0};
+  for (int64_t t = 0; t < v->steps; t++) {
+    for (int64_t i = 0; i < v->positions; i++) {
+      for (int64_t c = 0; c < v->channels; c += 64) {
+        const int64_t count = smaller(64, v->channels - c), at = (t * v->count + i * v->channels + c) * size;
+        for (int plane = 0; plane < v->planes; plane++) {
+          for (int64_t p = 0; p < pictures; p++) {
+            const uint8_t *x = ssti_engine_rows(worker, v, p) + at;
+            if (v->narrow) {
+              k->pack(count, x, plane, &bits[p]);
+            } else {
+              k->pack_wide(count, (const int32_t *)(const void *)x, (uint32_t)v->bias, plane, &bits[p]);
+            }
+          }
+          for (int64_t p = pictures; p < 64; p++) { bits[p] = 0; }
+          k->transpose64(bits);
+          uint8_t *to = slices + ((t * v->planes + plane) * v->channels + c) * v->channel_bytes + i * e->word;
+          for (int64_t o = 0; o < count; o++) { memcpy(to + o * v->channel_bytes, &bits[o], (size_t)e->word); }
+        }
+      }
+    }
+  }
+}
+
+// Adds a plane to the integers of up to 64 channels.
+static void unpack_wide(int64_t count, uint64_t bits, int plane, int32_t *x) {
+  for (int64_t i = 0; i < count; i++) { x[i] = (int32_t)((uint32_t)x[i] + ((uint32_t)(bits >> i & 1) << plane)); }
+}
+
+void ssti_engine_to_rows(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
+                         int64_t pictures) {
+  const ssti_kernels_of_level *k = &e->kernels;
+  const uint8_t *slices = ssti_engine_slices(worker, v);
+  const int64_t size = v->narrow ? 1 : 4;
+  uint64_t bits[64];
+  for (int64_t p = 0; p < pictures; p++) {
+    uint8_t *rows = ssti_engine_rows(worker, v, p);
+    memset(rows, 0, (size_t)(v->steps * v->count * size));
+    for (int64_t i = 0; !v->narrow && i < v->steps * v->count; i++) {
+      ((int32_t *)(void *)rows)[i] = (int32_t)-v->bias;
+    }
+  }
+  for (int64_t t = 0; t < v->steps; t++) {
+    for (int64_t i = 0; i < v->positions; i++) {
+      for (int64_t c = 0; c < v->channels; c += 64) {
+        const int64_t count = smaller(64, v->channels - c), at = (t * v->count + i * v->channels + c) * size;
+        for (int plane = 0; plane < v->planes; plane++) {
+          const uint8_t *from = slices + ((t * v->planes + plane) * v->channels + c) * v->channel_bytes + i * e->word;
+          memset(bits, 0, sizeof bits);
+          for (int64_t o = 0; o < count; o++) { memcpy(&bits[o], from + o * v->channel_bytes, (size_t)e->word); }
+          k->transpose64(bits);
+          for (int64_t p = 0; p < pictures; p++) {
+            uint8_t *x = ssti_engine_rows(worker, v, p) + at;
+            if (v->narrow) {
+              k->unpack(count, bits[p], plane, x);
+            } else {
+              unpack_wide(count, bits[p], plane, (int32_t *)(void *)x);
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codes of synapses as each kernel reads them, and what the bias of stored inputs adds to offsets:
+//
+//   int8       [outputs / 16][quads][16][4] codes
+//   popcount   [outputs / 8][words][sign, magnitude bits][8] words; a position's channels begin a new word
+//   bitsliced  [slabs][outputs][sign, magnitude bits][3] words: bits of 192 inputs
+//   event      [inputs][outputs] codes
+//   reference  the network's own
+#include <stdlib.h>
+#include <string.h>
+
+#include "deploy/engine_parts.h"
+
+static int code_of(const ssti_engine_node *n, int64_t output, int64_t input) {
+  return n->node->synapses.codes[output * n->inputs + input];
+}
+
+static sst_status pack_int8(sst_engine *e, ssti_engine_node *n, int64_t outputs) {
+  int8_t *w = NULL;
+  n->weight_bytes = (size_t)(n->outputs * n->quads * 4);
+  SST_TRY(ssti_allocate(e->context, n->weight_bytes, 1, &n->weights));
+  w = n->weights;
+  for (int64_t o = 0; o < outputs; o++) {
+    for (int64_t k = 0; k < n->inputs; k++) {
+      w[((o / 16 * n->quads + k / 4) * 16 + o % 16) * 4 + k % 4] = (int8_t)code_of(n, o, k);
+    }
+  }
+  return SST_OK;
+}
+
+static sst_status pack_event(sst_engine *e, ssti_engine_node *n, int64_t outputs, void **out) {
+  const size_t bytes = (size_t)(n->inputs * n->outputs);
+  SST_TRY(ssti_allocate(e->context, bytes, 1, out));
+  int8_t *w = *out;
+  for (int64_t o = 0; o < outputs; o++) {
+    for (int64_t k = 0; k < n->inputs; k++) { w[k * n->outputs + o] = (int8_t)code_of(n, o, k); }
+  }
+  n->weight_bytes += bytes;
+  return SST_OK;
+}
+
+// Sets the bits of a code in planes that are `stride` words apart: sign, then magnitude.
+static void set_bits(uint64_t *word, int64_t stride, int bit, int code, int magnitudes) {
+  const int size = abs(code);
+  if (code < 0) { word[0] |= UINT64_C(1) << bit; }
+  for (int m = 0; m < magnitudes; m++) { word[(1 + m) * stride] |= (uint64_t)(size >> m & 1) << bit; }
+}
+
+static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, int64_t outputs, int64_t channels) {
+  const int64_t row = (1 + n->magnitudes) * SSTI_WORD_LANES;
+  n->weight_bytes = (size_t)(n->outputs / SSTI_WORD_LANES * n->words * row) * sizeof(uint64_t);
+  SST_TRY(ssti_allocate(e->context, n->weight_bytes, 1, &n->weights));
+  uint64_t *w = n->weights;
+  for (int64_t o = 0; o < outputs; o++) {
+    for (int64_t k = 0; k < n->inputs; k++) {
+      const int64_t c = k % channels, word = k / channels * n->channel_words + c / 64;
+      uint64_t *at = w + (o / SSTI_WORD_LANES * n->words + word) * row + o % SSTI_WORD_LANES;
+      set_bits(at, SSTI_WORD_LANES, (int)(c % 64), code_of(n, o, k), n->magnitudes);
+    }
+  }
+  return SST_OK;
+}
+
+static sst_status pack_slabs(sst_engine *e, ssti_engine_node *n, int64_t outputs) {
+  const int64_t row = (1 + n->magnitudes) * SSTI_SLAB_WORDS;
+  n->weight_bytes = (size_t)(n->slabs * outputs * row) * sizeof(uint64_t);
+  SST_TRY(ssti_allocate(e->context, n->weight_bytes, 1, &n->weights));
+  uint64_t *w = n->weights;
+  for (int64_t o = 0; o < outputs; o++) {
+    for (int64_t k = 0; k < n->inputs; k++) {
+      uint64_t *at = w + (k / SSTI_SLAB_ROWS * outputs + o) * row + k % SSTI_SLAB_ROWS / 64;
+      set_bits(at, SSTI_SLAB_WORDS, (int)(k % 64), code_of(n, o, k), n->magnitudes);
+    }
+  }
+  return SST_OK;
+}
+
+ssti_digits ssti_engine_digits(int64_t factor) {
+  // The next digit of an odd number is whatever makes the rest divisible by four: never two digits beside each other.
+  ssti_digits d = {0};
+  const bool below = factor < 0;
+  uint64_t rest = below ? (uint64_t)-factor : (uint64_t)factor;
+  for (int place = 0; rest != 0; place++, rest >>= 1) {
+    if ((rest & 1) == 0) { continue; }
+    const bool minus = (rest & 3) == 3;
+    d.place[d.count] = (int8_t)place;
+    d.negative[d.count++] = minus != below;
+    rest = minus ? rest + 1 : rest - 1;
+  }
+  return d;
+}
+
+// Counters hold the sum of plus rows and complemented minus rows over all planes of input and codes. What they hold too
+// many goes into the offset, scaled as the sum is; the factor becomes digits.
+static sst_status plan_counters(sst_engine *e, ssti_engine_node *n, const ssti_engine_value *in, int64_t outputs) {
+  const sst_integer_synapses *w = &n->node->synapses;
+  const ssti_engine_value *out = &e->values[n->node->output];
+  SST_TRY(ssti_allocate(e->context, (size_t)outputs, sizeof *n->slice_offset, &n->slice_offset));
+  SST_TRY(ssti_allocate(e->context, (size_t)outputs, sizeof *n->digits, &n->digits));
+  e->table_bytes += (size_t)outputs * (sizeof *n->slice_offset + sizeof *n->digits);
+  const int64_t all = (INT64_C(1) << in->planes) - 1;
+  int64_t most = 1;
+  for (int64_t o = 0; o < outputs; o++) {
+    int64_t sizes = 0, minus = 0, sum = 0;
+    for (int64_t k = 0; k < n->inputs; k++) {
+      const int code = code_of(n, o, k);
+      sizes += abs(code);
+      minus += code < 0 ? -code : 0;
+      sum += code;
+    }
+    most = sizes * all > most ? sizes * all : most;
+    const int64_t surplus = minus * all + sum * in->bias;
+    int64_t factor = w->factor[o], offset = w->offset[o] - factor * surplus;
+    if (n->fused >= 0) {
+      const sst_integer_neurons *neurons = &e->network->nodes[n->fused].neurons;
+      const int64_t gain = (int64_t)neurons->gain << neurons->input_shift;
+      factor *= gain;
+      offset *= gain;
+    } else {
+      offset += out->bias;
+    }
+    n->slice_offset[o] = offset;
+    n->digits[o] = ssti_engine_digits(factor);
+  }
+  n->acc_planes = ssti_engine_bits((uint64_t)most);
+  return SST_OK;
+}
+
+// Offsets of z over stored inputs; modulo 2^32, as all of it.
+static sst_status pack_offsets(sst_engine *e, ssti_engine_node *n, const ssti_engine_value *in, int64_t outputs) {
+  SST_TRY(ssti_allocate(e->context, (size_t)n->outputs, sizeof *n->factor, &n->factor));
+  SST_TRY(ssti_allocate(e->context, (size_t)n->outputs, sizeof *n->offset, &n->offset));
+  e->table_bytes += (size_t)n->outputs * 2 * sizeof *n->factor;
+  const bool biased = n->kernel == SST_ENGINE_KERNEL_INT8 || n->kernel == SST_ENGINE_KERNEL_POPCOUNT;
+  for (int64_t o = 0; o < outputs; o++) {
+    int64_t sum = 0;
+    for (int64_t k = 0; biased && k < n->inputs; k++) { sum += code_of(n, o, k); }
+    const int64_t factor = n->node->synapses.factor[o];
+    n->factor[o] = (int32_t)factor;
+    n->offset[o] = (int32_t)(uint32_t)(uint64_t)(n->node->synapses.offset[o] - factor * sum * in->bias);
+  }
+  return SST_OK;
+}
+
+static bool sums_are_small(const ssti_engine_node *n, const ssti_engine_value *in, int64_t outputs) {
+  const int64_t above = (INT64_C(1) << in->planes) - 1 - in->bias, most = above > in->bias ? above : in->bias;
+  for (int64_t o = 0; o < outputs; o++) {
+    int64_t sizes = 0;
+    for (int64_t k = 0; k < n->inputs; k++) { sizes += abs(code_of(n, o, k)); }
+    if (sizes * most > INT16_MAX) { return false; }
+  }
+  return true;
+}
+
+sst_status ssti_engine_pack(sst_engine *e, int index) {
+  ssti_engine_node *n = &e->nodes[index];
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0);
+  const int64_t outputs = ssti_engine_output(e, index)->channels;
+  if (n->kernel == SST_ENGINE_KERNEL_BITSLICED) {
+    SST_TRY(plan_counters(e, n, in, outputs));
+    SST_TRY(pack_slabs(e, n, outputs));
+  } else {
+    SST_TRY(pack_offsets(e, n, in, outputs));
+  }
+  switch (n->kernel) {
+  case SST_ENGINE_KERNEL_INT8: SST_TRY(pack_int8(e, n, outputs)); break;
+  case SST_ENGINE_KERNEL_POPCOUNT: SST_TRY(pack_popcount(e, n, outputs, in->channels)); break;
+  case SST_ENGINE_KERNEL_EVENT: SST_TRY(pack_event(e, n, outputs, &n->event_weights)); break;
+  case SST_ENGINE_KERNEL_BITSLICED:
+  case SST_ENGINE_KERNEL_REFERENCE:
+  case SST_ENGINE_KERNEL_AUTO:
+  case SST_ENGINE_KERNEL_COUNT: break;
+  }
+  n->small_sums = n->event_weights != NULL && in->narrow && sums_are_small(n, in, outputs);
+  e->weight_bytes += n->weight_bytes;
+  return SST_OK;
+}

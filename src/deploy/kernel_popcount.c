@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums of bits times codes: for each plane of the input and each bit of the codes' magnitudes the population count of
+// their AND, less twice that of those with a minus. Eight outputs beside each other.
+#include "deploy/kernels.h"
+
+#include <string.h>
+
+#if SSTI_HAS_AVX512
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void popcount_tile(const ssti_rows *r, int64_t first, int items, int planes, int magnitudes, int64_t words,
+                          const uint64_t *w, int64_t block) {
+  __m512i sum[4];
+  for (int i = 0; i < items; i++) { sum[i] = _mm512_setzero_si512(); }
+  const int64_t row = (1 + magnitudes) * SSTI_WORD_LANES;
+  for (int m = 0; m < magnitudes; m++) {
+    for (int p = 0; p < planes; p++) {
+      __m512i all[4], minus[4];
+      for (int i = 0; i < items; i++) { all[i] = minus[i] = _mm512_setzero_si512(); }
+      for (int64_t k = 0; k < words; k++) {
+        const __m512i sign = _mm512_loadu_si512(w + k * row);
+        const __m512i code = _mm512_loadu_si512(w + k * row + (1 + m) * SSTI_WORD_LANES);
+        for (int i = 0; i < items; i++) {
+          int64_t bits;
+          memcpy(&bits, r->x + (first + i) * r->x_stride + (p * words + k) * 8, sizeof bits);
+          const __m512i hit = _mm512_and_si512(_mm512_set1_epi64(bits), code);
+          all[i] = _mm512_add_epi64(all[i], _mm512_popcnt_epi64(hit));
+          minus[i] = _mm512_add_epi64(minus[i], _mm512_popcnt_epi64(_mm512_and_si512(hit, sign)));
+        }
+      }
+      for (int i = 0; i < items; i++) {
+        const __m512i z = _mm512_sub_epi64(all[i], _mm512_slli_epi64(minus[i], 1));
+        sum[i] = _mm512_add_epi64(sum[i], _mm512_slli_epi64(z, (unsigned)(m + p)));
+      }
+    }
+  }
+  for (int i = 0; i < items; i++) {
+    int32_t *z = r->z + (first + i) * r->z_stride + block * SSTI_WORD_LANES;
+    _mm256_storeu_si256((__m256i *)(void *)z, _mm512_cvtepi64_epi32(sum[i]));
+  }
+}
+
+static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t words, int64_t blocks,
+                     const uint64_t *weights) {
+  for (int64_t block = 0; block < blocks; block++) {
+    const uint64_t *w = weights + block * words * (1 + magnitudes) * SSTI_WORD_LANES;
+    int64_t item = 0;
+    for (; item + 4 <= r->items; item += 4) { popcount_tile(r, item, 4, planes, magnitudes, words, w, block); }
+    for (; item < r->items; item++) { popcount_tile(r, item, 1, planes, magnitudes, words, w, block); }
+  }
+}
+#else
+static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t words, const uint64_t *w, int32_t *z) {
+  int32_t sum[SSTI_WORD_LANES] = {0};
+  for (int p = 0; p < planes; p++) {
+    for (int64_t k = 0; k < words; k++) {
+      const uint64_t bits = x[p * words + k];
+      if (bits == 0) { continue; }
+      const uint64_t *sign = w + k * (1 + magnitudes) * SSTI_WORD_LANES;
+      for (int m = 0; m < magnitudes; m++) {
+        const uint64_t *code = sign + (1 + m) * SSTI_WORD_LANES;
+        for (int o = 0; o < SSTI_WORD_LANES; o++) {
+          const uint64_t hit = bits & code[o];
+          const int count = __builtin_popcountll(hit) - 2 * __builtin_popcountll(hit & sign[o]);
+          sum[o] += count * (1 << (m + p));
+        }
+      }
+    }
+  }
+  memcpy(z, sum, sizeof sum);
+}
+
+static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t words, int64_t blocks,
+                     const uint64_t *weights) {
+  for (int64_t block = 0; block < blocks; block++) {
+    const uint64_t *w = weights + block * words * (1 + magnitudes) * SSTI_WORD_LANES;
+    for (int64_t item = 0; item < r->items; item++) {
+      const uint64_t *x = (const uint64_t *)(const void *)(r->x + item * r->x_stride);
+      popcount_row(x, planes, magnitudes, words, w, r->z + item * r->z_stride + block * SSTI_WORD_LANES);
+    }
+  }
+}
+#endif
+
+void SSTI_KERNEL(ssti_kernel_fill_popcount)(ssti_kernels_of_level *table) { table->popcount = popcount; }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The level's widest vector of bits and its full adder. For kernel_*.c only.
+#ifndef SPIKESTILL_DEPLOY_KERNEL_VECTOR_H
+#define SPIKESTILL_DEPLOY_KERNEL_VECTOR_H
+
+#include <string.h>
+
+#include "deploy/kernels.h"
+
+#if SSTI_HAS_AVX512
+#include <immintrin.h>
+enum { VECTOR_BYTES = 64 };
+#elif defined(__AVX2__)
+enum { VECTOR_BYTES = 32 };
+#else
+enum { VECTOR_BYTES = 16 };
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef uint64_t vector __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE vector load(const uint8_t *from) {
+  vector v;
+  memcpy(&v, from, sizeof v);
+  return v;
+}
+INLINE void store(uint8_t *to, vector v) { memcpy(to, &v, sizeof v); }
+// The first bytes of a vector; never a byte more.
+INLINE void store_part(uint8_t *to, vector v, int64_t bytes) {
+  memcpy(to, &v, (size_t)(bytes < VECTOR_BYTES ? bytes : VECTOR_BYTES));
+}
+
+INLINE vector zeros(void) { return (vector){0}; }
+INLINE vector ones(void) { return ~(vector){0}; }
+
+// *sum + a + b = *sum + 2 * carry. gcc does not find the three-input instructions of AVX-512 by itself.
+INLINE vector full_add(vector *sum, vector a, vector b) {
+#if SSTI_HAS_AVX512
+  const __m512i s = (__m512i)*sum;
+  *sum = (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0x96);
+  return (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0xe8);
+#else
+  const vector difference = a ^ b, carry = (a & b) | (difference & *sum);
+  *sum ^= difference;
+  return carry;
+#endif
+}
+
+// The same with both a and b complemented.
+INLINE vector full_add_complements(vector *sum, vector a, vector b) {
+#if SSTI_HAS_AVX512
+  const __m512i s = (__m512i)*sum;
+  *sum = (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0x96);
+  return (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0x71);
+#else
+  const vector difference = a ^ b, carry = ~(a | b) | (difference & *sum);
+  *sum ^= difference;
+  return carry;
+#endif
+}
+
+INLINE vector half_add(vector *sum, vector a) {
+  const vector carry = *sum & a;
+  *sum ^= a;
+  return carry;
+}
+
+#endif

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels of the engine. Every kernel_*.c is compiled once for each level (SSTI_KERNEL_LEVEL: plain, and on x86-64 avx2
+// and avx512; cmake/Simd.cmake), with intrinsics where a level has an instruction that C cannot say. All levels give
+// the same bits: everything here is an integer.
+//
+// Stored integers are x + bias >= 0 with bias = -min(low, 0): unsigned numbers, so that no kernel asks for signs.
+#ifndef SPIKESTILL_DEPLOY_KERNELS_H
+#define SPIKESTILL_DEPLOY_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef SSTI_KERNEL_LEVEL
+#define SSTI_KERNEL_LEVEL plain
+#endif
+#define SSTI_KERNEL_JOIN2(name, level) name##_##level
+#define SSTI_KERNEL_JOIN(name, level) SSTI_KERNEL_JOIN2(name, level)
+// The name of this level's copy of a function.
+#define SSTI_KERNEL(name) SSTI_KERNEL_JOIN(name, SSTI_KERNEL_LEVEL)
+
+#if defined(__AVX512VPOPCNTDQ__) && defined(__AVX512VNNI__) && defined(__AVX512VBMI2__) && defined(__AVX512BW__)
+#define SSTI_HAS_AVX512 1
+#else
+#define SSTI_HAS_AVX512 0
+#endif
+
+enum {
+  SSTI_LANES = 16,       // outputs of rows are padded to a multiple of this
+  SSTI_WORD_LANES = 8,   // outputs beside each other in the planes of popcount
+  SSTI_TILE_BYTES = 128, // a slice kernel's row: 1024 positions and pictures
+  SSTI_SLAB_WORDS = 3,   // 64-bit words of weights a slab; its rows, and two more, fit the first-level cache
+  SSTI_SLAB_ROWS = 64 * SSTI_SLAB_WORDS,
+  SSTI_SLAB_ZEROS = SSTI_SLAB_ROWS, // a row of zeros, and one of ones, stand behind the slab's
+  SSTI_SLAB_ONES,
+  SSTI_SLAB_ALL,
+  SSTI_MOST_PLANES = 80
+};
+
+// ---- rows
+
+// Windows of several positions or steps, and their sums z.
+typedef struct ssti_rows {
+  int64_t items;
+  const uint8_t *x; // [items][x_stride] bytes
+  int64_t x_stride;
+  int32_t *z; // [items][z_stride]
+  int64_t z_stride;
+} ssti_rows;
+
+// What a neuron does in 32-bit lanes, modulo 2^32 where nothing else is said: h fits by the network's bounds.
+typedef struct ssti_lane_neurons {
+  uint32_t gain; // gain << input_shift
+  int state_shift;
+  int32_t threshold, threshold_step;
+  bool hard_reset, product_fits; // product: decay * u + half fits 32 bits
+  int32_t decay, half;
+  int decay_shift;
+  int32_t limit; // INT32_MAX: none
+} ssti_lane_neurons;
+
+// ---- slices
+
+// Operations that fill one row of a slab, in ascending order of dst: each may write up to 31 bytes too many.
+typedef struct ssti_copy {
+  int32_t dst;    // byte in the row
+  int32_t length; // bytes
+  int64_t src;    // byte of the channel's plane; -1: fill
+} ssti_copy;
+
+// What a bit-sliced neuron does, or an affine map: h = (state << state_shift) + sum of digits (x << shift) + offset.
+typedef struct ssti_slice_neurons {
+  int width;        // planes of h, u and decay * u + half in two's complement
+  int state_planes; // planes of the state
+  int state_shift;
+  int64_t threshold; // of h
+  int64_t threshold_step;
+  bool hard_reset, always, never; // fires whatever h is
+  int64_t decay, half;            // with decay_shift reduced to lowest terms
+  int decay_shift;
+  bool clips;
+  int64_t limit;
+} ssti_slice_neurons;
+
+// A number times a constant as few shifted additions: digits +1 or -1 at places.
+typedef struct ssti_digits {
+  int count;
+  int8_t place[24];
+  int8_t negative[24];
+} ssti_digits;
+
+// The operand of an affine map: planes [planes][stride bytes].
+typedef struct ssti_slice_term {
+  const uint8_t *x;
+  int64_t stride;
+  int planes;
+  const ssti_digits *digits;
+} ssti_slice_term;
+
+typedef struct ssti_kernels_of_level {
+  // z = sum of x * code: x unsigned bytes in fours, weights [blocks][quads][16][4].
+  void (*dot8)(const ssti_rows *rows, int64_t quads, int64_t blocks, const int8_t *weights);
+  // x [planes][words] of 64 bits, weights [blocks][words][1 + magnitudes][8]: sign, then magnitude bits.
+  void (*popcount)(const ssti_rows *rows, int planes, int magnitudes, int64_t words, int64_t blocks,
+                   const uint64_t *weights);
+  // x [inputs] bytes, weights [inputs][width]: adds (x - bias) * weight for each input that is not `bias`.
+  // `small`: no sum on the way leaves 16 bits.
+  void (*event)(const ssti_rows *rows, int64_t inputs, int bias, bool small, int64_t width, int64_t weight_stride,
+                const int8_t *weights);
+  // The same with x [inputs] of 32 bits.
+  void (*event_wide)(const ssti_rows *rows, int64_t inputs, int64_t width, int64_t weight_stride,
+                     const int8_t *weights);
+  // One step of `count` neurons with input y = factor * z + offset (factor NULL: z + offset[0]). Spikes as bytes;
+  // membrane may be NULL. Returns the number of spikes.
+  int64_t (*neurons)(const ssti_lane_neurons *n, int64_t count, const int32_t *z, const int32_t *factor,
+                     const int32_t *offset, int32_t *state, uint8_t *spikes, int32_t *membrane);
+  // y = factor * z + offset
+  void (*affine)(int64_t count, const int32_t *z, const int32_t *factor, const int32_t *offset, int32_t *y);
+  // Bit `plane` of `count` bytes as 64-bit words, zeros behind the last.
+  void (*pack)(int64_t count, const uint8_t *x, int plane, uint64_t *bits);
+  void (*pack_wide)(int64_t count, const int32_t *x, uint32_t bias, int plane, uint64_t *bits);
+  // x[i] |= bit i << plane, count <= 64
+  void (*unpack)(int64_t count, uint64_t bits, int plane, uint8_t *x);
+  // a[i] bit j <-> a[j] bit i
+  void (*transpose64)(uint64_t a[64]);
+
+  // Rows [first, first + channels) of a slab: row i from plane base + i * channel_stride.
+  void (*slab_fill)(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
+                    const ssti_copy *copies, int count, uint8_t fill);
+  // acc [width][TILE_BYTES] += 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight).
+  // weights: sign words, then magnitude words.
+  void (*slab_sum)(const uint64_t *sign, const uint64_t *magnitude, int words, const uint8_t *slab, uint8_t *acc,
+                   int level, int width);
+  // out [width][out_stride] = sum of terms + offset, for `bytes` bytes.
+  void (*slice_affine)(const ssti_slice_term *terms, int count, int64_t offset, int width, int64_t bytes, uint8_t *out,
+                       int64_t out_stride);
+  // One step: spikes [bytes], state [state_planes][TILE_BYTES], h [width][TILE_BYTES] if not NULL.
+  void (*slice_neurons)(const ssti_slice_neurons *n, const ssti_slice_term *term, int64_t offset, int64_t bytes,
+                        uint8_t *state, uint8_t *spikes, uint8_t *h);
+  // out = larger of out and x, both unsigned of `planes` planes.
+  void (*slice_max)(int planes, int64_t bytes, const uint8_t *x, int64_t x_stride, uint8_t *out, int64_t out_stride);
+
+  // Ceilings: operations on 64-bit lanes (full adders; AND, population count and addition; 8-bit multiply-adds) that
+  // `rounds` rounds do in registers. The result keeps the compiler honest.
+  int adder_bits, popcount_bits, dot_operations;
+  uint64_t (*adder_chains)(int64_t rounds, uint64_t seed);
+  uint64_t (*popcount_chains)(int64_t rounds, uint64_t seed);
+  uint64_t (*dot_chains)(int64_t rounds, uint64_t seed);
+} ssti_kernels_of_level;
+
+// Each kernel_*.c puts its functions into the table; kernel_table.c calls them all.
+#define SSTI_KERNEL_FILL_LIST(X) X(dot) X(popcount) X(event) X(neurons) X(pack) X(slab) X(slice) X(ceiling)
+#define SSTI_KERNEL_FILL_DECLARE(name) void SSTI_KERNEL(ssti_kernel_fill_##name)(ssti_kernels_of_level * table);
+SSTI_KERNEL_FILL_LIST(SSTI_KERNEL_FILL_DECLARE)
+#undef SSTI_KERNEL_FILL_DECLARE
+
+void ssti_kernel_fill_plain(ssti_kernels_of_level *table);
+void ssti_kernel_fill_avx2(ssti_kernels_of_level *table);
+void ssti_kernel_fill_avx512(ssti_kernels_of_level *table);
+
+#endif
