@@ -9,6 +9,9 @@
 //       - {name: ann, recipe: {student: {kind: ann, model: cnn}, train: {epochs: 6}}}
 //       - {name: converted, convert: {from: stage:ann, timesteps: [1, 4, 16]}}
 //       - {name: snn, recipe: student.yaml}                 # or a file, relative to this one
+//
+// A stage may also convert an ONNX file. That one says nothing about its data: `data` and `device` of the stage's own
+// map and, under them, the shared ones do.
 #ifndef SPIKESTILL_STAGES_H
 #define SPIKESTILL_STAGES_H
 
@@ -24,7 +27,9 @@ enum { SST_STAGE_NAME_SIZE = 64, SST_MAX_STAGES = 64 };
 typedef struct sst_stage {
   char name[SST_STAGE_NAME_SIZE];
   sst_recipe *recipe;              // owned by the plan; NULL: the stage converts
-  char from[SST_RECIPE_TEXT_SIZE]; // what it converts: "stage:<name>", a run directory or a checkpoint
+  char from[SST_RECIPE_TEXT_SIZE]; // what it converts: "stage:<name>", a run directory, a checkpoint or an ONNX file
+  char *data;                      // of an ONNX file: the keys of `data` as YAML, owned by the plan; NULL: it is none
+  sst_device device;               // of an ONNX file
   bool has_method;                 // of the conversion; otherwise qcfs where the ANN was trained for it
   sst_conversion_options conversion;
 } sst_stage;
@@ -41,8 +46,9 @@ SST_MUST_CHECK SST_API sst_status sst_plan_has_stages(sst_context *context, cons
 
 // Reads a recipe of stages and checks them all. An override whose key begins with a stage's name or with
 // "stages.<place>" is for that stage ("snn.train.epochs=2", "stages.1.percentile=99"), every other one for all stages
-// that train; so no stage may be called as a section of a recipe is. Errors: RECIPE (also a stage that is named before
-// it is there, with both names), NOT_FOUND, IO.
+// that train, and those of `data` and `device` for the conversion of an ONNX file; so no stage may be called as a
+// section of a recipe is. Errors: RECIPE (also a stage that is named before it is there, with both names), NOT_FOUND,
+// IO.
 SST_MUST_CHECK SST_API sst_status sst_plan_open(sst_context *context, const char *path, const char *const *overrides,
                                                 int override_count, sst_plan **out);
 // The same from memory; `name` stands for the file in messages, and files that stages name are looked for beside it.

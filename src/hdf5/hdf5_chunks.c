@@ -2,6 +2,8 @@
 // Arrays in chunks: a B-tree, an array or the arithmetic of the layout says where each one is; all must be there.
 #include "hdf5/hdf5_parts.h"
 
+enum { OVERHEAD = 32 }; // bytes that could be read in the time that a chunk takes besides
+
 typedef struct reading {
   ssti_hdf5 *file;
   const ssti_hdf5_set *set;
@@ -54,7 +56,7 @@ static sst_status read_chunk(reading *r, int64_t index, uint64_t at, uint64_t st
     origin[i] = index % r->grid[i] * r->set->chunk[i];
     index /= r->grid[i];
   }
-  SST_TRY(ssti_hdf5_spend(r->file, r->set->place, r->chunk_bytes));
+  SST_TRY(ssti_hdf5_spend(r->file, r->set->place, (uint64_t)(1 + r->set->filter_count) * (r->chunk_bytes + OVERHEAD)));
   ssti_hdf5_block packed;
   const uint8_t *data = NULL;
   sst_status status = ssti_hdf5_load(r->file, r->set->place, at, stored, "a chunk", &packed);

@@ -28,7 +28,7 @@ static bool undo_deflate(const uint8_t *from, size_t size, uint8_t *to, size_t c
 // First all first bytes of the elements, then all second ones; what is left over comes last, as it was.
 static void undo_shuffle(const uint8_t *from, size_t size, size_t element, uint8_t *to) {
   const size_t count = size / element;
-  for (size_t k = 0; k < element; k++) {
+  for (size_t k = 0; count > 0 && k < element; k++) {
     for (size_t i = 0; i < count; i++) { to[i * element + k] = from[k * count + i]; }
   }
   memcpy(to + count * element, from + count * element, size - count * element);

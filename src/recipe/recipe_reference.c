@@ -112,7 +112,8 @@ static void print_stages(ssti_text *out) {
   print_options(options, count, out);
   ssti_text_append(out,
                    "| `timesteps` | list of at most %d: whole number, 1..%d | [1, 2, 4, ..., 1024] | steps at which"
-                   " accuracy is measured, ascending |\n",
+                   " accuracy is measured, ascending |\n"
+                   "| `data`, `device` | as above | those outside the list | of an ONNX file, which says neither |\n",
                    (int)SST_MAX_CONVERSION_POINTS, (int)SST_MAX_CONVERSION_TIMESTEPS);
 }
 

@@ -20,7 +20,7 @@ static const char *const method_words[] = {
   { key, SSTI_OPTION_##type, offsetof(sst_stage, field), low, high, value, NULL, 0, text }
 static const ssti_option convert_options[] = {
     {"from", SSTI_OPTION_TEXT, offsetof(sst_stage, from), 0, 0, "", NULL, 0,
-     "the ann: stage:<name>, a run directory or a checkpoint"},
+     "the ann: stage:<name>, a run directory, a checkpoint or an ONNX file"},
     {"method", SSTI_OPTION_WORD, offsetof(sst_stage, conversion.method), 0, 0, NULL, method_words, SST_CONVERSION_COUNT,
      "where thresholds come from"},
     CONVERT_NUMBER("percentile", DOUBLE, conversion.percentile, 1e-6, 100, "99.9", "of the currents above 0"),
@@ -221,14 +221,55 @@ static sst_status read_timesteps(const plan_reader *r, const ssti_yaml_node *nod
   return SST_OK;
 }
 
+// What an ONNX file does not say: of the stage's own keys, over the shared ones.
+static bool is_input_key(const char *key) { return strcmp(key, "data") == 0 || strcmp(key, "device") == 0; }
+
+static bool is_onnx(const char *path) {
+  static const char ending[] = ".onnx";
+  const size_t length = strlen(path), tail = sizeof ending - 1;
+  return length >= tail && strcmp(path + length - tail, ending) == 0;
+}
+
+// Keys for the data of an ONNX file. They are tried in a recipe, so that what is wrong is found before anything runs.
+static sst_status read_input(const plan_reader *r, const ssti_yaml_node *map, sst_stage *stage) {
+  static const char stand_in[] = "student: {kind: ann, layers: [flatten, linear]}\n";
+  ssti_yaml_tree *tree = NULL, *data = NULL;
+  sst_recipe *recipe = NULL;
+  ssti_text text = ssti_text_begin(r->context);
+  sst_status status = SST_OK;
+  SST_TRY_GOTO(ssti_yaml_parse(r->context, ssti_yaml_name(r->tree), stand_in, sizeof stand_in - 1, &tree));
+  SST_TRY_GOTO(ssti_yaml_parse(r->context, ssti_yaml_name(r->tree), "", 0, &data));
+  for (const ssti_yaml_node *item = map->first; item; item = item->next) {
+    ssti_yaml_node *copy = NULL;
+    if (!is_input_key(item->key)) { continue; }
+    SST_TRY_GOTO(copy_node(tree, r->tree, item, &copy));
+    ssti_yaml_append(ssti_yaml_root(tree), copy);
+  }
+  SST_TRY_GOTO(ssti_recipe_from_tree(r->context, tree, &recipe));
+  stage->device = recipe->device;
+  SST_TRY_GOTO(merge(data, ssti_yaml_root(data), r->tree, ssti_yaml_get(map, "data")));
+  ssti_yaml_print(data, &text);
+  status = text.status;
+done:
+  sst_recipe_close(r->context, recipe);
+  ssti_yaml_destroy(tree);
+  ssti_yaml_destroy(data);
+  if (status == SST_OK) {
+    stage->data = text.data;
+  } else {
+    ssti_text_free(&text);
+  }
+  return status;
+}
+
 static sst_status read_convert_map(const plan_reader *r, const ssti_yaml_node *map, sst_stage *stage) {
   ssti_recipe_reader reader = reader_of(r);
   if (map->kind != SSTI_YAML_MAP) {
     SSTI_RECIPE_FAIL(&reader, map, "convert is %s, expected a map of keys such as {from: stage:ann}",
                      ssti_yaml_kind_text(map));
   }
-  const char *names[CONVERT_COUNT + 1] = {"timesteps"};
-  for (int i = 0; i < CONVERT_COUNT; i++) { names[i + 1] = convert_options[i].key; }
+  const char *names[CONVERT_COUNT + 3] = {"timesteps", "data", "device"};
+  for (int i = 0; i < CONVERT_COUNT; i++) { names[i + 3] = convert_options[i].key; }
   for (const ssti_yaml_node *item = map->first; item; item = item->next) {
     const ssti_option *option = ssti_options_find(convert_options, CONVERT_COUNT, item->key);
     if (option) {
@@ -236,19 +277,23 @@ static sst_status read_convert_map(const plan_reader *r, const ssti_yaml_node *m
       stage->has_method = stage->has_method || strcmp(option->key, "method") == 0;
     } else if (strcmp(item->key, "timesteps") == 0) {
       SST_TRY(read_timesteps(r, item, &stage->conversion));
-    } else {
-      return ssti_recipe_unknown_key(&reader, item, "convert", names, CONVERT_COUNT + 1);
+    } else if (!is_input_key(item->key)) {
+      return ssti_recipe_unknown_key(&reader, item, "convert", names, CONVERT_COUNT + 3);
     }
   }
   return SST_OK;
 }
 
-// The overrides of this stage, in its tree. Those for all stages are about recipes.
+// The overrides of this stage, in its tree. Those for all stages are about recipes, and about the data of an ONNX file.
 static sst_status apply_overrides(const plan_reader *r, ssti_yaml_tree *tree, int place, bool recipe) {
   for (int i = 0; i < r->override_count; i++) {
     bool own = false;
     const char *override = override_for(r, r->overrides[i], place, &own);
-    if (!override || (!own && (!recipe || strncmp(override, "name=", 5) == 0))) { continue; }
+    if (!override || (!own && recipe && strncmp(override, "name=", 5) == 0)) { continue; }
+    const size_t key = strcspn(override, ".=");
+    const bool input =
+        (key == 4 && strncmp(override, "data", key) == 0) || (key == 6 && strncmp(override, "device", key) == 0);
+    if (!own && !recipe && !input) { continue; }
     SST_TRY(ssti_yaml_override(tree, override));
   }
   return SST_OK;
@@ -313,15 +358,37 @@ static sst_status read_convert(const plan_reader *r, const ssti_yaml_node *node,
   stage->conversion = sst_conversion_default();
   ssti_yaml_tree *tree = NULL;
   SST_TRY(ssti_yaml_parse(r->context, ssti_yaml_name(r->tree), "", 0, &tree));
-  sst_status status = map->kind == SSTI_YAML_MAP ? merge(tree, ssti_yaml_root(tree), r->tree, map) : SST_OK;
+  sst_status status = SST_OK;
+  for (const ssti_yaml_node *item = ssti_yaml_root(r->tree)->first; item && status == SST_OK; item = item->next) {
+    ssti_yaml_node *copy = NULL;
+    if (!is_input_key(item->key)) { continue; }
+    status = copy_node(tree, r->tree, item, &copy);
+    if (status == SST_OK) { ssti_yaml_append(ssti_yaml_root(tree), copy); }
+  }
+  if (status == SST_OK && map->kind == SSTI_YAML_MAP) { status = merge(tree, ssti_yaml_root(tree), r->tree, map); }
   if (status == SST_OK) { status = apply_overrides(r, tree, place, false); }
   plan_reader inner = *r;
   inner.tree = tree;
   if (status == SST_OK) { status = read_convert_map(&inner, ssti_yaml_root(tree), stage); }
+  const bool onnx = is_onnx(stage->from), told = ssti_yaml_get(ssti_yaml_root(tree), "data") != NULL;
+  if (status == SST_OK && onnx && told) { status = read_input(&inner, ssti_yaml_root(tree), stage); }
   ssti_yaml_destroy(tree);
   SST_TRY(status);
   if (stage->from[0] == '\0') {
     SSTI_RECIPE_FAIL(&reader, map, "stage '%s' has no convert.from: the ann, such as 'stage:ann'", stage->name);
+  }
+  if (onnx && !told) {
+    SSTI_RECIPE_FAIL(&reader, map,
+                     "stage '%s' converts an ONNX file, which does not say what its data are: expected `data` in "
+                     "`convert` or outside the list",
+                     stage->name);
+  }
+  for (int i = 0; i < 2 && !onnx; i++) {
+    const char *key = i == 0 ? "data" : "device";
+    if (!ssti_yaml_get(map, key)) { continue; }
+    SSTI_RECIPE_FAIL(&reader, ssti_yaml_get(map, key),
+                     "stage '%s' has convert.%s, which is for ONNX files: '%s' has its own", stage->name, key,
+                     stage->from);
   }
   return check_reference(r, node, place, "convert.from", stage->from);
 }
@@ -350,6 +417,10 @@ static void print_convert(ssti_text *out, const sst_stage *stage) {
     ssti_text_append(out, "%s%lld", i ? ", " : "", (long long)stage->conversion.timesteps[i]);
   }
   ssti_text_append(out, "]\n");
+  if (stage->data) {
+    ssti_text_append(out, "      device: %s\n      data:\n", sst_device_word(stage->device));
+    print_indented(out, stage->data, "        ");
+  }
 }
 
 static sst_status print_plan(sst_context *context, sst_plan *plan) {
@@ -465,7 +536,10 @@ sst_status sst_plan_has_stages(sst_context *context, const char *path, bool *out
 
 void sst_plan_close(sst_context *context, sst_plan *plan) {
   if (!plan) { return; }
-  for (int i = 0; plan->stages && i < plan->stage_count; i++) { sst_recipe_close(context, plan->stages[i].recipe); }
+  for (int i = 0; plan->stages && i < plan->stage_count; i++) {
+    sst_recipe_close(context, plan->stages[i].recipe);
+    ssti_free(context, plan->stages[i].data);
+  }
   ssti_free(context, plan->stages);
   ssti_free(context, plan->text);
   ssti_free(context, plan);

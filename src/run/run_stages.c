@@ -51,21 +51,27 @@ static sst_status train_stage(const stages *s, int stage, const char *out, sst_r
   return status;
 }
 
+// An ONNX file has its data and device from the stage, everything else its own.
+static sst_status open_source(const stages *s, const sst_stage *what, const char *from, sst_network **out) {
+  if (!what->data) { return sst_network_open(s->context, from, NULL, 0, out); }
+  ssti_text data = ssti_text_begin(s->context), device = ssti_text_begin(s->context);
+  ssti_text_append(&data, "data=%s", what->data);
+  ssti_text_append(&device, "device=%s", sst_device_word(what->device));
+  sst_status status = data.status != SST_OK ? data.status : device.status;
+  const char *const overrides[] = {data.data, device.data};
+  if (status == SST_OK) { status = sst_network_open(s->context, from, overrides, 2, out); }
+  ssti_text_free(&data);
+  ssti_text_free(&device);
+  return status;
+}
+
 static sst_status convert_stage(const stages *s, int stage, const char *out) {
   const sst_stage *what = &s->plan->stages[stage];
   char from[SST_RECIPE_TEXT_SIZE];
   strcpy(from, what->from);
   SST_TRY(resolve(s, from));
   sst_network *ann = NULL;
-  SST_TRY(sst_network_open(s->context, from, NULL, 0, &ann));
-  if (ann->foreign) { // its data and their normalisation are not known here
-    sst_network_close(ann);
-    SST_FAIL(
-        s->context, SST_UNSUPPORTED,
-        "convert.from is '%s', an ONNX network, expected the run directory or checkpoint of an ann; an ONNX file is "
-        "converted by 'spikestill convert' with its data, and the folder that this makes can be a teacher",
-        from);
-  }
+  SST_TRY(open_source(s, what, from, &ann));
   sst_conversion_options options = what->conversion;
   if (!what->has_method) {
     bool learned = ann->recipe->student.options.activation != SST_ACTIVATION_RELU;

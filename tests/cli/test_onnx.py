@@ -75,9 +75,51 @@ class Onnx(ProgramTest):
                  "spiking_resnet.onnx: the method qcfs needs", "has relu")
         self.bad(1, ["convert", GOLDENS / "spiking_resnet.onnx", "--data", "digits", "--normalize", "imagenet", "--out", "snn"],
                  "3 numbers", "1 channel")
-        self.write("stages.yaml", f"stages:\n  - name: snn\n    convert: {{from: {GOLDENS / 'spiking_resnet.onnx'}}}\n")
-        self.bad(1, ["train", "stages.yaml", "--out", "stages", "--quiet"], "stage 'snn'", "an ONNX network", "spikestill convert")
         self.assertFalse(self.path("snn").exists())
+        source = GOLDENS / "spiking_resnet.onnx"
+        stage = "stages:\n  - name: snn\n    convert: "
+        self.write("stages.yaml", f"{stage}{{from: {source}}}\n")
+        self.bad(1, ["train", "stages.yaml", "--out", "stages", "--quiet"], "stages.yaml:3:", "stage 'snn'", "what its data are")
+        self.write("stages.yaml", f"{stage}{{from: {source}, data: {{name: digits, hieght: 28}}}}\n")
+        self.bad(1, ["train", "stages.yaml", "--out", "stages", "--quiet"], "stages.yaml:3:", "nearest is 'height'")
+        self.write("stages.yaml", f"{stage}{{from: run, data: {{name: digits}}}}\n")
+        self.bad(1, ["train", "stages.yaml", "--out", "stages", "--quiet"], "convert.data, which is for ONNX files")
+        self.assertFalse(self.path("stages").exists())
+
+    def test_a_stage_converts_a_file(self):
+        self.write("stages.yaml", f"""
+data: {{name: digits, digits_train: 60, digits_test: 30, mean: [0.1307], deviation: [0.3081]}}
+device: cpu-ref
+optimizer: {{kind: adamw, learning_rate: 0.003}}
+train: {{epochs: 1, batch: 20}}
+stages:
+  - name: converted
+    convert: {{from: {GOLDENS / 'spiking_resnet.onnx'}, timesteps: [1, 4], samples: 20, data: {{test_limit: 25}}}}
+  - name: small
+    recipe:
+      student: {{kind: snn, layers: [flatten, linear: {{out: 8}}, act, linear], timesteps: 2}}
+      teacher: stage:converted
+      distill: [{{method: kd}}]
+""")
+        words = ["--data", "digits", "--set", "data.digits_train=60", "--set", "data.digits_test=30", "--set", "device=cpu-ref"]
+        self.good("convert", GOLDENS / "spiking_resnet.onnx", *words, "--set", "data.test_limit=25", "--normalize", "mnist",
+                  "--timesteps", "1,4", "--samples", "20", "--out", "alone", "--quiet")
+        self.good("train", "stages.yaml", "--out", "stages", "--quiet")
+        alone = json.loads(self.path("alone/result.json").read_text())
+        staged = json.loads(self.path("stages/converted/result.json").read_text())
+        self.assertEqual(staged["conversion"]["thresholds"], alone["conversion"]["thresholds"])
+        self.assertEqual(staged["test_accuracy"], alone["test_accuracy"])
+        self.assertEqual(self.path("stages/converted/checkpoint.safetensors").read_bytes(),
+                         self.path("alone/checkpoint.safetensors").read_bytes())
+        # The resolved plan says it all again, also to a run that is resumed.
+        self.assertIn("device: cpu-ref\n      data:\n        name: digits\n", self.path("stages/recipe.yaml").read_text())
+        self.path("stages/converted/result.json").unlink()
+        self.good("train", "--resume", "--out", "stages", "--quiet")
+        self.assertEqual(json.loads(self.path("stages/converted/result.json").read_text())["test_accuracy"],
+                         alone["test_accuracy"])
+        self.good("train", "stages.yaml", "--out", "less", "--quiet", "--set", "data.digits_test=20", "--set",
+                  "converted.data.test_limit=0")
+        self.assertEqual(self.good("eval", "less/converted", "--json").json["count"], 20)
 
     @unittest.skipUnless((TEACHERS / "resnet20.onnx").is_file() and (DATA / "cifar10").is_dir(), NO_DATA)
     def test_resnet20_on_cifar10(self):

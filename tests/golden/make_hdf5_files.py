@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes small HDF5 files to tests/golden/hdf5 for tests/unit/test_hdf5_read.c. Needs the packages h5py and numpy.
+"""Writes small HDF5 files to tests/golden/hdf5 for tests/unit/test_hdf5_read.c, and smaller ones as the corpus of fuzz_hdf5.
+Needs the packages h5py and numpy.
 
 earliest.h5, latest.h5   the same content in the oldest and the newest version of the format that libhdf5 writes:
     numbers/*    element i is (7 * i % 11 - 5) / 8, in integers 7 * i % 11 - 5 (unsigned: 7 * i % 11)
@@ -17,6 +18,7 @@ import h5py
 import numpy as np
 
 FOLDER = pathlib.Path(__file__).parent / "hdf5"
+CORPUS = FOLDER.parent.parent / "fuzz" / "corpus_hdf5"
 LINKS = 700
 
 
@@ -28,6 +30,7 @@ def numbers(shape, kind):
 
 def low_level(group, name, shape, chunks=None, compact=False, early=False):
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)
     if compact:
         properties.set_layout(h5py.h5d.COMPACT)
     if chunks:
@@ -76,7 +79,9 @@ def put_texts(group):
     spaces = h5py.h5t.C_S1.copy()
     spaces.set_size(12)
     spaces.set_strpad(h5py.h5t.STR_SPACEPAD)
-    made = h5py.h5d.create(group.id, b"spaces_ascii", spaces, h5py.h5s.create_simple((2,)))
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)
+    made = h5py.h5d.create(group.id, b"spaces_ascii", spaces, h5py.h5s.create_simple((2,)), properties)
     made.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([b"text 0", b"text 1"], dtype="S12"), spaces)
 
 
@@ -119,9 +124,35 @@ def write(name, libver):
         put_links(file)
 
 
+def write_corpus(version, oldest):
+    def begin(what):
+        return h5py.File(CORPUS / f"{what}_{version}", "w", libver=(oldest, "v110"))
+
+    with begin("group") as file:
+        group = file.create_group("a", track_order=True)
+        for i in range(70):  # dense, and a tree of two levels
+            group[f"{i:02d}"] = file
+    with begin("chunks") as file:
+        for name, how in (("gzip", {"compression": "gzip", "shuffle": True}), ("checked", {"fletcher32": True}), ("plain", {})):
+            file.create_dataset(name, data=numbers((3, 5), "i2"), chunks=(2, 2), **how)
+        file.create_dataset("single", data=numbers((4,), "f4"), chunks=(4,), compression="gzip")
+        file.create_dataset("pages", data=numbers((1030,), "i1"), chunks=(1,))
+    with begin("values") as file:
+        low_level(file, "compact", (3, 2), compact=True)
+        low_level(file, "implicit", (3,), chunks=(2,), early=True)
+        file.create_dataset("texts", data=["one", "", "three"], dtype=h5py.string_dtype())
+        file["text"] = np.bytes_("four")
+        file["enumeration"] = np.array([True, False])
+        made = file.create_dataset("sequences", (2,), h5py.vlen_dtype(np.dtype("f2")))
+        made[1] = [1, 2, 3]
+
+
 def main():
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
+    for folder in (FOLDER, CORPUS):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    write_corpus("old", "earliest")
+    write_corpus("new", "v110")
     write("earliest.h5", ("earliest", "v110"))
     write("latest.h5", ("v110", "v110"))
     with h5py.File(FOLDER / "before.h5", "w", userblock_size=512) as file:

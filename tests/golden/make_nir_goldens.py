@@ -3,6 +3,7 @@
 
     chain.nir     nir's own writer: Input, Conv2d, IF, SumPool2d, Flatten, Affine, LIF, Output; metadata
     packed.nir    the same network with chunks, gzip, shuffle and checksums, 64-bit floats, fixed-length ASCII text
+    modern.nir    the same network in the newest version of the format, groups remembering the order of their entries
     nested.nir    a CubaLIF with a recurrent connection inside a NIRGraph node
     residual.nir  two edges into one node
     recurrent.nir, picture.nir, signal.nir   with what they do in 12 steps (.bin: inputs, then outputs, 32-bit floats),
@@ -217,20 +218,20 @@ def signal():
     return nir.NIRGraph(nodes, list(zip(names, names[1:])))
 
 
-def repack(source, target, change):
+def repack(source, target, change, **how):
     """Copies a file; change(path, dataset) gives options for h5py and new data, or None to leave the dataset out."""
 
     def visit(old, new, path):
         for name, item in old.items():
             here = f"{path}/{name}"
             if isinstance(item, h5py.Group):
-                visit(item, new.create_group(name), here)
+                visit(item, new.create_group(name, track_order=how.get("track_order")), here)
                 continue
             made = change(here, item)
             if made is not None:
                 new.create_dataset(name, **made)
 
-    with h5py.File(source) as old, h5py.File(target, "w") as new:
+    with h5py.File(source) as old, h5py.File(target, "w", **how) as new:
         visit(old, new, "")
 
 
@@ -261,6 +262,8 @@ def main():
     save("signal", signal(), ["input", "conv", "sum", "above", "flat", "dense", "fire", "output"], 1)
     source = FOLDER / "residual.nir"
     repack(FOLDER / "chain.nir", FOLDER / "packed.nir", packed)
+    modern = {"libver": ("v110", "v110"), "track_order": True}
+    repack(FOLDER / "chain.nir", FOLDER / "modern.nir", packed, **modern)
     weight = "/node/nodes/a/weight"
     repack(source, FOLDER / "lzf.nir", lambda p, i: {"data": i[()], "compression": "lzf"} if p == weight else plain(i))
     repack(source, FOLDER / "missing_field.nir", lambda p, i: None if p == weight else plain(i))

@@ -17,9 +17,10 @@ CORPUS = HERE.parent / "fuzz" / "corpus_shd"
 COUNT = 7
 
 
-def write(name, count=COUNT, time_type=np.float16, unit_type=np.uint16, labels=None, change=None, **how):
+def write(name, count=COUNT, time_type=np.float16, unit_type=np.uint16, labels=None, change=None, oldest="earliest",
+          **how):
     path = FOLDER / name
-    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
+    with h5py.File(path, "w", libver=(oldest, "v110")) as file:
         spikes = file.create_group("spikes")
         times = spikes.create_dataset("times", (count,), h5py.vlen_dtype(np.dtype(time_type)), **how)
         units = spikes.create_dataset("units", (count,), h5py.vlen_dtype(np.dtype(unit_type)), **how)
@@ -69,6 +70,7 @@ def main():
     write("plain.h5")
     write("chunked.h5", chunks=(3,))
     write("grows.h5", maxshape=(None,), chunks=(4,), time_type=">f4", unit_type=">i8")
+    write("modern.h5", oldest="v110", chunks=(3,), compression="gzip")
     write("double.h5", time_type=np.float64, unit_type=np.uint32)
     write("spoken_words.h5", count=4, labels=[34, 0, 7, 34])
     write("label_20.h5", labels=[0, 1, 2, 20, 4, 5, 6])
@@ -80,7 +82,7 @@ def main():
     write("without_units.h5", change=without_units)
     write("flat_times.h5", change=flat_times)
     write("packed.h5", chunks=(3,), compression="gzip")
-    for name in ("plain", "chunked", "grows", "flat_times", "packed", "link"):
+    for name in ("plain", "chunked", "grows", "flat_times", "packed", "link", "modern"):
         shutil.copy(FOLDER / f"{name}.h5", CORPUS / f"{name}.h5")
     print(sum(path.stat().st_size for path in FOLDER.iterdir()), "bytes")
 

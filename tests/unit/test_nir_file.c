@@ -73,6 +73,13 @@ static void test_reads_packed_doubles_and_fixed_text(void **state) {
   sst_nir_destroy(graph);
 }
 
+static void test_reads_the_newest_version_of_the_format(void **state) {
+  sst_context *context = *state;
+  sst_nir_graph *graph = read_golden(context, "modern");
+  check_chain(graph);
+  sst_nir_destroy(graph);
+}
+
 static void test_reads_a_graph_in_a_graph(void **state) {
   sst_context *context = *state;
   sst_nir_graph *graph = read_golden(context, "nested");
@@ -222,6 +229,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_reads_what_python_writes),
       TEST(test_reads_packed_doubles_and_fixed_text),
+      TEST(test_reads_the_newest_version_of_the_format),
       TEST(test_reads_a_graph_in_a_graph),
       TEST(test_refuses),
       TEST(test_round_trip),

@@ -34,8 +34,8 @@ static void check_recordings(sst_context *context, ssti_shd *file) {
 
 static void test_every_way_of_storing(void **state) {
   sst_context *context = *state;
-  const char *const names[] = {"plain.h5", "chunked.h5", "grows.h5", "double.h5", "packed.h5"};
-  for (int i = 0; i < 5; i++) {
+  const char *const names[] = {"plain.h5", "chunked.h5", "grows.h5", "double.h5", "packed.h5", "modern.h5"};
+  for (int i = 0; i < 6; i++) {
     char path[TEST_PATH_SIZE], *data = NULL;
     size_t size = 0;
     ssti_shd *file = NULL;
