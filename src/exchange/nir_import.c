@@ -351,10 +351,18 @@ static sst_status take_neurons(importer *m, ssti_nir_step *step) {
 static sst_status take_input(importer *m, ssti_nir_step *step) {
   const sst_nir_value *shape = sst_nir_find_value(&step->node->fields, "shape");
   int64_t count = 1;
-  bool good = shape->rank <= 1 && shape->count >= 1 && shape->count <= 3;
-  step->out.rank = good ? (int)shape->count : 0;
+  // Some writers count the batch, or time, as dimension 0: (1,C,H,W), or (N,F) before layers that take F numbers.
+  int64_t features = 0;
+  const bool batch =
+      shape->rank == 1 &&
+      ((shape->count == 4 && setting(step, "shape", 0, &count) && count == 1) ||
+       (shape->count == 2 && setting(step, "shape", 1, &features) && features > 0 && readers_want(m, step, features)));
+  const int64_t first = batch ? 1 : 0, rank = shape->count - first;
+  bool good = shape->rank <= 1 && rank >= 1 && rank <= 3;
+  count = 1;
+  step->out.rank = good ? (int)rank : 0;
   for (int i = 0; i < step->out.rank && good; i++) {
-    good = setting(step, "shape", i, &step->out.size[i]) && step->out.size[i] >= 1;
+    good = setting(step, "shape", first + i, &step->out.size[i]) && step->out.size[i] >= 1;
     if (good) { count *= step->out.size[i]; }
   }
   good = good && count <= MOST_NUMBERS;

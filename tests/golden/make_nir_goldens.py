@@ -80,7 +80,7 @@ class Simulation:
 
     def __init__(self, graph, order):
         self.nodes, self.order = graph.nodes, order
-        self.sources = {name: [a for a, b in graph.edges if b == name] for name in order}
+        self.sources = {name: [a for a, b in dict.fromkeys(graph.edges) if b == name] for name in order}
         self.state = {name: {} for name in order}
         self.history = {name: [] for name in order}
         self.last = {}
@@ -96,19 +96,22 @@ class Simulation:
     def run(self, name, x):
         n, s = self.nodes[name], self.state[name]
         if isinstance(n, (nir.Affine, nir.Linear)):
-            return n.weight.astype(float) @ x + getattr(n, "bias", 0)
+            return n.weight.astype(float) @ x.reshape(-1) + getattr(n, "bias", 0)
         if isinstance(n, (nir.Conv1d, nir.Conv2d)):
             import torch
             conv = torch.nn.functional.conv2d if isinstance(n, nir.Conv2d) else torch.nn.functional.conv1d
             padding = n.padding if isinstance(n.padding, str) else tuple(np.atleast_1d(n.padding).tolist())
             one = [tuple(np.atleast_1d(v).tolist()) for v in (n.stride, n.dilation)]
+            x = x[0] if x.ndim == len(n.weight.shape) else x
             return conv(torch.tensor(x)[None], torch.tensor(n.weight).double(), torch.tensor(n.bias).double(), one[0],
                         padding, one[1], n.groups)[0].numpy()
         if isinstance(n, nir.SumPool2d):
+            x = x[0] if x.ndim == 4 else x
             k = n.kernel_size[0]
             return x[:, :x.shape[1] // k * k, :x.shape[2] // k * k].reshape(x.shape[0], x.shape[1] // k, k, -1, k).sum((2, 4))
         if isinstance(n, nir.Flatten):
             return x.reshape(-1)
+        x = x.reshape(n.r.shape) if hasattr(n, "r") and n.r.size == x.size else x
         if isinstance(n, nir.Scale):
             return n.scale * x
         if isinstance(n, nir.Threshold):
@@ -143,12 +146,13 @@ class Simulation:
             seen = [now.get(source, self.last.get(source)) for source in self.sources[name]]
             now[name] = self.run(name, sum(seen) if seen else x)
         self.last = now
-        return now["output"]
+        return now[self.order[-1]].reshape(-1)
 
 
 def save(name, graph, order, scale):
     random = np.random.default_rng(7)
-    shape = list(graph.nodes["input"].input_type.values())[0]
+    shape = list(graph.nodes[order[0]].input_type.values())[0]
+    shape = shape[1:] if shape[0] == 1 and len(shape) > 1 else shape  # a batch of one
     x = (scale * random.standard_normal((STEPS, *shape))).astype(np.float32)
     simulation = Simulation(graph, order)
     y = np.stack([simulation.step(one.astype(float)) for one in x]).astype(np.float32)

@@ -7,20 +7,20 @@
 
 #include "spikestill/nir.h"
 
-enum { STEPS = 12 };
+enum { STEPS = 12, MOST_INPUTS = 2 * 18 * 18, MOST_OUTPUTS = 10 };
 
 static void read_floats(FILE *file, float *to, size_t count) {
   assert_int_equal(fread(to, sizeof *to, count, file), count);
 }
 
-// `spikes`: a layer that must be known to spike.
-static void check(sst_context *context, const char *name, const char *spikes) {
+// `spikes`: a layer that must be known to spike. `dt`: 0 for the usual one.
+static void check_at(sst_context *context, const char *name, const char *spikes, double dt) {
   char path[TEST_PATH_SIZE], file_name[64];
   sst_nir_graph *nir = NULL;
   sst_nir_network *network = NULL;
   snprintf(file_name, sizeof file_name, "tests/golden/nir/%s.nir", name);
   assert_ok(context, sst_nir_read(context, test_source_path(path, file_name), &nir));
-  assert_ok(context, sst_nir_import(nir, NULL, &network));
+  assert_ok(context, sst_nir_import(nir, &(sst_nir_import_options){.dt = dt}, &network));
   sst_nir_destroy(nir);
   const sst_nir_info info = sst_nir_describe(network);
   sst_parameters *parameters = NULL;
@@ -36,8 +36,8 @@ static void check(sst_context *context, const char *name, const char *spikes) {
   assert_ok(context, sst_nir_load(network, parameters));
 
   const int64_t channels = info.channels, places = info.height * info.width;
-  float in[STEPS * 2 * 7 * 6], out[STEPS * 8];
-  assert_true(channels * places <= 2 * 7 * 6 && info.classes <= 8);
+  float in[STEPS * MOST_INPUTS], out[STEPS * MOST_OUTPUTS];
+  assert_true(channels * places <= MOST_INPUTS && info.classes <= MOST_OUTPUTS);
   snprintf(file_name, sizeof file_name, "tests/golden/nir/%s.bin", name);
   FILE *file = fopen(test_source_path(path, file_name), "rb");
   assert_non_null(file);
@@ -60,15 +60,25 @@ static void check(sst_context *context, const char *name, const char *spikes) {
   sst_nir_network_destroy(network);
 }
 
+static void check(sst_context *context, const char *name, const char *spikes) { check_at(context, name, spikes, 0); }
+
 static void test_recurrent(void **state) { check(*state, "recurrent", "cuba"); }
 static void test_picture(void **state) { check(*state, "picture", "fire"); }
 static void test_signal(void **state) { check(*state, "signal", "above"); }
 
+// The structures of NIR's published samples (make_nir_samples.py).
+static void test_two_lif(void **state) { check(*state, "sample_two_lif", "lif2"); }
+static void test_rockpool(void **state) { check(*state, "sample_rockpool", "1_LIFNeuronTorch"); }
+static void test_braille(void **state) { check(*state, "sample_braille", "lif2"); }
+static void test_braille_flattened(void **state) { check(*state, "sample_flattened", "lif2"); }
+static void test_braille_subgraph(void **state) { check(*state, "sample_subgraph", "lif1.lif"); }
+static void test_scnn(void **state) { check_at(*state, "sample_scnn", "12", 1); }
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_recurrent),
-      TEST(test_picture),
-      TEST(test_signal),
+      TEST(test_recurrent),         TEST(test_picture),          TEST(test_signal),
+      TEST(test_two_lif),           TEST(test_rockpool),         TEST(test_braille),
+      TEST(test_braille_flattened), TEST(test_braille_subgraph), TEST(test_scnn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
