@@ -65,7 +65,7 @@ typedef struct sst_dataset_options {
   // folder with train/ and test/ or val/ itself.
   const char *root;
   bool train;           // the training part or the test part
-  int64_t limit;        // first so many pictures only; 0: all
+  int64_t limit;        // first so many pictures only (and as many of the set's own validation part); 0: all
   uint64_t digits_seed; // digits, moving-digits: seed of the drawing
   int64_t digits_count; // digits, moving-digits: how many to draw
   int classes;          // 0: as the data tell; else what they must have
@@ -91,8 +91,9 @@ SST_API void sst_dataset_close(sst_dataset *dataset);
 
 typedef struct sst_dataset_info {
   sst_dataset_kind kind;
-  int64_t count;   // samples
-  int64_t skipped; // broken files left out
+  int64_t count;      // samples
+  int64_t validation; // the last ones of them, that the set itself keeps for validation (SSC's training part); 0: none
+  int64_t skipped;    // broken files left out
   int classes;
   int64_t height, width, channels;
   int64_t frames; // T of the frames of a sample; 0: it is a picture
@@ -222,6 +223,10 @@ SST_MUST_CHECK SST_API sst_status sst_loader_status(const sst_loader *loader);
 // Both arrays hold `count` places; the numbers are written to *train_count and *validation_count.
 SST_API void sst_split_validation(int64_t count, double share, uint64_t seed, int32_t *train, int64_t *train_count,
                                   int32_t *validation, int64_t *validation_count);
+// The same for a training part that was opened. A validation part that the set brings along is taken as it is, whatever
+// the share; with a share of 0 it is left aside.
+SST_API void sst_dataset_split(const sst_dataset *dataset, double share, uint64_t seed, int32_t *train,
+                               int64_t *train_count, int32_t *validation, int64_t *validation_count);
 
 // Downloads a data set into root/<word>/, resuming what is half there, from the mirrors in turn, and verifies
 // checksums. What is there and right is left alone. `root` as in sst_dataset_options. `base_url`, the address of a

@@ -157,6 +157,9 @@ static void print_summary(const char *part, const summary *s, const char *split)
   printf("%" PRId64 "x%" PRId64 "x%" PRId64 ", %d classes\n", s->info.height, s->info.width, s->info.channels,
          s->info.classes);
   if (split) { printf("  split: %s\n", split); }
+  if (s->info.validation > 0) {
+    printf("  the last %" PRId64 " are the set's own validation part\n", s->info.validation);
+  }
   if (s->info.skipped > 0) { printf("  %" PRId64 " broken files are left out\n", s->info.skipped); }
   printf("  ");
   print_list("mean", s, false);
@@ -191,6 +194,9 @@ static json_t *summary_json(const summary *s) {
                 (json_int_t)s->info.height, (json_int_t)s->info.width, (json_int_t)s->info.channels, "frames",
                 (json_int_t)s->info.frames, "skipped", (json_int_t)s->info.skipped, "classes", s->info.classes, "mean",
                 mean, "deviation", deviations, "per_class", classes);
+  if (s->info.validation > 0) {
+    json_object_set_new(value, "validation", json_integer((json_int_t)s->info.validation));
+  }
   if (s->events.count > 0) {
     json_object_set_new(value, "events", spread_json(&s->events));
     json_object_set_new(value, "duration_ms", spread_json(&s->milliseconds));

@@ -20,7 +20,7 @@ enum { MAX_FILES = 5, MAX_DIGITS = 10000000, MAX_SIDE = 4096 };
 
 static const sst_dataset_info DATASETS[SST_DATASET_COUNT] = {
 #define DATASET_INFO(name, word, form, classes, height, width, channels, text)                                         \
-  {SST_DATASET_##name, 0, 0, classes, height, width, channels, 0},
+  {SST_DATASET_##name, 0, 0, 0, classes, height, width, channels, 0},
     SST_DATASET_LIST(DATASET_INFO)
 #undef DATASET_INFO
 };

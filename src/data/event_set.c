@@ -23,18 +23,25 @@ enum { MAX_DIGITS = 10000000, FOLDERS = 4 };
 typedef struct set_about {
   const char *folders[FOLDERS]; // under the root, tried in turn
   const char *parts[2]; // test and train: folders of classes, or files; NULL: there is one for both, and a split
+  const char *held;     // file of the validation part, which may be there; NULL: the set has none
   const char *ending;
   int width, height, channels; // of the sensor
 } set_about;
 
 static const set_about *about(sst_dataset_kind kind) {
-  static const set_about NMNIST = {{"nmnist", "N-MNIST", "nmnist-1100", "."}, {"Test", "Train"}, ".bin", 34, 34, 2};
-  static const set_about NCALTECH = {{"ncaltech101", "N-Caltech101", "Caltech101", "."}, {NULL}, ".bin", 240, 180, 2};
-  static const set_about CIFAR = {{"cifar10-dvs", "CIFAR10DVS", "CIFAR10-DVS", "."}, {NULL}, ".aedat", 128, 128, 2};
-  static const set_about GESTURE = {{"dvs128-gesture", "DvsGesture", "DVSGesture", "."}, {NULL}, ".aedat", 128, 128, 2};
-  static const set_about DIGITS = {{NULL}, {NULL}, NULL, SSTI_EVENT_DIGIT_SIDE, SSTI_EVENT_DIGIT_SIDE, 2};
-  static const set_about SHD = {{"shd", "SHD", ".", "."}, {"shd_test.h5", "shd_train.h5"}, NULL, SSTI_SHD_UNITS, 1, 1};
-  static const set_about SSC = {{"ssc", "SSC", ".", "."}, {"ssc_test.h5", "ssc_train.h5"}, NULL, SSTI_SHD_UNITS, 1, 1};
+  enum { SIDE = SSTI_EVENT_DIGIT_SIDE, UNITS = SSTI_SHD_UNITS };
+  static const set_about NMNIST = {
+      {"nmnist", "N-MNIST", "nmnist-1100", "."}, {"Test", "Train"}, NULL, ".bin", 34, 34, 2};
+  static const set_about NCALTECH = {
+      {"ncaltech101", "N-Caltech101", "Caltech101", "."}, {NULL}, NULL, ".bin", 240, 180, 2};
+  static const set_about CIFAR = {
+      {"cifar10-dvs", "CIFAR10DVS", "CIFAR10-DVS", "."}, {NULL}, NULL, ".aedat", 128, 128, 2};
+  static const set_about GESTURE = {
+      {"dvs128-gesture", "DvsGesture", "DVSGesture", "."}, {NULL}, NULL, ".aedat", 128, 128, 2};
+  static const set_about DIGITS = {{NULL}, {NULL}, NULL, NULL, SIDE, SIDE, 2};
+  static const set_about SHD = {{"shd", "SHD", ".", "."}, {"shd_test.h5", "shd_train.h5"}, NULL, NULL, UNITS, 1, 1};
+  static const set_about SSC = {
+      {"ssc", "SSC", ".", "."}, {"ssc_test.h5", "ssc_train.h5"}, "ssc_valid.h5", NULL, UNITS, 1, 1};
   switch (kind) {
   case SST_DATASET_SHD: return &SHD;
   case SST_DATASET_SSC: return &SSC;
@@ -58,7 +65,9 @@ struct ssti_event_set {
   ssti_event_label *stretches;
   int64_t *first;
   size_t stretch_capacity;
-  ssti_shd *spikes; // SHD, SSC: one file with all recordings
+  ssti_shd *spikes;   // SHD, SSC: one file with all recordings of a part
+  ssti_shd *held;     // of the validation part, where it is there: those after the others
+  int64_t held_count; // of it
 };
 
 // ---- listing ----
@@ -235,17 +244,46 @@ done:
   return status;
 }
 
+// The file is in the list, so that the cache notices when it changes.
+static sst_status open_recordings(ssti_event_set *set, const char *path, int classes, ssti_shd **out, int64_t *count) {
+  const int64_t limit = set->options.limit;
+  SST_TRY(ssti_file_list_add(&set->files, path, 0));
+  SST_TRY(ssti_shd_open(set->context, path, classes, out));
+  *count = ssti_shd_count(*out);
+  if (limit > 0 && limit < *count) { *count = limit; }
+  return SST_OK;
+}
+
+// The validation part beside the training part.
+static sst_status open_held(ssti_event_set *set, const char *path, int classes) {
+  const char *slash = strrchr(path, '/');
+  ssti_text beside = ssti_text_begin(set->context);
+  ssti_text_append_bytes(&beside, path, slash != NULL ? (size_t)(slash - path) + 1 : 0);
+  ssti_text_append(&beside, "%s", set->about->held);
+  sst_status status = beside.status;
+  if (status == SST_OK && ssti_file_exists(beside.data)) {
+    status = open_recordings(set, beside.data, classes, &set->held, &set->held_count);
+  }
+  ssti_text_free(&beside);
+  return status;
+}
+
 static sst_status open_spikes(ssti_event_set *set, int classes) {
   char *path = NULL;
-  sst_status status = find_part(set->context, &set->options, &path);
-  // The file is in the list, so that the cache notices when it changes.
-  if (status == SST_OK) { status = ssti_file_list_add(&set->files, path, 0); }
-  if (status == SST_OK) { status = ssti_shd_open(set->context, path, classes, &set->spikes); }
+  SST_TRY(find_part(set->context, &set->options, &path));
+  sst_status status = open_recordings(set, path, classes, &set->spikes, &set->count);
+  if (status == SST_OK && set->options.train && set->about->held != NULL) { status = open_held(set, path, classes); }
+  set->count += set->held_count;
   ssti_free(set->context, path);
-  SST_TRY(status);
-  set->count = ssti_shd_count(set->spikes);
-  if (set->options.limit > 0 && set->options.limit < set->count) { set->count = set->options.limit; }
-  return SST_OK;
+  return status;
+}
+
+// The file that recording *index of all is in; *index becomes its number there.
+static ssti_shd *file_with(const ssti_event_set *set, int64_t *index) {
+  const int64_t first = set->count - set->held_count;
+  if (*index < first) { return set->spikes; }
+  *index -= first;
+  return set->held;
 }
 
 sst_status ssti_event_set_open(sst_context *context, const sst_dataset_options *options, sst_dataset_info *info,
@@ -283,6 +321,7 @@ sst_status ssti_event_set_open(sst_context *context, const sst_dataset_options *
     return status;
   }
   info->count = set->count;
+  info->validation = set->held_count;
   *out = set;
   return SST_OK;
 }
@@ -293,6 +332,7 @@ void ssti_event_set_close(ssti_event_set *set) {
   ssti_class_names_free(context, &set->classes);
   ssti_file_list_free(&set->files);
   ssti_shd_close(set->spikes);
+  ssti_shd_close(set->held);
   ssti_free(context, set->stretches);
   ssti_free(context, set->first);
   ssti_free(context, set);
@@ -335,7 +375,10 @@ sst_status ssti_event_set_record(ssti_event_set *set, int64_t index, ssti_events
   if (set->options.kind == SST_DATASET_MOVING_DIGITS) {
     return ssti_event_digits_record(set->options.digits_seed, set->options.train, index, events, &label);
   }
-  if (set->spikes != NULL) { return ssti_shd_read(set->spikes, index, events); }
+  if (set->spikes != NULL) {
+    ssti_shd *file = file_with(set, &index);
+    return ssti_shd_read(file, index, events);
+  }
   if (set->stretches == NULL) { return read_file(set, (size_t)index, events); }
   ssti_events whole = begin_events(set);
   sst_status status = read_file(set, file_of(set, index), &whole);
@@ -382,8 +425,10 @@ static sst_status frame_unit(const frames_job *job, int64_t unit, ssti_events *e
     return SST_OK;
   }
   if (set->spikes != NULL) {
-    SST_TRY(ssti_shd_read(set->spikes, unit, events));
-    job->framed->labels[unit] = ssti_shd_label(set->spikes, unit);
+    int64_t index = unit;
+    ssti_shd *file = file_with(set, &index);
+    SST_TRY(ssti_shd_read(file, index, events));
+    job->framed->labels[unit] = ssti_shd_label(file, index);
     count_events(job, events, unit);
     return SST_OK;
   }
@@ -422,9 +467,7 @@ static sst_status make_frames(ssti_event_set *set, ssti_framed *framed) {
                           .channels = set->about->channels};
   SST_TRY(ssti_framed_allocate(context, framed));
   sst_status status = ssti_allocate(context, (size_t)units, sizeof *job.statuses, &job.statuses);
-  if (status == SST_OK) {
-    ssti_parallel_for(context, units, 1, frame_range, &job);
-  }
+  if (status == SST_OK) { ssti_parallel_for(context, units, 1, frame_range, &job); }
   for (int64_t i = 0; i < units && status == SST_OK; i++) {
     if (job.statuses[i] == SST_OK) { continue; }
     // The first failure once more, for its sentence: another thread's may stand there.

@@ -25,3 +25,16 @@ void sst_split_validation(int64_t count, double share, uint64_t seed, int32_t *t
   *train_count = trained;
   *validation_count = validated;
 }
+
+void sst_dataset_split(const sst_dataset *dataset, double share, uint64_t seed, int32_t *train, int64_t *train_count,
+                       int32_t *validation, int64_t *validation_count) {
+  const sst_dataset_info info = sst_dataset_describe(dataset);
+  if (info.validation == 0) {
+    sst_split_validation(info.count, share, seed, train, train_count, validation, validation_count);
+    return;
+  }
+  *train_count = info.count - info.validation;
+  *validation_count = share > 0.0 ? info.validation : 0;
+  for (int64_t i = 0; i < *train_count; i++) { train[i] = (int32_t)i; }
+  for (int64_t i = 0; i < *validation_count; i++) { validation[i] = (int32_t)(*train_count + i); }
+}

@@ -58,7 +58,7 @@ static const ssti_option data_options[] = {
     WORD("name", recipe.data.kind, dataset_words, NULL, "the data set"),
     TEXT("root", recipe.data.root, "",
          "folder that holds the data sets' folders; empty: the environment's SPIKESTILL_DATA, else ./data"),
-    NUMBER("validation", DOUBLE, recipe.data.validation, 0, 0.9, "0.1", "share of the training part that is held out"),
+    NUMBER("validation", DOUBLE, recipe.data.validation, 0, 0.9, "0.1", "share of the training part that is held out; above 0: SSC's own part where its file is there"),
     NUMBER("train_limit", INT64, recipe.data.train_limit, 0, 1e9, "0",
            "first so many pictures of the training part; 0: all"),
     NUMBER("test_limit", INT64, recipe.data.test_limit, 0, 1e9, "0", "first so many pictures of the test part; 0: all"),

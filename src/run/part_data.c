@@ -17,8 +17,8 @@ static sst_status choose(ssti_part_data *data, const sst_recipe *recipe, sst_par
   int32_t *other = NULL;
   SST_TRY(ssti_allocate(data->context, (size_t)count, sizeof *other, &other));
   bool train = part == SST_PART_TRAIN;
-  sst_split_validation(count, recipe->data.validation, recipe->seed, train ? chosen : other, &train_count,
-                       train ? other : chosen, &validation_count);
+  sst_dataset_split(data->dataset, recipe->data.validation, recipe->seed, train ? chosen : other, &train_count,
+                    train ? other : chosen, &validation_count);
   data->count = train ? train_count : validation_count;
   ssti_free(data->context, other);
   return SST_OK;

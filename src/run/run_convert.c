@@ -58,7 +58,7 @@ static sst_status check_ann(sst_network *ann, const sst_conversion_options *opti
   }
   const sst_model_options *model = &ann->recipe->student.options;
   sst_status status = ann->foreign ? ssti_conversion_check_method(context, model, options->method)
-                                : ssti_conversion_check_model(context, model, options->method);
+                                   : ssti_conversion_check_model(context, model, options->method);
   if (status == SST_OK && ann->foreign) { status = sst_onnx_check_spiking(ann->foreign->onnx); }
   if (status != SST_OK) { return ssti_fail_within(context, status, "%s", ann->path); }
   return ssti_network_check_data(ann);
@@ -152,8 +152,8 @@ static sst_status open_samples(work *w) {
   sst_status status = SST_OK;
   SST_TRY_GOTO(ssti_allocate(w->context, (size_t)count, sizeof *train, &train));
   SST_TRY_GOTO(ssti_allocate(w->context, (size_t)count, sizeof *validation, &validation));
-  sst_split_validation(count, recipe->data.validation, recipe->seed, train, &train_count, validation,
-                       &validation_count);
+  sst_dataset_split(w->train, recipe->data.validation, recipe->seed, train, &train_count, validation,
+                    &validation_count);
   int64_t samples = w->options->samples < train_count ? w->options->samples : train_count;
   for (int64_t i = 0; i < samples; i++) { train[i] = train[i * train_count / samples]; }
   SST_TRY_GOTO(ssti_loader_for(w->context, recipe, w->train, train, samples, false, &w->samples));

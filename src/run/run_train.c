@@ -61,8 +61,8 @@ static sst_status open_loaders(session *s) {
   int64_t count = sst_dataset_describe(s->train_data).count;
   SST_TRY(ssti_allocate(context, (size_t)count, sizeof(int32_t), &s->train_indices));
   SST_TRY(ssti_allocate(context, (size_t)count, sizeof(int32_t), &s->validation_indices));
-  sst_split_validation(count, recipe->data.validation, recipe->seed, s->train_indices, &s->train_count,
-                       s->validation_indices, &s->validation_count);
+  sst_dataset_split(s->train_data, recipe->data.validation, recipe->seed, s->train_indices, &s->train_count,
+                    s->validation_indices, &s->validation_count);
   if (s->train_count < recipe->train.batch) {
     SST_FAIL(context, SST_INVALID_ARGUMENT,
              "train.batch is %lld, but only %lld pictures are left for training after validation",

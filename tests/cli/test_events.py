@@ -117,6 +117,14 @@ class Events(ProgramTest):
         self.path("sets/ssc/shd_test.h5").rename(self.path("sets/ssc/ssc_test.h5"))
         self.assertEqual(self.check_set("shd", 7, 7, 1, 700, 1)["train"]["classes"], 20)
         self.assertEqual(self.check_set("ssc", 7, 7, 1, 700, 1)["train"]["classes"], 35)
+        # SSC has a validation part of its own, which may be there.
+        self.path("sets/ssc/ssc_valid.h5").write_bytes((GOLDEN_SPIKES / "spoken_words.h5").read_bytes())
+        words = ["ssc", "--set", "data.root=sets"]
+        answer = self.good("data", "info", *words, "--json").json
+        self.assertEqual([answer["train"]["count"], answer["train"]["validation"]], [11, 4])
+        self.assertIn("the last 4 are the set's own validation part", self.good("data", "info", *words).out)
+        self.write("ssc.yaml", "data: {name: ssc, root: sets}\nstudent: {layers: [flatten, linear: {out: 4}, act, linear]}\n")
+        self.assertEqual(self.good("eval", "ssc.yaml", "--part", "validation", "--json").json["count"], 4)
 
     def test_run_without_its_data(self):
         """Classes and sizes of a folder stand in the run's recipe."""

@@ -378,8 +378,34 @@ static void test_ssc(void **state) {
   sst_dataset *dataset = open_set(context, &options, 7, 35);
   assert_int_equal(sst_dataset_label(dataset, 6), 18);
   sst_dataset_close(dataset);
+  int32_t train[14], validation[14];
+  int64_t trained = 0, held = 0;
+  copy_spikes(context, root, "ssc_valid.h5", "spoken_words.h5");
+  dataset = open_set(context, &options, 11, 35);
+  assert_int_equal(sst_dataset_describe(dataset).validation, 4);
+  assert_int_equal(sst_dataset_label(dataset, 6), 18);
+  assert_int_equal(sst_dataset_label(dataset, 7), 34);
+  assert_int_equal(sst_dataset_label(dataset, 10), 34);
+  check_recording_2(dataset);
+  assert_int_equal(count_all(dataset, 9), 6); // recording 2 of the validation part
+  sst_dataset_split(dataset, 0.1, 1, train, &trained, validation, &held);
+  assert_int_equal(trained, 7);
+  assert_int_equal(held, 4);
+  assert_int_equal(train[6], 6);
+  assert_int_equal(validation[0], 7);
+  sst_dataset_split(dataset, 0.0, 1, train, &trained, validation, &held);
+  assert_int_equal(trained, 7);
+  assert_int_equal(held, 0);
+  sst_dataset_close(dataset);
+  options.limit = 3;
+  dataset = open_set(context, &options, 6, 35);
+  assert_int_equal(sst_dataset_describe(dataset).validation, 3);
+  assert_int_equal(sst_dataset_label(dataset, 3), 34);
+  sst_dataset_close(dataset);
+  options.limit = 0;
   options.train = false;
   dataset = open_set(context, &options, 4, 35);
+  assert_int_equal(sst_dataset_describe(dataset).validation, 0);
   static const int labels[] = {34, 0, 7, 34};
   for (int i = 0; i < 4; i++) { assert_int_equal(sst_dataset_label(dataset, i), labels[i]); }
   check_recording_2(dataset);

@@ -18,7 +18,7 @@ static sst_dataset *photos(sst_context *context, int64_t count) {
   sst_dataset *dataset = NULL;
   assert_ok(context, ssti_allocate(context, 1, sizeof *dataset, &dataset));
   dataset->context = context;
-  dataset->info = (sst_dataset_info){SST_DATASET_CIFAR10, count, 0, 10, 32, 32, 3, 0};
+  dataset->info = (sst_dataset_info){SST_DATASET_CIFAR10, count, 0, 0, 10, 32, 32, 3, 0};
   assert_ok(context, ssti_allocate(context, (size_t)count, 3072, &dataset->pixels));
   assert_ok(context, ssti_allocate(context, (size_t)count, sizeof(int32_t), &dataset->labels));
   for (int64_t i = 0; i < count * 3072; i++) {
@@ -412,7 +412,7 @@ static sst_dataset *recordings(sst_context *context, int64_t count) {
   sst_dataset *dataset = NULL;
   assert_ok(context, ssti_allocate(context, 1, sizeof *dataset, &dataset));
   dataset->context = context;
-  dataset->info = (sst_dataset_info){SST_DATASET_DIGITS, count, 0, 10, SIDE, SIDE, 2, FRAMES};
+  dataset->info = (sst_dataset_info){SST_DATASET_DIGITS, count, 0, 0, 10, SIDE, SIDE, 2, FRAMES};
   assert_int_equal(sst_dataset_sample_bytes(&dataset->info), FRAMES * FRAME_BYTES);
   assert_ok(context, ssti_allocate(context, (size_t)count, FRAMES * FRAME_BYTES, &dataset->pixels));
   assert_ok(context, ssti_allocate(context, (size_t)count, sizeof(int32_t), &dataset->labels));
