@@ -209,6 +209,51 @@ static void neuron_backward(bench *b, void *arg) {
                                       c->workspace);
 }
 
+// As the graph's fused step: batch norm and neurons, forward and then backward. `fused` counts what has to move when the
+// tensor between them and its gradient are never written: x twice and the spikes; x and dspikes twice and dx.
+static void fused_forward(bench *b, void *arg) {
+  field_case *c = arg;
+  const ssti_norm_neuron shape = {c->norm, c->neuron};
+  float *v = c->vectors;
+  const int64_t n = c->norm.channels;
+  b->backend->kernels.norm_neuron_statistics(b->backend, &shape.norm, c->x, v, v + n, v + 2 * n, v + 3 * n);
+  b->backend->kernels.norm_neuron_forward(b->backend, &shape, c->x, v, v + 3 * n, NULL, c->y, NULL, c->workspace);
+}
+
+static void fused_backward(bench *b, void *arg) {
+  field_case *c = arg;
+  const ssti_norm_neuron shape = {c->norm, c->neuron};
+  float *v = c->vectors;
+  const int64_t n = c->norm.channels;
+  const ssti_norm_neuron_gradients out = {.dx = c->dx, .dgamma = v + n, .dbeta = v + 2 * n};
+  b->backend->kernels.norm_neuron_backward(b->backend, &shape, c->x, v, v + 3 * n, true, NULL, c->y, NULL, &out,
+                                           c->workspace);
+}
+
+static void fused_both(bench *b, void *arg) {
+  fused_forward(b, arg);
+  fused_backward(b, arg);
+}
+
+static void bench_fused(bench *b, int64_t size, int64_t channels, int input_steps) {
+  const int64_t pixels = BATCH * size * size, count = pixels * channels;
+  field_case c = {
+      .norm = {.rows = input_steps * pixels, .channels = channels, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f},
+      .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = input_steps, .count = count}};
+  const ssti_norm_neuron fused = {c.norm, c.neuron};
+  c.x = filled(input_steps * count), c.y = filled(STEPS * count), c.dx = filled(input_steps * count);
+  c.vectors = filled(6 * channels);
+  c.workspace = memory_of(b->backend->kernels.norm_neuron_workspace(b->backend, &fused, true));
+  char shape[96];
+  snprintf(shape, sizeof shape, "%dx%dx%" PRId64 "x%" PRId64 "x%" PRId64 " to T = %d", input_steps, BATCH, size, size,
+           channels, STEPS);
+  const double x = 4.0 * (double)(input_steps * count), spikes = 4.0 * (double)(STEPS * count);
+  measure(b, "norm_neuron_forward", shape, false, 2 * x + spikes, fused_forward, &c);
+  measure(b, "norm_neuron_backward", shape, false, 3 * x + 2 * spikes, fused_backward, &c);
+  measure(b, "norm_neuron_both", shape, false, 5 * x + 3 * spikes, fused_both, &c);
+  free(c.x), free(c.y), free(c.dx), free(c.vectors), free(c.workspace);
+}
+
 static void pool_forward(bench *b, void *arg) {
   field_case *c = arg;
   b->backend->kernels.pool_forward(b->backend, &c->pool, NULL, c->x, c->y,
@@ -320,6 +365,10 @@ int main(int argc, char **argv) {
   bench_field(&b, 32, 64, true);
   bench_field(&b, 16, 128, true);
   bench_field(&b, 8, 256, true);
+  bench_fused(&b, 32, 64, 1);
+  bench_fused(&b, 32, 64, STEPS);
+  bench_fused(&b, 16, 128, STEPS);
+  bench_fused(&b, 8, 256, STEPS);
   bench_steps(&b);
   ssti_backend_destroy(b.backend);
   sst_context_destroy(b.context);

@@ -134,6 +134,21 @@ typedef struct ssti_neuron_shape {
   bool resumes;
 } ssti_neuron_shape;
 
+// Batch norm whose output goes into neurons and nowhere else. norm.rows * norm.channels = input_steps * count.
+typedef struct ssti_norm_neuron {
+  ssti_batch_norm norm;
+  ssti_neuron_shape neuron;
+} ssti_norm_neuron;
+
+// Where its gradients go; each pointer may be NULL.
+typedef struct ssti_norm_neuron_gradients {
+  float *dx, *dgamma, *dbeta, *ddecay;
+  bool accumulate_dx, accumulate_dgamma, accumulate_dbeta, accumulate_ddecay;
+} ssti_norm_neuron_gradients;
+
+// What the norm used, [3, channels]: mean, 1 / sqrt(variance + epsilon), scale * gamma / sqrt(variance + epsilon).
+enum { SSTI_NORM_NEURON_SAVED = 3 };
+
 typedef struct ssti_kernels {
   const char *name;
 
@@ -273,11 +288,28 @@ typedef struct ssti_kernels {
   void (*neuron_forward)(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
                          const float *decay_parameter, float *spikes, float *membrane);
   // dspikes and dmembrane may each be NULL (zero). dx [input_steps,n]; ddecay (one float) for PLIF; each may be NULL.
-  // Recomputes the forward pass from x. `workspace` holds ssti_neuron_workspace() bytes.
+  // Recomputes the forward pass from x. `workspace` holds neuron_workspace() bytes.
   void (*neuron_backward)(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
                           const float *decay_parameter, const float *dspikes, const float *dmembrane, float *dx,
                           bool accumulate_dx, float *ddecay, bool accumulate_ddecay, void *workspace);
   size_t (*neuron_workspace)(ssti_backend *backend, const ssti_neuron_shape *shape);
+
+  // Batch norm and neurons in one, without the tensor between them. These slots are empty in backends that do not fuse
+  // (the reference: its own two kernels are the judge), and for kinds of neurons that norm_neuron_fuses denies.
+  bool (*norm_neuron_fuses)(const ssti_norm_neuron *shape);
+  // Statistics of the batch into `saved`; updates the running ones.
+  void (*norm_neuron_statistics)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
+                                 const float *gamma, float *running_mean, float *running_variance, float *saved);
+  // From `saved`, whoever filled it.
+  void (*norm_neuron_forward)(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *beta,
+                              const float *saved, const float *decay_parameter, float *spikes, float *membrane,
+                              void *workspace);
+  // Gradients as of batch_norm_backward and neuron_backward; recomputes everything from x and `saved`.
+  void (*norm_neuron_backward)(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *beta,
+                               const float *saved, bool batch_statistics, const float *decay_parameter,
+                               const float *dspikes, const float *dmembrane, const ssti_norm_neuron_gradients *out,
+                               void *workspace);
+  size_t (*norm_neuron_workspace)(ssti_backend *backend, const ssti_norm_neuron *shape, bool backward);
 
   // Optimiser steps over one flat block, in place. `gradient_scale` multiplies the gradient first (clipping).
   void (*sgd_step)(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiling: which nodes live, which take part in the backward pass, who writes a gradient first, how long every buffer
-// lives, and where it lies. Moments: live node i runs forward at moment i and backward at moment 2*P-1-i, P live nodes.
+// lives, and where it lies. Moments: live step i runs forward at moment i and backward at moment 2*P-1-i, P live steps.
 #include <string.h>
 
+#include "graph/fuse.h"
 #include "graph/graph_internal.h"
 #include "graph/memory_plan.h"
 #include "graph/parameters_internal.h"
@@ -43,12 +44,19 @@ static void mark_live(sst_graph *graph) {
   }
 }
 
+// The steps begin as the nodes, and then some are fused.
+static sst_status make_steps(sst_graph *graph) {
+  SST_TRY(ssti_allocate(graph->context, (size_t)graph->node_count, sizeof *graph->steps, &graph->steps));
+  if (graph->node_count > 0) { memcpy(graph->steps, graph->nodes, (size_t)graph->node_count * sizeof *graph->steps); }
+  return ssti_fuse(graph);
+}
+
 // Walks back from the loss: a node takes part if a gradient reaches an output and an input wants one.
 static void mark_backward(sst_graph *graph) {
   if (graph->loss == SST_NO_VALUE) { return; }
   graph->values[graph->loss].has_gradient = graph->values[graph->loss].wants_gradient;
   for (int n = graph->node_count - 1; n >= 0; n--) {
-    ssti_node *node = &graph->nodes[n];
+    ssti_node *node = &graph->steps[n];
     bool reached = false, wanted = false;
     for (int i = 0; i < node->call.output_count; i++) {
       reached = reached || graph->values[node->outputs[i]].has_gradient;
@@ -67,7 +75,7 @@ static void mark_backward(sst_graph *graph) {
 // The graph's own pointers into its arrays, which no longer move.
 static void resolve_calls(sst_graph *graph) {
   for (int n = 0; n < graph->node_count; n++) {
-    ssti_node *node = &graph->nodes[n];
+    ssti_node *node = &graph->steps[n];
     ssti_call *call = &node->call;
     call->training = node->live_backward;
     call->streams = graph->streams;
@@ -90,7 +98,7 @@ static sst_status order_gradients(sst_graph *graph) {
   SST_TRY(ssti_allocate(graph->context, (size_t)graph->value_count, sizeof *written, &written));
   if (graph->loss != SST_NO_VALUE) { written[graph->loss] = true; } // the seed
   for (int n = graph->node_count - 1; n >= 0; n--) {
-    ssti_node *node = &graph->nodes[n];
+    ssti_node *node = &graph->steps[n];
     if (!node->live_backward) { continue; }
     for (int i = 0; i < node->call.input_count; i++) {
       if (!node->call.dx[i]) { continue; }
@@ -104,7 +112,7 @@ static sst_status order_gradients(sst_graph *graph) {
 
 static sst_status prepare_nodes(sst_graph *graph) {
   for (int n = 0; n < graph->node_count; n++) {
-    ssti_node *node = &graph->nodes[n];
+    ssti_node *node = &graph->steps[n];
     if (!node->live || !node->op->prepare) { continue; }
     sst_status status = node->op->prepare(&node->call, &node->needs);
     if (status != SST_OK) {
@@ -150,7 +158,7 @@ static sst_status ask_values(compile_state *state) {
       SST_TRY(ask(state, value_bytes(value), 0, last_moment(state), &state->value_buffer[v]));
       continue;
     }
-    const ssti_node *node = &graph->nodes[value->node];
+    const ssti_node *node = &graph->steps[value->node];
     // A secondary output that nobody reads is not computed; the primary one always is.
     if (!node->live || (!value->read && value->output > 0 && !value->has_gradient)) { continue; }
     int moment = state->moment[value->node];
@@ -162,7 +170,7 @@ static sst_status ask_values(compile_state *state) {
 static void extend_values(compile_state *state) {
   const sst_graph *graph = state->graph;
   for (int n = 0; n < graph->node_count; n++) {
-    const ssti_node *node = &graph->nodes[n];
+    const ssti_node *node = &graph->steps[n];
     if (!node->live) { continue; }
     for (int i = 0; i < node->call.input_count; i++) {
       int buffer = state->value_buffer[graph->values[node->inputs[i]].root];
@@ -196,7 +204,7 @@ static sst_status ask_gradients(compile_state *state) {
     SST_TRY(ask(state, value_bytes(value), first < last ? first : last, last, &state->gradient_buffer[v]));
   }
   for (int n = 0; n < graph->node_count; n++) {
-    const ssti_node *node = &graph->nodes[n];
+    const ssti_node *node = &graph->steps[n];
     for (int i = 0; node->live_backward && i < node->call.input_count; i++) {
       if (node->call.dx[i]) { extend(state, state->gradient_buffer[node->inputs[i]], backward_moment(state, n)); }
     }
@@ -207,7 +215,7 @@ static sst_status ask_gradients(compile_state *state) {
 static sst_status ask_scratch(compile_state *state) {
   sst_graph *graph = state->graph;
   for (int n = 0; n < graph->node_count; n++) {
-    const ssti_node *node = &graph->nodes[n];
+    const ssti_node *node = &graph->steps[n];
     state->saved_buffer[n] = state->forward_buffer[n] = state->backward_buffer[n] = state->state_buffer[n] = -1;
     if (!node->live) { continue; }
     int forward = state->moment[n], backward = backward_moment(state, n);
@@ -244,7 +252,7 @@ static void assign_values(compile_state *state) {
 static void assign_scratch(compile_state *state) {
   sst_graph *graph = state->graph;
   for (int n = 0; n < graph->node_count; n++) {
-    ssti_node *node = &graph->nodes[n];
+    ssti_node *node = &graph->steps[n];
     node->call.saved = buffer_address(state, state->saved_buffer[n]);
     node->call.state = buffer_address(state, state->state_buffer[n]);
     node->forward_workspace = buffer_address(state, state->forward_buffer[n]);
@@ -284,7 +292,7 @@ static sst_status plan_memory(compile_state *state) {
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->forward_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->backward_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->state_buffer));
-  for (int n = 0; n < graph->node_count; n++) { state->moment[n] = graph->nodes[n].live ? state->moments++ : -1; }
+  for (int n = 0; n < graph->node_count; n++) { state->moment[n] = graph->steps[n].live ? state->moments++ : -1; }
   SST_TRY(ask_values(state));
   extend_values(state);
   SST_TRY(ask_gradients(state));
@@ -309,6 +317,7 @@ static sst_status compile(compile_state *state) {
   sst_graph *graph = state->graph;
   for (int s = 0; s < graph->store_count; s++) { SST_TRY(sst_parameters_seal(graph->stores[s])); }
   mark_live(graph);
+  SST_TRY(make_steps(graph));
   mark_backward(graph);
   resolve_calls(graph);
   SST_TRY(order_gradients(graph));

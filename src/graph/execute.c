@@ -22,7 +22,7 @@ static void run_forward(ssti_node *node) {
 void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
   assert(graph->compiled && graph->status == SST_OK);
   set_run(graph, options);
-  for (int n = 0; n < graph->node_count; n++) { run_forward(&graph->nodes[n]); }
+  for (int n = 0; n < graph->node_count; n++) { run_forward(&graph->steps[n]); }
   graph->under_way = true;
 }
 
@@ -37,7 +37,7 @@ void sst_graph_backward(sst_graph *graph) {
   if (!seed) { return; } // nothing trainable: all gradients are stale, hence zero
   *seed = 1.0f;
   for (int n = graph->node_count - 1; n >= 0; n--) {
-    ssti_node *node = &graph->nodes[n];
+    ssti_node *node = &graph->steps[n];
     if (!node->live_backward) { continue; }
     node->call.workspace = node->backward_workspace;
     node->op->backward(&node->call);
@@ -96,7 +96,7 @@ const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_options *
     if (!all_finite(value->tensor.data, sst_shape_count(value->tensor.shape))) { return report_value(graph, v); }
   }
   for (int n = 0; n < graph->node_count; n++) {
-    ssti_node *node = &graph->nodes[n];
+    ssti_node *node = &graph->steps[n];
     if (!node->live) { continue; }
     run_forward(node);
     for (int i = 0; i < node->call.output_count; i++) {

@@ -30,20 +30,28 @@ sst_status sst_graph_create(sst_parameters *parameters, sst_device device, sst_g
 }
 
 static void free_node(sst_graph *graph, ssti_node *node) {
-  if (node->call.plan) { graph->backend->kernels.plan_destroy(graph->backend, node->call.plan); }
   void *blocks[] = {node->attributes, node->inputs,  node->outputs, node->accumulate, node->scope,
                     node->call.x,     node->call.y,  node->call.dx, node->call.dy};
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(graph->context, blocks[i]); }
+}
+
+// What a step does not share with its node.
+static void free_step(sst_graph *graph, ssti_node *step) {
+  if (step->call.plan) { graph->backend->kernels.plan_destroy(graph->backend, step->call.plan); }
+  if (!step->fused) { return; }
+  void *blocks[] = {step->attributes, step->inputs, step->accumulate, step->call.x, step->call.dx};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(graph->context, blocks[i]); }
 }
 
 void sst_graph_destroy(sst_graph *graph) {
   if (!graph) { return; }
   sst_context *context = graph->context;
+  for (int i = 0; graph->steps && i < graph->node_count; i++) { free_step(graph, &graph->steps[i]); }
   for (int i = 0; i < graph->node_count; i++) { free_node(graph, &graph->nodes[i]); }
   for (int i = 0; i < graph->value_count; i++) { ssti_free(context, graph->values[i].name); }
   for (int i = 0; i < graph->tap_count; i++) { ssti_free(context, graph->taps[i].name); }
   ssti_text_free(&graph->scope_name);
-  void *blocks[] = {graph->nodes,   graph->values, graph->taps,            graph->scopes,      graph->stores,
+  void *blocks[] = {graph->nodes,   graph->steps,  graph->values, graph->taps,            graph->scopes,      graph->stores,
                     graph->message, graph->memory, graph->stale_gradients, graph->stale_counts};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
   ssti_backend_destroy(graph->backend);

@@ -37,6 +37,7 @@ typedef struct ssti_node {
   void *forward_workspace, *backward_workspace; // call.workspace is one or the other
   bool live;          // the loss or a kept value depends on it
   bool live_backward; // takes part in the backward pass
+  bool fused;         // of a step: its op, attributes, inputs are not those of its node
 } ssti_node;
 
 typedef struct ssti_scope {
@@ -64,6 +65,7 @@ struct sst_graph {
   ssti_node *nodes;
   size_t node_capacity;
   int node_count;
+  ssti_node *steps; // what runs: after compiling a copy of each node at its place, fused ones changed; has the plans
   ssti_tap *taps;
   size_t tap_capacity;
   int tap_count;

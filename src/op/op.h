@@ -93,6 +93,9 @@ typedef struct ssti_op {
 SSTI_OP_LIST(SSTI_OP_DECLARE)
 #undef SSTI_OP_DECLARE
 
+// Ops that nobody builds: compiling puts them in the place of several nodes (graph/fuse.c).
+extern const ssti_op ssti_op_norm_neuron;
+
 // Attributes, one struct an op that has any.
 typedef struct ssti_conv2d_attributes {
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
@@ -190,5 +193,10 @@ typedef struct ssti_neuron_attributes {
   sst_neuron neuron;
   int64_t steps;
 } ssti_neuron_attributes; // inputs: x [steps or 1,...], for PLIF also w [1,1,1,1,1]; outputs: spikes, membrane
+
+typedef struct ssti_norm_neuron_attributes {
+  ssti_batch_norm_attributes norm; // bits 0
+  ssti_neuron_attributes neuron;
+} ssti_norm_neuron_attributes; // inputs: those of batch norm, for PLIF also w; outputs: spikes, membrane
 
 #endif

@@ -109,6 +109,7 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   ssti_fast_fill_pool(kernels);
   ssti_fast_fill_batch_norm(kernels);
   ssti_fast_fill_neuron(kernels);
+  ssti_fast_fill_norm_neuron(kernels);
   ssti_fast_fill_flat(kernels);
   ssti_log(backend->context, SST_LOG_DEBUG, "backend cpu: own kernels for %s, oneDNN %d.%d.%d, %d threads",
            ssti_simd_word(state->level), dnnl_version()->major, dnnl_version()->minor, dnnl_version()->patch,

@@ -101,6 +101,13 @@ static inline size_t ssti_fast_round_up(size_t bytes) { return (bytes + 63) / 64
 
 // ---- shared
 
+// See norm_neuron_statistics in backend.h.
+void ssti_fast_norm_statistics(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
+                               float *running_mean, float *running_variance, float *saved);
+
+// Whether the own kernels do this kind; the others stay with the reference.
+bool ssti_fast_is_own_neuron(sst_neuron_kind kind);
+
 // sums[c] (+)= sum over rows of values[row, c].
 void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels, const float *values, float *sums,
                            bool accumulate);
@@ -113,6 +120,7 @@ void ssti_fast_fill_linear(ssti_kernels *kernels);
 void ssti_fast_fill_pool(ssti_kernels *kernels);
 void ssti_fast_fill_batch_norm(ssti_kernels *kernels);
 void ssti_fast_fill_neuron(ssti_kernels *kernels);
+void ssti_fast_fill_norm_neuron(ssti_kernels *kernels);
 void ssti_fast_fill_flat(ssti_kernels *kernels);
 
 #endif

@@ -202,7 +202,7 @@ static void finish_moments(void *arg, int64_t column, const column_result *resul
   w->saved[channel] = w->s->mean[column] = (float)result->a;
   w->saved[w->shape->channels + channel] = (float)inverse;
   w->s->factor[column] = (float)((double)w->shape->scale * (double)w->gamma[channel] * inverse);
-  w->s->offset[column] = w->beta[channel];
+  if (w->beta != NULL) { w->s->offset[column] = w->beta[channel]; }
 }
 
 static void normalize(ssti_backend *backend, sweep *s, float *y) {
@@ -223,6 +223,18 @@ static void forward_training(ssti_backend *backend, const ssti_batch_norm *shape
                       .running_variance = running_variance, .saved = saved};
     reduce(backend, &s, REDUCE_MOMENTS, finish_moments, &work);
     normalize(backend, &s, y);
+  }
+}
+
+void ssti_fast_norm_statistics(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
+                               float *running_mean, float *running_variance, float *saved) {
+  for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
+    sweep s = sweep_make(backend, shape->rows, shape->channels, first);
+    s.x = x;
+    norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .running_mean = running_mean,
+                      .running_variance = running_variance, .saved = saved};
+    reduce(backend, &s, REDUCE_MOMENTS, finish_moments, &work);
+    memcpy(saved + 2 * shape->channels + first, s.factor, (size_t)s.columns * sizeof *saved);
   }
 }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// IF, LIF and PLIF by own kernels; the other kinds, and smoothed forward passes, stay with the reference.
+// IF, LIF and PLIF by own kernels; the other kinds stay with the reference.
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
 
 enum { BLOCK = SSTI_SIMD_NEURON_BLOCK, GRAIN_ELEMENTS = 16384 };
 
-static bool is_ours(const ssti_neuron_shape *shape) {
-  const sst_neuron_kind kind = shape->neuron.kind;
-  return !shape->smooth && (kind == SST_NEURON_IF || kind == SST_NEURON_LIF || kind == SST_NEURON_PLIF);
+bool ssti_fast_is_own_neuron(sst_neuron_kind kind) {
+  return kind == SST_NEURON_IF || kind == SST_NEURON_LIF || kind == SST_NEURON_PLIF;
 }
 
 static int64_t block_count(const ssti_neuron_shape *shape) { return (shape->count + BLOCK - 1) / BLOCK; }
@@ -41,7 +40,7 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
 static void neuron_forward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
                            const float *decay_parameter, float *spikes, float *membrane) {
   const ssti_fast_state *state = ssti_fast_state_of(backend);
-  if (!is_ours(shape)) {
+  if (!ssti_fast_is_own_neuron(shape->neuron.kind)) {
     state->reference.neuron_forward(backend, shape, x, decay_parameter, spikes, membrane);
     return;
   }
@@ -49,6 +48,7 @@ static void neuron_forward(ssti_backend *backend, const ssti_neuron_shape *shape
   const ssti_dynamics dynamics = ssti_dynamics_make(&shape->neuron, decay_parameter);
   neuron_work work = {.simd = &state->simd,
                       .block = {.dynamics = &dynamics,
+                                .smooth = shape->smooth,
                                 .steps = shape->steps,
                                 .input_steps = shape->input_steps,
                                 .count = shape->count,
@@ -80,17 +80,18 @@ static int64_t slot_count(const ssti_backend *backend, const ssti_neuron_shape *
 }
 
 static size_t neuron_workspace(ssti_backend *backend, const ssti_neuron_shape *shape) {
+  if (!ssti_fast_is_own_neuron(shape->neuron.kind)) {
+    return ssti_fast_state_of(backend)->reference.neuron_workspace(backend, shape);
+  }
   const size_t potential = (size_t)(slot_count(backend, shape) * shape->steps) * BLOCK * sizeof(float);
-  const size_t own = potential + (size_t)block_count(shape) * sizeof(double);
-  const size_t theirs = ssti_fast_state_of(backend)->reference.neuron_workspace(backend, shape);
-  return own > theirs ? own : theirs; // whether a run is smoothed is not known yet
+  return potential + (size_t)block_count(shape) * sizeof(double);
 }
 
 static void neuron_backward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
                             const float *decay_parameter, const float *dspikes, const float *dmembrane, float *dx,
                             bool accumulate_dx, float *ddecay, bool accumulate_ddecay, void *workspace) {
   const ssti_fast_state *state = ssti_fast_state_of(backend);
-  if (!is_ours(shape)) {
+  if (!ssti_fast_is_own_neuron(shape->neuron.kind)) {
     state->reference.neuron_backward(backend, shape, x, decay_parameter, dspikes, dmembrane, dx, accumulate_dx,
                                      ddecay, accumulate_ddecay, workspace);
     return;
@@ -99,6 +100,7 @@ static void neuron_backward(ssti_backend *backend, const ssti_neuron_shape *shap
   const ssti_dynamics dynamics = ssti_dynamics_make(&shape->neuron, decay_parameter);
   neuron_work work = {.simd = &state->simd,
                       .block = {.dynamics = &dynamics,
+                                .smooth = shape->smooth,
                                 .steps = shape->steps,
                                 .input_steps = shape->input_steps,
                                 .count = shape->count,

@@ -32,9 +32,18 @@ typedef struct ssti_columns {
   int64_t rows, stride, columns;
 } ssti_columns;
 
+// Batch norm in front of a block of neurons: a number a neuron, those of its channel.
+typedef struct ssti_block_norm {
+  const float *mean, *factor, *offset; // y = (x - mean) * factor + offset goes into the neurons
+  const float *mean_dy, *slope;        // backward: dx (+)= factor * (dy - mean_dy - (x - mean) * slope)
+  float *sum_dy, *sum_dy_centred;      // backward, where not NULL: no dx, but += dy and += dy * (x - mean)
+} ssti_block_norm;
+
 // One block of neurons, [begin, begin + length) of `count`, over all steps. Pointers are to the whole tensors.
 typedef struct ssti_neuron_block {
   const ssti_dynamics *dynamics;
+  const ssti_block_norm *norm; // NULL: x itself goes into the neurons
+  bool smooth;                 // fires on the surrogate's primitive; as slow as libm
   int64_t steps, input_steps, count, begin, length; // length <= SSTI_SIMD_NEURON_BLOCK
   const float *x;
   float *spikes, *membrane;          // forward; membrane may be NULL

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batch norm and neurons in one. Forward reads x once for the statistics and once to normalise and fire; backward reads x
+// and the spikes' gradient once for the norm's sums and once for the gradient of x, and goes back through time both
+// times: less memory to move than keeping what the neurons' backward gives.
+//
+// Neurons are taken in blocks whose channels are known: as many whole pixels as fit into a block, or, where there are more
+// channels than that, a piece of one pixel. What the norm knows of a channel is laid out once a block's neurons. Sums
+// go over chunks of blocks, whose number depends on the shape alone.
+#include <string.h>
+
+#include "backend/fast/fast.h"
+#include "base/parallel.h"
+
+enum {
+  BLOCK = SSTI_SIMD_NEURON_BLOCK,
+  GRAIN_ELEMENTS = 16384, // that are worth a thread
+  CHUNK_BLOCKS = 4,       // a chunk has at least as many blocks of a piece
+  BAND_TERMS = 64         // that a sum in f32 takes before it is added to one in double
+};
+
+// The numbers of a channel, as laid out over a pixel or a block.
+enum { MEAN, FACTOR, OFFSET, MEAN_DY, SLOPE, NUMBERS };
+
+// How the neurons of a step are cut. Block i is piece i % pieces of pixels [i / pieces * pixels, ...).
+typedef struct cut {
+  int64_t pixels, pieces; // of a block; of a pixel
+  int64_t width;          // of a number's row: channels * pixels
+  int64_t rows, blocks;   // rows * pieces
+  int64_t chunks;         // of rows
+  int64_t slots;          // threads that have scratch
+} cut;
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static cut cut_make(const ssti_backend *backend, const ssti_norm_neuron *shape) {
+  const int64_t channels = shape->norm.channels, total = shape->neuron.count / channels;
+  cut c = {.pixels = 1, .pieces = (channels + BLOCK - 1) / BLOCK};
+  if (c.pieces == 1) { c.pixels = smaller(BLOCK / channels, total); }
+  c.width = channels * c.pixels;
+  c.rows = (total + c.pixels - 1) / c.pixels;
+  c.blocks = c.rows * c.pieces;
+  c.chunks = smaller(SSTI_FAST_CHUNKS, (c.rows + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS);
+  const int64_t useful = c.blocks * BLOCK * shape->neuron.steps / GRAIN_ELEMENTS;
+  c.slots = smaller(useful < 1 ? 1 : useful, sst_context_threads(backend->context));
+  return c;
+}
+
+typedef struct fused_work {
+  const ssti_simd *simd;
+  const ssti_norm_neuron *shape;
+  cut cut;
+  ssti_neuron_block block;  // all but place, norm, scratch
+  float *number[NUMBERS];   // [width] each
+  float *potential;         // [slots, steps, BLOCK]
+  double *sum, *centred;    // [chunks, channels]
+  double *dleak;            // [chunks * pieces], or NULL
+  bool sums;                // the first pass of backward
+} fused_work;
+
+static size_t numbers_bytes(const cut *c, int count) {
+  return ssti_fast_round_up((size_t)c->width * sizeof(float)) * (size_t)count;
+}
+
+static void lay_out(const fused_work *w, int number, const float *values) {
+  const int64_t channels = w->shape->norm.channels;
+  for (int64_t p = 0; p < w->cut.pixels; p++) {
+    memcpy(w->number[number] + p * channels, values, (size_t)channels * sizeof *values);
+  }
+}
+
+static char *take_numbers(fused_work *w, int count, void *workspace) {
+  char *at = workspace;
+  for (int i = 0; i < count; i++) {
+    w->number[i] = (float *)(void *)at;
+    at += numbers_bytes(&w->cut, 1);
+  }
+  return at;
+}
+
+// The place of block (row, piece), and its part of the numbers.
+static void put_block(const fused_work *w, int64_t row, int64_t piece, ssti_neuron_block *block,
+                      ssti_block_norm *norm) {
+  const int64_t column = piece * BLOCK;
+  block->begin = row * w->cut.width + column;
+  block->length = smaller(smaller(w->cut.width - column, BLOCK), block->count - block->begin);
+  norm->mean = w->number[MEAN] + column;
+  norm->factor = w->number[FACTOR] + column;
+  norm->offset = w->number[OFFSET] + column;
+  if (w->number[SLOPE] != NULL) {
+    norm->mean_dy = w->number[MEAN_DY] + column;
+    norm->slope = w->number[SLOPE] + column;
+  }
+  block->norm = norm;
+}
+
+static fused_work work_make(ssti_backend *backend, const ssti_norm_neuron *shape, const ssti_dynamics *dynamics,
+                            const float *x) {
+  const ssti_neuron_shape *neuron = &shape->neuron;
+  assert(neuron->input_steps == 1 || neuron->input_steps == neuron->steps);
+  assert(neuron->count % shape->norm.channels == 0);
+  return (fused_work){.simd = &ssti_fast_state_of(backend)->simd,
+                      .shape = shape,
+                      .cut = cut_make(backend, shape),
+                      .block = {.dynamics = dynamics,
+                                .smooth = neuron->smooth,
+                                .steps = neuron->steps,
+                                .input_steps = neuron->input_steps,
+                                .count = neuron->count,
+                                .x = x}};
+}
+
+static bool fuses(const ssti_norm_neuron *shape) { return ssti_fast_is_own_neuron(shape->neuron.neuron.kind); }
+
+// ---- forward
+
+static void forward_range(void *arg, int64_t begin, int64_t end) {
+  const fused_work *w = arg;
+  for (int64_t i = begin; i < end; i++) {
+    ssti_neuron_block block = w->block;
+    ssti_block_norm norm = {0};
+    put_block(w, i / w->cut.pieces, i % w->cut.pieces, &block, &norm);
+    w->simd->neuron_forward(&block);
+  }
+}
+
+static void lay_out_saved(const fused_work *w, const float *saved, const float *beta) {
+  const int64_t channels = w->shape->norm.channels;
+  lay_out(w, MEAN, saved);
+  lay_out(w, FACTOR, saved + 2 * channels);
+  lay_out(w, OFFSET, beta);
+}
+
+static void forward(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *beta,
+                    const float *saved, const float *decay_parameter, float *spikes, float *membrane,
+                    void *workspace) {
+  const ssti_dynamics dynamics = ssti_dynamics_make(&shape->neuron.neuron, decay_parameter);
+  fused_work work = work_make(backend, shape, &dynamics, x);
+  work.block.spikes = spikes;
+  work.block.membrane = membrane;
+  work.block.state = shape->neuron.state;
+  work.block.resumes = shape->neuron.resumes;
+  (void)take_numbers(&work, MEAN_DY, workspace);
+  lay_out_saved(&work, saved, beta);
+  const int64_t grain = 1 + GRAIN_ELEMENTS / (BLOCK * shape->neuron.steps);
+  ssti_parallel_for(backend->context, work.cut.blocks, grain, forward_range, &work);
+}
+
+// ---- backward
+
+static void flush_sums(int64_t length, const ssti_block_norm *norm, double *sum, double *centred) {
+  for (int64_t i = 0; i < length; i++) {
+    sum[i] += (double)norm->sum_dy[i];
+    centred[i] += (double)norm->sum_dy_centred[i];
+  }
+  memset(norm->sum_dy, 0, (size_t)length * sizeof *norm->sum_dy);
+  memset(norm->sum_dy_centred, 0, (size_t)length * sizeof *norm->sum_dy_centred);
+}
+
+// The sums of one chunk and piece: over its blocks by neuron, then over the pixels of a block by channel.
+static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *potential) {
+  const cut *c = &w->cut;
+  float sum_dy[BLOCK] = {0}, centred_dy[BLOCK] = {0};
+  double sum[BLOCK] = {0}, centred[BLOCK] = {0}, dleak = 0;
+  const int64_t last = (chunk + 1) * c->rows / c->chunks, channels = w->shape->norm.channels;
+  ssti_neuron_block block = w->block;
+  ssti_block_norm norm = {0};
+  int64_t terms = 0, length = 0;
+  for (int64_t row = chunk * c->rows / c->chunks; row < last; row++) {
+    put_block(w, row, piece, &block, &norm);
+    if (length == 0) { length = block.length; } // only the last block of all may be shorter, and adds nothing beyond its end
+    norm.sum_dy = sum_dy;
+    norm.sum_dy_centred = centred_dy;
+    block.potential = potential;
+    double part = 0;
+    block.dleak = w->dleak != NULL ? &part : NULL;
+    w->simd->neuron_backward(&block);
+    dleak += part;
+    terms += block.input_steps;
+    if (terms >= BAND_TERMS || row + 1 == last) {
+      flush_sums(length, &norm, sum, centred);
+      terms = 0;
+    }
+  }
+  if (w->dleak != NULL) { w->dleak[chunk * c->pieces + piece] = dleak; }
+  const int64_t wide = smaller(channels - piece * BLOCK, smaller(channels, BLOCK));
+  double *to = w->sum + chunk * channels + piece * BLOCK, *to_centred = w->centred + chunk * channels + piece * BLOCK;
+  for (int64_t i = 0; i < wide; i++) { to[i] = to_centred[i] = 0; }
+  for (int64_t i = 0; i < length; i++) {
+    to[i % wide] += sum[i];
+    to_centred[i % wide] += centred[i];
+  }
+}
+
+static void sums_range(void *arg, int64_t begin, int64_t end) {
+  const fused_work *w = arg;
+  const int64_t items = w->cut.chunks * w->cut.pieces;
+  for (int64_t slot = begin; slot < end; slot++) {
+    float *potential = w->potential + slot * w->block.steps * BLOCK;
+    const int64_t last = (slot + 1) * items / w->cut.slots;
+    for (int64_t i = slot * items / w->cut.slots; i < last; i++) {
+      sum_chunk(w, i / w->cut.pieces, i % w->cut.pieces, potential);
+    }
+  }
+}
+
+static void gradient_range(void *arg, int64_t begin, int64_t end) {
+  const fused_work *w = arg;
+  for (int64_t slot = begin; slot < end; slot++) {
+    const int64_t last = (slot + 1) * w->cut.blocks / w->cut.slots;
+    for (int64_t i = slot * w->cut.blocks / w->cut.slots; i < last; i++) {
+      ssti_neuron_block block = w->block;
+      ssti_block_norm norm = {0};
+      put_block(w, i / w->cut.pieces, i % w->cut.pieces, &block, &norm);
+      block.potential = w->potential + slot * block.steps * BLOCK;
+      w->simd->neuron_backward(&block);
+    }
+  }
+}
+
+static void add_to(float *where, bool accumulate, double value) {
+  if (where != NULL) { *where = (float)((accumulate ? (double)*where : 0.0) + value); }
+}
+
+// Adds the chunks up in order; gives the parameters their gradients, and the second pass what it needs of each channel.
+static void finish_sums(const fused_work *w, const float *saved, bool batch_statistics,
+                        const ssti_norm_neuron_gradients *out) {
+  const int64_t channels = w->shape->norm.channels;
+  const double rows = (double)w->shape->norm.rows;
+  for (int64_t c = 0; c < channels; c++) {
+    double sum = 0, centred = 0;
+    for (int64_t chunk = 0; chunk < w->cut.chunks; chunk++) {
+      sum += w->sum[chunk * channels + c];
+      centred += w->centred[chunk * channels + c];
+    }
+    const double inverse = (double)saved[channels + c];
+    add_to(out->dgamma != NULL ? out->dgamma + c : NULL, out->accumulate_dgamma,
+           (double)w->shape->norm.scale * centred * inverse);
+    add_to(out->dbeta != NULL ? out->dbeta + c : NULL, out->accumulate_dbeta, sum);
+    w->number[MEAN_DY][c] = batch_statistics ? (float)(sum / rows) : 0.0f;
+    w->number[SLOPE][c] = batch_statistics ? (float)(inverse * (centred * inverse / rows)) : 0.0f;
+  }
+  for (int64_t p = 1; p < w->cut.pixels; p++) {
+    memcpy(w->number[MEAN_DY] + p * channels, w->number[MEAN_DY], (size_t)channels * sizeof(float));
+    memcpy(w->number[SLOPE] + p * channels, w->number[SLOPE], (size_t)channels * sizeof(float));
+  }
+}
+
+static void backward(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *beta,
+                     const float *saved, bool batch_statistics, const float *decay_parameter, const float *dspikes,
+                     const float *dmembrane, const ssti_norm_neuron_gradients *out, void *workspace) {
+  const ssti_dynamics dynamics = ssti_dynamics_make(&shape->neuron.neuron, decay_parameter);
+  fused_work work = work_make(backend, shape, &dynamics, x);
+  work.block.dspikes = dspikes;
+  work.block.dmembrane = dmembrane;
+  char *at = take_numbers(&work, NUMBERS, workspace);
+  work.potential = (float *)(void *)at;
+  const int64_t sums = work.cut.chunks * shape->norm.channels;
+  work.sum = (double *)(void *)(work.potential + work.cut.slots * shape->neuron.steps * BLOCK);
+  work.centred = work.sum + sums;
+  const bool learns = dynamics.learns && out->ddecay != NULL;
+  work.dleak = learns ? work.centred + sums : NULL;
+  lay_out_saved(&work, saved, beta);
+  if (learns || out->dgamma != NULL || out->dbeta != NULL || batch_statistics) {
+    ssti_parallel_for(backend->context, work.cut.slots, 1, sums_range, &work);
+    finish_sums(&work, saved, batch_statistics, out);
+  } else {
+    memset(work.number[MEAN_DY], 0, numbers_bytes(&work.cut, SLOPE + 1 - MEAN_DY));
+  }
+  if (learns) {
+    double sum = 0;
+    for (int64_t i = 0; i < work.cut.chunks * work.cut.pieces; i++) { sum += work.dleak[i]; }
+    // leak = sigmoid(w)
+    const float dw = (float)(sum * (double)dynamics.w_leak * (double)dynamics.w_decay);
+    *out->ddecay = out->accumulate_ddecay ? *out->ddecay + dw : dw;
+  }
+  if (out->dx == NULL) { return; }
+  work.block.dx = out->dx;
+  work.block.accumulate_dx = out->accumulate_dx;
+  ssti_parallel_for(backend->context, work.cut.slots, 1, gradient_range, &work);
+}
+
+static size_t workspace(ssti_backend *backend, const ssti_norm_neuron *shape, bool is_backward) {
+  const cut c = cut_make(backend, shape);
+  if (!is_backward) { return numbers_bytes(&c, MEAN_DY); }
+  const size_t potential = (size_t)(c.slots * shape->neuron.steps * BLOCK) * sizeof(float);
+  return numbers_bytes(&c, NUMBERS) + potential +
+         (size_t)(2 * c.chunks * shape->norm.channels + c.chunks * c.pieces) * sizeof(double);
+}
+
+void ssti_fast_fill_norm_neuron(ssti_kernels *kernels) {
+  kernels->norm_neuron_fuses = fuses;
+  kernels->norm_neuron_statistics = ssti_fast_norm_statistics;
+  kernels->norm_neuron_forward = forward;
+  kernels->norm_neuron_backward = backward;
+  kernels->norm_neuron_workspace = workspace;
+}
