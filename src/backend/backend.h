@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel table. The reference backend (plain C, src/backend/reference) fills every slot; a faster backend starts from
-// a copy of the reference table and overrides the slots it has something better for. Kernels trust their arguments:
-// they assert, they do not report. All tensors are f32, row-major, channels last, 64-byte aligned at their start.
+// The kernel table. The reference backend (plain C, src/backend/reference) fills every slot but the fused ones; a faster
+// backend starts from a copy of the reference table and overrides the slots it has something better for. Kernels trust
+// their arguments: they assert, they do not report. All tensors are f32, row-major, channels last, 64-byte aligned at their start.
 //
 // `rows` is always the product of the axes before C. `accumulate` says whether a gradient is added to what is there
 // or overwrites it. Weight layouts: convolution [O,Kh,Kw,I/groups], linear [O,I].

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fusing: several nodes become one step where the backend has a kernel that does them together and nobody else reads what
-// lies between them. Only the steps change; the nodes, and with them taps, costs and exports, stay as they were built.
+// Fusing: several nodes become one step where the backend has a kernel that does them together and nobody else reads
+// what lies between them. Only the steps change; the nodes, and with them taps, costs and exports, stay as they were
+// built.
 //   batch norm, neurons -> norm_neuron
 #ifndef SPIKESTILL_GRAPH_FUSE_H
 #define SPIKESTILL_GRAPH_FUSE_H

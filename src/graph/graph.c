@@ -51,8 +51,8 @@ void sst_graph_destroy(sst_graph *graph) {
   for (int i = 0; i < graph->value_count; i++) { ssti_free(context, graph->values[i].name); }
   for (int i = 0; i < graph->tap_count; i++) { ssti_free(context, graph->taps[i].name); }
   ssti_text_free(&graph->scope_name);
-  void *blocks[] = {graph->nodes,   graph->steps,  graph->values, graph->taps,            graph->scopes,      graph->stores,
-                    graph->message, graph->memory, graph->stale_gradients, graph->stale_counts};
+  void *blocks[] = {graph->nodes,  graph->steps,   graph->values, graph->taps,            graph->scopes,
+                    graph->stores, graph->message, graph->memory, graph->stale_gradients, graph->stale_counts};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
   ssti_backend_destroy(graph->backend);
   ssti_free(context, graph);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch norm followed by a layer of spiking neurons, without the tensor between them (formulas in batch_norm.c and
-// spikestill/neuron.h). Compiling makes it of two nodes where the backend has the kernels and nobody else reads the norm.
+// spikestill/neuron.h). Compiling makes it of two nodes where the backend has the kernels and nobody else reads the
+// norm.
 //   inputs:  x [T or 1,N,H,W,C]; gamma, beta, running mean, running variance [1,1,1,1,C]; PLIF: w [1,1,1,1,1]
 //   outputs: spikes [T,N,H,W,C]; membrane before firing [T,N,H,W,C]
 //   saved:   [3*C], see SSTI_NORM_NEURON_SAVED
@@ -97,9 +98,9 @@ static void backward(ssti_call *call) {
                                           .accumulate_ddecay = call->input_count > DECAY && call->accumulate[DECAY]};
   const float *dspikes = call->dy[0] != NULL ? call->dy[0]->data : NULL;
   const float *dmembrane = call->output_count > 1 && call->dy[1] != NULL ? call->dy[1]->data : NULL;
-  call->backend->kernels.norm_neuron_backward(call->backend, &shape, call->x[X]->data, call->x[BETA]->data,
-                                              call->saved, uses_batch_statistics(call), decay_parameter_of(call),
-                                              dspikes, dmembrane, &out, call->workspace);
+  call->backend->kernels.norm_neuron_backward(call->backend, &shape, call->x[X]->data, call->x[BETA]->data, call->saved,
+                                              uses_batch_statistics(call), decay_parameter_of(call), dspikes, dmembrane,
+                                              &out, call->workspace);
   // Running statistics are constants, even if somebody made them of something that learns.
   for (int i = RUNNING_MEAN; i <= RUNNING_VARIANCE; i++) {
     float *gradient = gradient_of(call, i);

@@ -569,7 +569,8 @@ static void test_neuron_without_some(void **state) {
 // ---- batch norm and neurons in one
 
 typedef struct fused_result {
-  float *spikes, *membrane, *dx, *vectors; // vectors [6, channels]: running mean and variance, saved mean, 1/deviation, dgamma, dbeta
+  float *spikes, *membrane, *dx;
+  float *vectors; // [6, channels]: running mean and variance, saved mean and 1/deviation, dgamma, dbeta
   float ddecay;
 } fused_result;
 
@@ -626,7 +627,8 @@ static void run_fused(ssti_backend *b, const fused_case *c, fused_result *r) {
   const ssti_kernels *k = &b->kernels;
   const ssti_norm_neuron *s = &c->shape;
   const int64_t channels = s->norm.channels;
-  const size_t forward_bytes = k->norm_neuron_workspace(b, s, false), backward_bytes = k->norm_neuron_workspace(b, s, true);
+  const size_t forward_bytes = k->norm_neuron_workspace(b, s, false);
+  const size_t backward_bytes = k->norm_neuron_workspace(b, s, true);
   float *saved = floats(SSTI_NORM_NEURON_SAVED * channels);
   void *forward_space = memory_of(forward_bytes), *backward_space = memory_of(backward_bytes);
   float *mean = r->vectors, *variance = mean + channels;
@@ -724,7 +726,8 @@ static void fused_case_end(fused_case *c) {
 
 static const struct {
   int64_t pixels, channels;
-} fused_shapes[] = {{2, 1}, {1500, 1}, {333, 3}, {129, 64}, {50, 100}, {40, 300}, {4, 513}, {9, 1200}, {3, 2048}, {2, 2300}};
+} fused_shapes[] = {{2, 1},    {1500, 1}, {333, 3},  {129, 64},  {50, 100},
+                    {40, 300}, {4, 513},  {9, 1200}, {3, 2048}, {2, 2300}};
 
 // Every kind, reset, detachment, gain of the input, surrogate and grid that the fast neurons have.
 static void test_norm_neuron(void **state) {

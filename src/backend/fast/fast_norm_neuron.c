@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch norm and neurons in one. Forward reads x once for the statistics and once to normalise and fire; backward reads x
-// and the spikes' gradient once for the norm's sums and once for the gradient of x, and goes back through time both
+// Batch norm and neurons in one. Forward reads x once for the statistics and once to normalise and fire; backward reads
+// x and the spikes' gradient once for the norm's sums and once for the gradient of x, and goes back through time both
 // times: less memory to move than keeping what the neurons' backward gives.
 //
-// Neurons are taken in blocks whose channels are known: as many whole pixels as fit into a block, or, where there are more
-// channels than that, a piece of one pixel. What the norm knows of a channel is laid out once a block's neurons. Sums
-// go over chunks of blocks, whose number depends on the shape alone.
+// Neurons are taken in blocks whose channels are known: as many whole pixels as fit into a block, or, where there are
+// more channels than that, a piece of one pixel. What the norm knows of a channel is laid out once a block's neurons.
+// Sums go over chunks of blocks, whose number depends on the shape alone.
 #include <string.h>
 
 #include "backend/fast/fast.h"
@@ -49,12 +49,12 @@ typedef struct fused_work {
   const ssti_simd *simd;
   const ssti_norm_neuron *shape;
   cut cut;
-  ssti_neuron_block block;  // all but place, norm, scratch
-  float *number[NUMBERS];   // [width] each
-  float *potential;         // [slots, steps, BLOCK]
-  double *sum, *centred;    // [chunks, channels]
-  double *dleak;            // [chunks * pieces], or NULL
-  bool sums;                // the first pass of backward
+  ssti_neuron_block block; // all but place, norm, scratch
+  float *number[NUMBERS];  // [width] each
+  float *potential;        // [slots, steps, BLOCK]
+  double *sum, *centred;   // [chunks, channels]
+  double *dleak;           // [chunks * pieces], or NULL
+  bool sums;               // the first pass of backward
 } fused_work;
 
 static size_t numbers_bytes(const cut *c, int count) {
@@ -131,8 +131,7 @@ static void lay_out_saved(const fused_work *w, const float *saved, const float *
 }
 
 static void forward(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *beta,
-                    const float *saved, const float *decay_parameter, float *spikes, float *membrane,
-                    void *workspace) {
+                    const float *saved, const float *decay_parameter, float *spikes, float *membrane, void *workspace) {
   const ssti_dynamics dynamics = ssti_dynamics_make(&shape->neuron.neuron, decay_parameter);
   fused_work work = work_make(backend, shape, &dynamics, x);
   work.block.spikes = spikes;
@@ -167,7 +166,9 @@ static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *
   int64_t terms = 0, length = 0;
   for (int64_t row = chunk * c->rows / c->chunks; row < last; row++) {
     put_block(w, row, piece, &block, &norm);
-    if (length == 0) { length = block.length; } // only the last block of all may be shorter, and adds nothing beyond its end
+    if (length == 0) {
+      length = block.length;
+    } // only the last block of all may be shorter, and adds nothing beyond its end
     norm.sum_dy = sum_dy;
     norm.sum_dy_centred = centred_dy;
     block.potential = potential;

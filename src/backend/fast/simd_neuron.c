@@ -30,7 +30,9 @@ INLINE void fetch_for_writing(const ssti_neuron_block *b, const float *row) {
 // of the other neurons stay as they are.
 INLINE void store(const ssti_dynamics *d, bool smooth, int64_t n, float *restrict u) {
   if (smooth) { // without the rounding: the straight-through gradient is the derivative of that
-    for (int64_t i = 0; i < n; i++) { u[i] = ssti_clip_symmetric(ssti_in_steps(d, u[i]), d->grid_largest) * d->grid_step; }
+    for (int64_t i = 0; i < n; i++) {
+      u[i] = ssti_clip_symmetric(ssti_in_steps(d, u[i]), d->grid_largest) * d->grid_step;
+    }
   } else {
     for (int64_t i = 0; i < n; i++) { u[i] = ssti_stored(d, u[i]); }
   }
@@ -52,8 +54,8 @@ INLINE void through_storing(const ssti_dynamics *d, bool smooth, bool hard, int6
 // Elements of x between one step and the next.
 INLINE int64_t input_stride(const ssti_neuron_block *b) { return b->input_steps == 1 ? 0 : b->count; }
 
-// What goes into the neurons at step t: the block's part of x, or that through the norm, which is put into `row`. The same
-// three operations as batch norm alone.
+// What goes into the neurons at step t: the block's part of x, or that through the norm, which is put into `row`. These are
+// the three operations of batch norm alone.
 static const float *input_row(const ssti_neuron_block *b, int64_t t, float *restrict row) {
   const int64_t n = b->length;
   const float *x = b->x + t * input_stride(b) + b->begin;
@@ -243,14 +245,14 @@ INLINE void backward_block(const ssti_neuron_block *b, sst_surrogate_kind kind, 
   static void backward_##name(const ssti_neuron_block *b) {                                                            \
     if (b->dynamics->hard_reset) {                                                                                     \
       if (b->dynamics->detach_reset) {                                                                                 \
-        backward_block(b, SST_SURROGATE_##name, true, true, false);                                                           \
+        backward_block(b, SST_SURROGATE_##name, true, true, false);                                                    \
       } else {                                                                                                         \
-        backward_block(b, SST_SURROGATE_##name, true, false, false);                                                          \
+        backward_block(b, SST_SURROGATE_##name, true, false, false);                                                   \
       }                                                                                                                \
     } else if (b->dynamics->detach_reset) {                                                                            \
-      backward_block(b, SST_SURROGATE_##name, false, true, false);                                                            \
+      backward_block(b, SST_SURROGATE_##name, false, true, false);                                                     \
     } else {                                                                                                           \
-      backward_block(b, SST_SURROGATE_##name, false, false, false);                                                           \
+      backward_block(b, SST_SURROGATE_##name, false, false, false);                                                    \
     }                                                                                                                  \
   }
 SST_SURROGATE_LIST(DEFINE_BACKWARD)
