@@ -195,7 +195,7 @@ static void norm_backward(bench *b, void *arg) {
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   b->backend->kernels.batch_norm_backward(b->backend, &c->norm, c->x, c->y, v, v + 4 * n, true, c->dx, false, v + n,
-                                          false, v + 2 * n, false);
+                                          false, v + 2 * n, false, c->workspace);
 }
 
 static void neuron_forward(bench *b, void *arg) {
@@ -226,7 +226,7 @@ static void fused_backward(bench *b, void *arg) {
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   const ssti_norm_neuron_gradients out = {.dx = c->dx, .dgamma = v + n, .dbeta = v + 2 * n};
-  b->backend->kernels.norm_neuron_backward(b->backend, &shape, c->x, v, v + 3 * n, true, NULL, c->y, NULL, &out,
+  b->backend->kernels.norm_neuron_backward(b->backend, &shape, c->x, v, v, v + 3 * n, true, NULL, c->y, NULL, &out,
                                            c->workspace);
 }
 
@@ -238,7 +238,8 @@ static void fused_both(bench *b, void *arg) {
 static void bench_fused(bench *b, int64_t size, int64_t channels, int input_steps) {
   const int64_t pixels = BATCH * size * size, count = pixels * channels;
   field_case c = {
-      .norm = {.rows = input_steps * pixels, .channels = channels, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f},
+      .norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
+               .momentum = 0.1f, .scale = 1.0f},
       .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = input_steps, .count = count}};
   const ssti_norm_neuron fused = {c.norm, c.neuron};
   c.x = filled(input_steps * count), c.y = filled(STEPS * count), c.dx = filled(input_steps * count);
@@ -269,12 +270,13 @@ static void pool_backward(bench *b, void *arg) {
 static void bench_field(bench *b, int64_t size, int64_t channels, bool with_pool) {
   const int64_t rows = IMAGES * size * size, count = rows * channels;
   field_case c = {
-      .norm = {.rows = rows, .channels = channels, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f},
+      .norm = {.rows = rows, .channels = channels, .steps = STEPS, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f},
       .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = STEPS, .count = count / STEPS},
       .pool = {.images = IMAGES, .in_h = size, .in_w = size, .channels = channels, .out_h = size / 2,
                .out_w = size / 2, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2}};
   c.x = filled(count), c.y = filled(count), c.dx = filled(count), c.vectors = filled(6 * channels);
-  c.saved = memory_of((size_t)count), c.workspace = memory_of(b->backend->kernels.neuron_workspace(b->backend, &c.neuron));
+  c.saved = memory_of((size_t)count), c.workspace = memory_of(b->backend->kernels.neuron_workspace(b->backend, &c.neuron) +
+                                                                          b->backend->kernels.batch_norm_workspace(b->backend, &c.norm));
   char shape[96];
   snprintf(shape, sizeof shape, "%dx%" PRId64 "x%" PRId64 "x%" PRId64, IMAGES, size, size, channels);
   const double bytes = 4.0 * (double)count;

@@ -75,6 +75,7 @@ typedef struct ssti_adaptive_pool {
 
 typedef struct ssti_batch_norm {
   int64_t rows, channels;
+  int64_t steps; // T of the rows, outermost: the order of sums in backward may depend on it
   float epsilon;
   float momentum; // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
   float scale;    // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
@@ -195,11 +196,13 @@ typedef struct ssti_kernels {
   void (*batch_norm_forward_inference)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                        const float *gamma, const float *beta, const float *running_mean,
                                        const float *running_variance, float *y);
-  // dx, dgamma, dbeta may each be NULL. `batch_statistics` false: the statistics in `saved` were constants.
+  // dx, dgamma, dbeta may each be NULL. `batch_statistics` false: the statistics in `saved` were constants. `workspace`
+  // holds batch_norm_workspace() bytes.
   void (*batch_norm_backward)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy,
                               const float *gamma, const float *saved, bool batch_statistics, float *dx,
                               bool accumulate_dx, float *dgamma, bool accumulate_dgamma, float *dbeta,
-                              bool accumulate_dbeta);
+                              bool accumulate_dbeta, void *workspace);
+  size_t (*batch_norm_workspace)(ssti_backend *backend, const ssti_batch_norm *shape);
 
   // Integer codes and the scales that make weights of them (op/quantize_weights.c has the formulas). `step` is NULL for
   // ternary; of learned steps those that are not above 0 start from the weights. The workspace, aligned for doubles, holds
@@ -305,8 +308,9 @@ typedef struct ssti_kernels {
                               const float *saved, const float *decay_parameter, float *spikes, float *membrane,
                               void *workspace);
   // Gradients as of batch_norm_backward and neuron_backward; recomputes everything from x and `saved`.
-  void (*norm_neuron_backward)(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *beta,
-                               const float *saved, bool batch_statistics, const float *decay_parameter,
+  void (*norm_neuron_backward)(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x,
+                               const float *gamma, const float *beta, const float *saved, bool batch_statistics,
+                               const float *decay_parameter,
                                const float *dspikes, const float *dmembrane, const ssti_norm_neuron_gradients *out,
                                void *workspace);
   size_t (*norm_neuron_workspace)(ssti_backend *backend, const ssti_norm_neuron *shape, bool backward);

@@ -7,6 +7,7 @@
 #include "graph/graph_internal.h"
 #include "graph/memory_plan.h"
 #include "graph/parameters_internal.h"
+#include "graph/replay.h"
 
 // The buffers of the plan, in the order they are asked for, with where each offset is wanted in the end.
 typedef struct plan_list {
@@ -21,8 +22,10 @@ typedef struct compile_state {
   int *moment;          // of each node's forward run; -1 if it does not live
   int moments;          // forward moments; backward ones follow
   int *value_buffer;    // index into the list of a root value's memory, -1: none
+  int *again_buffer;    // of values that are made again in the backward pass
   int *gradient_buffer; // the same for gradients
   int *saved_buffer, *forward_buffer, *backward_buffer, *state_buffer; // of each node
+  int *replay_workspace; // of each replay
 } compile_state;
 
 static int backward_moment(const compile_state *state, int node) {
@@ -147,6 +150,26 @@ static size_t value_bytes(const ssti_value *value) {
 
 static int last_moment(const compile_state *state) { return 2 * state->moments; }
 
+// What replayed steps need in the backward pass. Their inputs are there: their own backward calls, which come later, read
+// them too.
+static sst_status ask_replays(compile_state *state) {
+  const sst_graph *graph = state->graph;
+  for (int v = 0; v < graph->value_count; v++) { state->again_buffer[v] = -1; }
+  for (int i = 0; i < graph->replay_count; i++) {
+    const ssti_replay *replay = &graph->replays[i];
+    const int moment = backward_moment(state, replay->at);
+    SST_TRY(ask(state, value_bytes(&graph->values[replay->value]), moment, moment, &state->again_buffer[replay->value]));
+    SST_TRY(ask(state, graph->steps[replay->step].needs.forward_workspace, moment, moment, &state->replay_workspace[i]));
+  }
+  return SST_OK;
+}
+
+// The buffer in which backward finds the value.
+static int backward_buffer_of(const compile_state *state, sst_value value) {
+  const sst_value root = state->graph->values[value].root;
+  return state->again_buffer[root] >= 0 ? state->again_buffer[root] : state->value_buffer[root];
+}
+
 // One buffer for each value that is its own root and somebody reads.
 static sst_status ask_values(compile_state *state) {
   sst_graph *graph = state->graph;
@@ -173,15 +196,14 @@ static void extend_values(compile_state *state) {
     const ssti_node *node = &graph->steps[n];
     if (!node->live) { continue; }
     for (int i = 0; i < node->call.input_count; i++) {
-      int buffer = state->value_buffer[graph->values[node->inputs[i]].root];
-      extend(state, buffer, state->moment[n]);
-      if (node->live_backward && (node->op->backward_reads_inputs & (1u << (i < 31 ? i : 31)))) {
-        extend(state, buffer, backward_moment(state, n));
+      extend(state, state->value_buffer[graph->values[node->inputs[i]].root], state->moment[n]);
+      if (ssti_backward_reads_input(node, i)) {
+        extend(state, backward_buffer_of(state, node->inputs[i]), backward_moment(state, n));
       }
     }
     for (int i = 0; node->live_backward && i < node->call.output_count; i++) {
-      if (!(node->op->backward_reads_outputs & (1u << i))) { continue; }
-      extend(state, state->value_buffer[graph->values[node->outputs[i]].root], backward_moment(state, n));
+      if (!ssti_backward_reads_output(node, i)) { continue; }
+      extend(state, backward_buffer_of(state, node->outputs[i]), backward_moment(state, n));
     }
   }
   for (int v = 0; v < graph->value_count; v++) {
@@ -210,6 +232,24 @@ static sst_status ask_gradients(compile_state *state) {
     }
   }
   return SST_OK;
+}
+
+// A step's dx[0] takes the memory of its dy[0] where the op allows it.
+static void share_gradients(compile_state *state) {
+  const sst_graph *graph = state->graph;
+  for (int n = graph->node_count - 1; n >= 0; n--) {
+    const ssti_node *node = &graph->steps[n];
+    if (!node->live_backward || !node->op->backward_in_place) { continue; }
+    if (!node->call.dx[0] || !node->call.dy[0] || node->accumulate[0]) { continue; }
+    const sst_value x = node->inputs[0], y = node->outputs[0];
+    const int from = state->gradient_buffer[x], to = state->gradient_buffer[y];
+    if (from < 0 || to < 0 || graph->values[y].kept || y == graph->loss) { continue; }
+    ssti_plan_buffer *buffer = &state->list.buffers[from];
+    if (buffer->bytes != state->list.buffers[to].bytes) { continue; }
+    extend(state, to, buffer->last);
+    buffer->bytes = 0;
+    state->gradient_buffer[x] = to;
+  }
 }
 
 static sst_status ask_scratch(compile_state *state) {
@@ -258,6 +298,12 @@ static void assign_scratch(compile_state *state) {
     node->forward_workspace = buffer_address(state, state->forward_buffer[n]);
     node->backward_workspace = buffer_address(state, state->backward_buffer[n]);
   }
+  for (int i = 0; i < graph->replay_count; i++) {
+    ssti_replay *replay = &graph->replays[i];
+    replay->first = buffer_address(state, state->value_buffer[replay->value]);
+    replay->again = buffer_address(state, state->again_buffer[replay->value]);
+    replay->workspace = buffer_address(state, state->replay_workspace[i]);
+  }
 }
 
 // Trainable parameters of the stores that this backward pass does not reach keep no gradient of another graph: their
@@ -287,15 +333,19 @@ static sst_status plan_memory(compile_state *state) {
   size_t values = (size_t)graph->value_count, nodes = (size_t)graph->node_count;
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->moment));
   SST_TRY(ssti_allocate(graph->context, values, sizeof(int), &state->value_buffer));
+  SST_TRY(ssti_allocate(graph->context, values, sizeof(int), &state->again_buffer));
+  SST_TRY(ssti_allocate(graph->context, (size_t)graph->replay_count, sizeof(int), &state->replay_workspace));
   SST_TRY(ssti_allocate(graph->context, values, sizeof(int), &state->gradient_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->saved_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->forward_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->backward_buffer));
   SST_TRY(ssti_allocate(graph->context, nodes, sizeof(int), &state->state_buffer));
   for (int n = 0; n < graph->node_count; n++) { state->moment[n] = graph->steps[n].live ? state->moments++ : -1; }
+  SST_TRY(ask_replays(state));
   SST_TRY(ask_values(state));
   extend_values(state);
   SST_TRY(ask_gradients(state));
+  share_gradients(state);
   SST_TRY(ask_scratch(state));
   SST_TRY(ssti_memory_plan(graph->context, state->list.buffers, state->list.count, &graph->planned_bytes));
   for (int i = 0; i < state->list.count; i++) { graph->unplanned_bytes += state->list.buffers[i].bytes; }
@@ -309,7 +359,8 @@ static sst_status plan_memory(compile_state *state) {
 static void free_state(compile_state *state) {
   sst_context *context = state->graph->context;
   void *blocks[] = {state->list.buffers, state->moment,         state->value_buffer,    state->gradient_buffer,
-                    state->saved_buffer, state->forward_buffer, state->backward_buffer, state->state_buffer};
+                    state->saved_buffer, state->forward_buffer, state->backward_buffer, state->state_buffer,
+                    state->again_buffer, state->replay_workspace};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
 }
 
@@ -321,6 +372,7 @@ static sst_status compile(compile_state *state) {
   mark_backward(graph);
   resolve_calls(graph);
   SST_TRY(order_gradients(graph));
+  SST_TRY(ssti_choose_replays(graph));
   SST_TRY(prepare_nodes(graph));
   SST_TRY(plan_memory(state));
   if (graph->loss != SST_NO_VALUE) { SST_TRY(collect_stale(graph)); }

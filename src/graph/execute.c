@@ -5,12 +5,22 @@
 
 #include "graph/graph_internal.h"
 
+// Lets the value and its views look at `data`.
+static void move_value(sst_graph *graph, sst_value root, float *data) {
+  for (int v = root; v < graph->value_count; v++) {
+    if (graph->values[v].root == root) { graph->values[v].tensor.data = data; }
+  }
+}
+
 static void set_run(sst_graph *graph, const sst_run_options *options) {
   graph->run = (ssti_run){.training = options && options->training,
                           .smooth = options && options->smooth,
                           .seed = options ? options->seed : 0,
                           .step = options ? options->step : 0,
                           .resumes = graph->streams && graph->under_way};
+  for (int i = 0; i < graph->replay_count; i++) {
+    move_value(graph, graph->replays[i].value, graph->replays[i].first);
+  }
 }
 
 static void run_forward(ssti_node *node) {
@@ -26,6 +36,15 @@ void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
   graph->under_way = true;
 }
 
+static void replay(sst_graph *graph, const ssti_replay *replay) {
+  ssti_node *step = &graph->steps[replay->step];
+  move_value(graph, replay->value, replay->again);
+  step->call.workspace = replay->workspace;
+  graph->run.again = true;
+  step->op->forward(&step->call);
+  graph->run.again = false;
+}
+
 void sst_graph_restart(sst_graph *graph) { graph->under_way = false; }
 
 void sst_graph_backward(sst_graph *graph) {
@@ -36,9 +55,11 @@ void sst_graph_backward(sst_graph *graph) {
   float *seed = graph->values[graph->loss].gradient.data;
   if (!seed) { return; } // nothing trainable: all gradients are stale, hence zero
   *seed = 1.0f;
+  int next = 0;
   for (int n = graph->node_count - 1; n >= 0; n--) {
     ssti_node *node = &graph->steps[n];
     if (!node->live_backward) { continue; }
+    for (; next < graph->replay_count && graph->replays[next].at == n; next++) { replay(graph, &graph->replays[next]); }
     node->call.workspace = node->backward_workspace;
     node->op->backward(&node->call);
   }
@@ -57,9 +78,7 @@ void sst_graph_bind(sst_graph *graph, sst_value input, const float *data) {
   // Ops only read their inputs; the tensor's pointer is not const because ops write through the same type.
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the one way to drop const without a warning
   float *memory = (float *)(uintptr_t)data;
-  for (int v = input; v < graph->value_count; v++) {
-    if (graph->values[v].root == input) { graph->values[v].tensor.data = memory; }
-  }
+  move_value(graph, input, memory);
 }
 
 const float *sst_graph_gradient(const sst_graph *graph, sst_value value) {

@@ -10,12 +10,15 @@
 #include "graph/graph_internal.h"
 #include "graph/parameters_internal.h"
 
+enum { REPLAY_FROM = 4 << 20 }; // smaller outputs are a small part of any graph that has larger ones
+
 sst_status sst_graph_create(sst_parameters *parameters, sst_device device, sst_graph **out) {
   sst_context *context = ssti_parameters_context(parameters);
   SST_TRY(ssti_allocate(context, 1, sizeof **out, out));
   sst_graph *graph = *out;
   graph->context = context;
   graph->loss = SST_NO_VALUE;
+  graph->replay_from = REPLAY_FROM;
   graph->scope_name = ssti_text_begin(context);
   sst_status status = ssti_backend_create(context, device, &graph->backend);
   if (status == SST_OK) {
@@ -52,7 +55,8 @@ void sst_graph_destroy(sst_graph *graph) {
   for (int i = 0; i < graph->tap_count; i++) { ssti_free(context, graph->taps[i].name); }
   ssti_text_free(&graph->scope_name);
   void *blocks[] = {graph->nodes,  graph->steps,   graph->values, graph->taps,            graph->scopes,
-                    graph->stores, graph->message, graph->memory, graph->stale_gradients, graph->stale_counts};
+                    graph->stores, graph->message, graph->memory, graph->stale_gradients, graph->stale_counts,
+                    graph->replays};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
   ssti_backend_destroy(graph->backend);
   ssti_free(context, graph);

@@ -40,6 +40,15 @@ typedef struct ssti_node {
   bool fused;         // of a step: its op, attributes, inputs are not those of its node
 } ssti_node;
 
+// A step that runs forward again just before the backward call of step `at`, the first to read its output 0 there: from
+// the last reader's forward call to then the output takes no memory.
+typedef struct ssti_replay {
+  int step, at;
+  sst_value value;      // output 0 of the step, the root of its memory
+  float *first, *again; // where it lies in the forward and in the backward pass
+  void *workspace;
+} ssti_replay;
+
 typedef struct ssti_scope {
   size_t name_length; // of the scope's full name, to cut back to
   bool frozen;
@@ -88,6 +97,9 @@ struct sst_graph {
   float **stale_gradients; // gradients of parameters that this graph's backward does not reach, with their lengths
   int64_t *stale_counts;
   int stale_count;
+  ssti_replay *replays; // in the order they run
+  int replay_count;
+  size_t replay_from; // bytes of an output that is worth making again
 };
 
 // Adds a node and returns its output 0. `attributes` is copied (op->attributes_size bytes). An input of SST_NONE is

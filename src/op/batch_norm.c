@@ -56,6 +56,7 @@ static ssti_batch_norm kernel_shape(const ssti_call *call) {
   int64_t channels = x.dim[SST_AXIS_C];
   return (ssti_batch_norm){.rows = sst_shape_count(x) / channels,
                            .channels = channels,
+                           .steps = x.dim[SST_AXIS_T],
                            .epsilon = a->epsilon,
                            .momentum = a->momentum,
                            .scale = a->scale};
@@ -72,7 +73,11 @@ static sst_status prepare(ssti_call *call, ssti_needs *needs) {
              sst_shape_text(call->x[X]->shape, text, sizeof text));
   }
   needs->saved = (size_t)((bits_of(call) > 0 ? 5 : 2) * shape.channels) * sizeof(float);
-  if (bits_of(call) > 0) { needs->backward_workspace = (size_t)shape.channels * sizeof(float); }
+  if (!call->training) { return SST_OK; }
+  // The fixed point's gradient comes after the kernel is done with the workspace.
+  needs->backward_workspace = call->backend->kernels.batch_norm_workspace(call->backend, &shape);
+  const size_t offset = bits_of(call) > 0 ? (size_t)shape.channels * sizeof(float) : 0;
+  if (needs->backward_workspace < offset) { needs->backward_workspace = offset; }
   return SST_OK;
 }
 
@@ -146,7 +151,7 @@ static void backward(ssti_call *call) {
   call->backend->kernels.batch_norm_backward(call->backend, &shape, call->x[X]->data, call->dy[0]->data,
                                              call->x[GAMMA]->data, call->saved, uses_batch_statistics(call), dx[X],
                                              call->accumulate[X], dx[GAMMA], call->accumulate[GAMMA], dx[BETA],
-                                             call->accumulate[BETA]);
+                                             call->accumulate[BETA], call->workspace);
   if (bits_of(call) > 0 && dx[X] != NULL) { add_fixed_point_gradient(call, &shape); }
   // Running statistics are constants, even if somebody made them of something that learns.
   for (int i = RUNNING_MEAN; i < INPUT_COUNT; i++) {

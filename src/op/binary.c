@@ -49,6 +49,10 @@ static void backward(ssti_call *call) {
                                          db ? db->data : NULL, call->accumulate[1]);
 }
 
+static bool backward_reads(const ssti_call *call) {
+  return kind_of(call) == SSTI_BINARY_MULTIPLY || kind_of(call) == SSTI_BINARY_DIVIDE;
+}
+
 static void cost(const ssti_call *call, sst_cost *out) {
   *out = (sst_cost){.elementwise = sst_shape_count(call->y[0]->shape)};
 }
@@ -61,4 +65,5 @@ const ssti_op ssti_op_binary = {
   .backward = backward,
   .cost = cost,
   .backward_reads_inputs = 1u << 0 | 1u << 1,
+  .backward_reads = backward_reads,
 };

@@ -101,4 +101,6 @@ const ssti_op ssti_op_neuron = {
     .cost = cost,
     .bits = bits,
     .backward_reads_inputs = SSTI_ALL_INPUTS,
+    .is_cheap = true,
+    .backward_in_place = true,
 };

@@ -21,6 +21,7 @@ static ssti_norm_neuron kernel_shape(const ssti_call *call) {
   const int64_t channels = x.dim[SST_AXIS_C], elements = sst_shape_count(x);
   return (ssti_norm_neuron){.norm = {.rows = elements / channels,
                                      .channels = channels,
+                                     .steps = x.dim[SST_AXIS_T],
                                      .epsilon = a->norm.epsilon,
                                      .momentum = a->norm.momentum,
                                      .scale = a->norm.scale},
@@ -72,7 +73,9 @@ static void fire(const ssti_call *call, const ssti_norm_neuron *shape) {
 
 static void forward(ssti_call *call) {
   const ssti_norm_neuron shape = kernel_shape(call);
-  if (uses_batch_statistics(call)) {
+  if (call->run->again) {
+    // The statistics are in `saved`.
+  } else if (uses_batch_statistics(call)) {
     call->backend->kernels.norm_neuron_statistics(call->backend, &shape.norm, call->x[X]->data, call->x[GAMMA]->data,
                                                   call->x[RUNNING_MEAN]->data, call->x[RUNNING_VARIANCE]->data,
                                                   call->saved);
@@ -98,7 +101,8 @@ static void backward(ssti_call *call) {
                                           .accumulate_ddecay = call->input_count > DECAY && call->accumulate[DECAY]};
   const float *dspikes = call->dy[0] != NULL ? call->dy[0]->data : NULL;
   const float *dmembrane = call->output_count > 1 && call->dy[1] != NULL ? call->dy[1]->data : NULL;
-  call->backend->kernels.norm_neuron_backward(call->backend, &shape, call->x[X]->data, call->x[BETA]->data, call->saved,
+  call->backend->kernels.norm_neuron_backward(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,
+                                              call->x[BETA]->data, call->saved,
                                               uses_batch_statistics(call), decay_parameter_of(call), dspikes, dmembrane,
                                               &out, call->workspace);
   // Running statistics are constants, even if somebody made them of something that learns.
@@ -115,4 +119,6 @@ const ssti_op ssti_op_norm_neuron = {
     .forward = forward,
     .backward = backward,
     .backward_reads_inputs = SSTI_ALL_INPUTS,
+    .is_cheap = true,
+    .backward_in_place = true,
 };

@@ -19,6 +19,7 @@ typedef struct ssti_run {
   uint64_t seed;
   uint64_t step; // dropout draws differ by step
   bool resumes;  // neurons go on from where the last run ended
+  bool again;    // a forward call inside the backward pass: makes the same output again and changes nothing else
 } ssti_run;
 
 // Work of one call, counted densely, for the whole batch and all steps. 64-bit counts; per inference divide by N.
@@ -77,6 +78,15 @@ typedef struct ssti_op {
   // Which tensors' *values* backward reads, as bit masks over inputs and outputs; the memory plan keeps those alive.
   unsigned backward_reads_inputs;
   unsigned backward_reads_outputs;
+  // Optional: false for a call whose backward reads no values after all (the gradient of a sum is dy). Then their pointers
+  // must not be followed.
+  bool (*backward_reads)(const ssti_call *call);
+
+  // Forward is cheap arithmetic on inputs that backward reads anyway: rather than keep a large output 0 for its readers'
+  // backward calls, the graph may have it made again (ssti_run.again).
+  bool is_cheap;
+  // dx[0] may be the memory of dy[0] where both have the same length and dx[0] is not added to.
+  bool backward_in_place;
 
   // Output 0 is input 0's memory under another shape (flatten, stop-gradient): forward copies nothing.
   bool is_view;

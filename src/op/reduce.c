@@ -43,6 +43,8 @@ static void backward(ssti_call *call) {
                                          call->accumulate[0]);
 }
 
+static bool backward_reads(const ssti_call *call) { return attributes_of(call)->kind == SSTI_REDUCE_MAX; }
+
 // One operation an element that goes in, and the mean's division.
 static void cost(const ssti_call *call, sst_cost *out) {
   const bool mean = attributes_of(call)->kind == SSTI_REDUCE_MEAN;
@@ -57,7 +59,7 @@ const ssti_op ssti_op_reduce = {
   .forward = forward,
   .backward = backward,
   .cost = cost,
-  // Only the maximum looks at them, but the masks hold for the op as a whole.
   .backward_reads_inputs = 1u << 0,
   .backward_reads_outputs = 1u << 0,
+  .backward_reads = backward_reads,
 };

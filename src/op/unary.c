@@ -50,6 +50,8 @@ static void backward(ssti_call *call) {
                                         call->dy[0]->data, call->dx[0]->data, call->accumulate[0]);
 }
 
+static bool backward_reads(const ssti_call *call) { return attributes_of(call)->kind != SSTI_UNARY_AFFINE; }
+
 static void cost(const ssti_call *call, sst_cost *out) {
   const int64_t operations = attributes_of(call)->kind == SSTI_UNARY_AFFINE ? 2 : 1;
   *out = (sst_cost){.elementwise = operations * sst_shape_count(call->y[0]->shape)};
@@ -64,4 +66,5 @@ const ssti_op ssti_op_unary = {
   .cost = cost,
   .backward_reads_inputs = 1u << 0,
   .backward_reads_outputs = 1u << 0,
+  .backward_reads = backward_reads,
 };

@@ -93,7 +93,7 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   sst_status status = ssti_allocate_raw(backend->context, (size_t)2 * SSTI_FAST_CHUNKS * SSTI_FAST_PARTIAL_COLUMNS,
                                         sizeof *state->partial, &state->partial);
   if (status == SST_OK) {
-    status = ssti_allocate(backend->context, (size_t)4 * SSTI_FAST_PARTIAL_COLUMNS, sizeof *state->columns,
+    status = ssti_allocate(backend->context, (size_t)3 * SSTI_FAST_PARTIAL_COLUMNS, sizeof *state->columns,
                            &state->columns);
   }
   if (status == SST_OK) { status = begin_dnnl(backend); }

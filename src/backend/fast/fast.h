@@ -22,7 +22,7 @@ typedef struct ssti_fast_state {
   dnnl_engine_t engine;
   dnnl_stream_t stream;
   double *partial; // [2, SSTI_FAST_CHUNKS, SSTI_FAST_PARTIAL_COLUMNS]
-  float *columns;  // [4, SSTI_FAST_PARTIAL_COLUMNS]: numbers per column of a sweep
+  float *columns;  // [3, SSTI_FAST_PARTIAL_COLUMNS]: numbers per column of a sweep
 } ssti_fast_state;
 
 static inline ssti_fast_state *ssti_fast_state_of(const ssti_backend *backend) { return backend->state; }

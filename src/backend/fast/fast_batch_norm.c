@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch norm and sums over rows, by own kernels. A matrix [rows, channels] is worked on in sweeps of columns; a sweep is
+// Batch norm forward and sums over rows, by own kernels; backward is in fast_norm_neuron.c. A matrix [rows, channels] is worked on in sweeps of columns; a sweep is
 // cut into chunks of rows, whose number depends on the shape alone, and the chunks' results are combined in order: the
 // bits do not depend on the number of threads.
 //
@@ -17,7 +17,7 @@ enum {
   GRAIN_ELEMENTS = 8192 // that are worth a thread
 };
 
-typedef enum reduction { REDUCE_MOMENTS, REDUCE_SUMS, REDUCE_BATCH_NORM } reduction;
+typedef enum reduction { REDUCE_MOMENTS, REDUCE_SUMS } reduction;
 
 typedef struct sweep {
   const ssti_simd *simd;
@@ -27,10 +27,9 @@ typedef struct sweep {
   int64_t chunks;
   double *a, *b; // partial results [chunks, width]
   // Per column of the sweep, `fold` times over: see ssti_simd.
-  float *mean, *factor, *offset, *slope;
-  const float *x, *dy;
+  float *mean, *factor, *offset;
+  const float *x;
   float *out;
-  bool accumulate;
   reduction kind;
 } sweep;
 
@@ -51,7 +50,6 @@ static sweep sweep_make(ssti_backend *backend, int64_t rows, int64_t channels, i
   s.mean = state->columns;
   s.factor = s.mean + SSTI_FAST_PARTIAL_COLUMNS;
   s.offset = s.factor + SSTI_FAST_PARTIAL_COLUMNS;
-  s.slope = s.offset + SSTI_FAST_PARTIAL_COLUMNS;
   return s;
 }
 
@@ -68,13 +66,10 @@ static ssti_columns rest_of(const sweep *s) {
   return (ssti_columns){.rows = s->rows - s->wide_rows * s->fold, .stride = s->channels, .columns = s->columns};
 }
 
-static void reduce_part(const sweep *s, const ssti_columns *m, int64_t at, int64_t column, double *a, double *b) {
+static void reduce_part(const sweep *s, const ssti_columns *m, int64_t at, double *a, double *b) {
   switch (s->kind) {
   case REDUCE_MOMENTS: s->simd->column_moments(m, s->x + at, a, b); break;
   case REDUCE_SUMS: s->simd->column_sums(m, s->x + at, a); break;
-  case REDUCE_BATCH_NORM:
-    s->simd->batch_norm_sums(m, s->x + at, s->dy + at, s->mean + column, s->factor + column, a, b);
-    break;
   }
 }
 
@@ -88,7 +83,7 @@ static void reduce_range(void *arg, int64_t begin, int64_t end) {
     const ssti_columns m = {.rows = chunk_begin(s, chunk + 1) - row,
                             .stride = s->stride,
                             .columns = smaller(s->width - column, SSTI_SIMD_CHANNELS)};
-    reduce_part(s, &m, offset_of(s, row) + column, column, s->a + to, s->b + to);
+    reduce_part(s, &m, offset_of(s, row) + column, s->a + to, s->b + to);
   }
 }
 
@@ -131,7 +126,7 @@ static void reduce(ssti_backend *backend, sweep *s, reduction kind, column_finis
   ssti_parallel_for(backend->context, items, 1 + GRAIN_ELEMENTS * items / (elements + 1), reduce_range, s);
   double rest_a[FOLD_BELOW] = {0}, rest_b[FOLD_BELOW] = {0};
   const ssti_columns rest = rest_of(s);
-  if (rest.rows > 0) { reduce_part(s, &rest, s->wide_rows * s->stride, 0, rest_a, rest_b); }
+  if (rest.rows > 0) { reduce_part(s, &rest, s->wide_rows * s->stride, rest_a, rest_b); }
   for (int64_t c = 0; c < s->columns; c++) {
     const column_result result = column_total(s, c, rest_a, rest_b);
     finish(arg, c, &result);
@@ -151,12 +146,6 @@ static void apply_part(const sweep *s, const ssti_columns *m, int64_t at, int64_
   s->simd->batch_norm_apply(m, s->x + at, s->mean + column, s->factor + column, s->offset + column, s->out + at);
 }
 
-static void gradient_part(const sweep *s, const ssti_columns *m, int64_t at, int64_t column) {
-  const float *x = s->x != NULL ? s->x + at : NULL;
-  s->simd->batch_norm_gradient(m, x, s->dy + at, s->mean + column, s->factor + column, s->offset + column,
-                               s->slope + column, s->out + at, s->accumulate);
-}
-
 static void each_part(const sweep *s, int64_t begin, int64_t end,
                       void (*part)(const sweep *, const ssti_columns *, int64_t, int64_t)) {
   for (int64_t column = 0; column < s->width; column += SSTI_SIMD_CHANNELS) {
@@ -168,8 +157,6 @@ static void each_part(const sweep *s, int64_t begin, int64_t end,
 }
 
 static void apply_range(void *arg, int64_t begin, int64_t end) { each_part(arg, begin, end, apply_part); }
-
-static void gradient_range(void *arg, int64_t begin, int64_t end) { each_part(arg, begin, end, gradient_part); }
 
 static void run_rows(ssti_backend *backend, sweep *s, ssti_range_function *range,
                      void (*part)(const sweep *, const ssti_columns *, int64_t, int64_t)) {
@@ -183,10 +170,6 @@ typedef struct norm_work {
   sweep *s;
   const float *gamma, *beta;
   float *running_mean, *running_variance, *saved;
-  // backward
-  const float *statistics; // saved by forward
-  float *dgamma, *dbeta;
-  bool accumulate_dgamma, accumulate_dbeta, batch_statistics;
 } norm_work;
 
 static void finish_moments(void *arg, int64_t column, const column_result *result) {
@@ -254,67 +237,6 @@ static void forward_inference(ssti_backend *backend, const ssti_batch_norm *shap
   }
 }
 
-// ---- backward
-
-static void finish_gradient(void *arg, int64_t column, const column_result *result) {
-  const norm_work *w = arg;
-  const ssti_batch_norm *shape = w->shape;
-  const int64_t channel = w->s->first + column;
-  if (w->dgamma != NULL) {
-    const double before = w->accumulate_dgamma ? (double)w->dgamma[channel] : 0.0;
-    w->dgamma[channel] = (float)(before + (double)shape->scale * result->b);
-  }
-  if (w->dbeta != NULL) {
-    const double before = w->accumulate_dbeta ? (double)w->dbeta[channel] : 0.0;
-    w->dbeta[channel] = (float)(before + result->a);
-  }
-  if (w->batch_statistics) {
-    const double inverse = (double)w->statistics[shape->channels + channel];
-    w->s->offset[column] = (float)(result->a / result->rows);
-    w->s->slope[column] = (float)(inverse * (result->b / result->rows));
-  }
-}
-
-static void backward_sweep(ssti_backend *backend, norm_work *w, const float *x, float *dx, bool accumulate_dx) {
-  const ssti_batch_norm *shape = w->shape;
-  sweep *s = w->s;
-  for (int64_t c = 0; c < s->columns; c++) {
-    s->mean[c] = w->statistics[s->first + c];
-    s->factor[c] = w->statistics[shape->channels + s->first + c];
-  }
-  fold_columns(s, s->mean);
-  fold_columns(s, s->factor);
-  s->x = x;
-  if (w->dgamma != NULL || w->dbeta != NULL || (w->batch_statistics && dx != NULL)) {
-    reduce(backend, s, REDUCE_BATCH_NORM, finish_gradient, w);
-  }
-  if (dx == NULL) { return; }
-  for (int64_t c = 0; c < s->columns; c++) {
-    const double inverse = (double)w->statistics[shape->channels + s->first + c];
-    s->factor[c] = (float)((double)shape->scale * (double)w->gamma[s->first + c] * inverse);
-  }
-  fold_columns(s, s->factor);
-  fold_columns(s, s->offset);
-  fold_columns(s, s->slope);
-  if (!w->batch_statistics) { s->x = NULL; } // dx does not depend on it
-  s->out = dx;
-  s->accumulate = accumulate_dx;
-  run_rows(backend, s, gradient_range, gradient_part);
-}
-
-static void backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy,
-                     const float *gamma, const float *saved, bool batch_statistics, float *dx, bool accumulate_dx,
-                     float *dgamma, bool accumulate_dgamma, float *dbeta, bool accumulate_dbeta) {
-  for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
-    sweep s = sweep_make(backend, shape->rows, shape->channels, first);
-    s.dy = dy;
-    norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .statistics = saved, .dgamma = dgamma, .dbeta = dbeta,
-                      .accumulate_dgamma = accumulate_dgamma, .accumulate_dbeta = accumulate_dbeta,
-                      .batch_statistics = batch_statistics};
-    backward_sweep(backend, &work, x, dx, accumulate_dx);
-  }
-}
-
 // ---- sums over rows
 
 typedef struct sums_work {
@@ -340,5 +262,4 @@ void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels
 void ssti_fast_fill_batch_norm(ssti_kernels *kernels) {
   kernels->batch_norm_forward_training = forward_training;
   kernels->batch_norm_forward_inference = forward_inference;
-  kernels->batch_norm_backward = backward;
 }

@@ -5,7 +5,8 @@
 //
 // Neurons are taken in blocks whose channels are known: as many whole pixels as fit into a block, or, where there are
 // more channels than that, a piece of one pixel. What the norm knows of a channel is laid out once a block's neurons.
-// Sums go over chunks of blocks, whose number depends on the shape alone.
+// Sums go over chunks of blocks, whose number depends on the shape alone. Batch norm alone goes back in the same blocks,
+// so that fusing changes no bit of its gradients.
 #include <string.h>
 
 #include "backend/fast/fast.h"
@@ -19,7 +20,7 @@ enum {
 };
 
 // The numbers of a channel, as laid out over a pixel or a block.
-enum { MEAN, FACTOR, OFFSET, MEAN_DY, SLOPE, NUMBERS };
+enum { MEAN, FACTOR, OFFSET, GRADIENT_FACTOR, MEAN_DY, SLOPE, NUMBERS };
 
 // How the neurons of a step are cut. Block i is piece i % pieces of pixels [i / pieces * pixels, ...).
 typedef struct cut {
@@ -54,7 +55,7 @@ typedef struct fused_work {
   float *potential;        // [slots, steps, BLOCK]
   double *sum, *centred;   // [chunks, channels]
   double *dleak;           // [chunks * pieces], or NULL
-  bool sums;               // the first pass of backward
+  void (*go_back)(const ssti_neuron_block *block);
 } fused_work;
 
 static size_t numbers_bytes(const cut *c, int count) {
@@ -87,6 +88,7 @@ static void put_block(const fused_work *w, int64_t row, int64_t piece, ssti_neur
   norm->factor = w->number[FACTOR] + column;
   norm->offset = w->number[OFFSET] + column;
   if (w->number[SLOPE] != NULL) {
+    norm->gradient_factor = w->number[GRADIENT_FACTOR] + column;
     norm->mean_dy = w->number[MEAN_DY] + column;
     norm->slope = w->number[SLOPE] + column;
   }
@@ -138,7 +140,7 @@ static void forward(ssti_backend *backend, const ssti_norm_neuron *shape, const 
   work.block.membrane = membrane;
   work.block.state = shape->neuron.state;
   work.block.resumes = shape->neuron.resumes;
-  (void)take_numbers(&work, MEAN_DY, workspace);
+  (void)take_numbers(&work, GRADIENT_FACTOR, workspace);
   lay_out_saved(&work, saved, beta);
   const int64_t grain = 1 + GRAIN_ELEMENTS / (BLOCK * shape->neuron.steps);
   ssti_parallel_for(backend->context, work.cut.blocks, grain, forward_range, &work);
@@ -174,7 +176,7 @@ static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *
     block.potential = potential;
     double part = 0;
     block.dleak = w->dleak != NULL ? &part : NULL;
-    w->simd->neuron_backward(&block);
+    w->go_back(&block);
     dleak += part;
     terms += block.input_steps;
     if (terms >= BAND_TERMS || row + 1 == last) {
@@ -213,7 +215,7 @@ static void gradient_range(void *arg, int64_t begin, int64_t end) {
       ssti_block_norm norm = {0};
       put_block(w, i / w->cut.pieces, i % w->cut.pieces, &block, &norm);
       block.potential = w->potential + slot * block.steps * BLOCK;
-      w->simd->neuron_backward(&block);
+      w->go_back(&block);
     }
   }
 }
@@ -246,46 +248,107 @@ static void finish_sums(const fused_work *w, const float *saved, bool batch_stat
   }
 }
 
-static void backward(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *beta,
-                     const float *saved, bool batch_statistics, const float *decay_parameter, const float *dspikes,
-                     const float *dmembrane, const ssti_norm_neuron_gradients *out, void *workspace) {
+// What backward is given besides the work: the norm's side of it.
+typedef struct norm_side {
+  const float *gamma, *saved;
+  bool batch_statistics;
+} norm_side;
+
+// Lays the workspace out; returns what is behind the sums.
+static double *take_sums(fused_work *w, const norm_side *norm, int64_t potential, void *workspace) {
+  const int64_t channels = w->shape->norm.channels, sums = w->cut.chunks * channels;
+  w->potential = (float *)(void *)take_numbers(w, NUMBERS, workspace);
+  w->sum = (double *)(void *)(w->potential + potential);
+  w->centred = w->sum + sums;
+  lay_out(w, MEAN, norm->saved);
+  for (int64_t i = 0; i < w->cut.width; i++) {
+    const int64_t c = i % channels;
+    const double inverse = (double)norm->saved[channels + c];
+    w->number[GRADIENT_FACTOR][i] = (float)((double)w->shape->norm.scale * (double)norm->gamma[c] * inverse);
+  }
+  return w->centred + sums;
+}
+
+static void go_back(ssti_backend *backend, fused_work *w, const norm_side *norm,
+                    const ssti_norm_neuron_gradients *out) {
+  const bool use = norm->batch_statistics && out->dx != NULL;
+  if (w->dleak != NULL || out->dgamma != NULL || out->dbeta != NULL || use) {
+    ssti_parallel_for(backend->context, w->cut.slots, 1, sums_range, w);
+    finish_sums(w, norm->saved, norm->batch_statistics, out);
+  } else {
+    memset(w->number[MEAN_DY], 0, numbers_bytes(&w->cut, SLOPE + 1 - MEAN_DY));
+  }
+  if (out->dx == NULL) { return; }
+  w->block.dx = out->dx;
+  w->block.accumulate_dx = out->accumulate_dx;
+  w->block.dleak = NULL;
+  ssti_parallel_for(backend->context, w->cut.slots, 1, gradient_range, w);
+}
+
+static int64_t potential_count(const fused_work *w) { return w->cut.slots * w->shape->neuron.steps * BLOCK; }
+
+static void backward(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *gamma,
+                     const float *beta, const float *saved, bool batch_statistics, const float *decay_parameter,
+                     const float *dspikes, const float *dmembrane, const ssti_norm_neuron_gradients *out,
+                     void *workspace) {
   const ssti_dynamics dynamics = ssti_dynamics_make(&shape->neuron.neuron, decay_parameter);
+  const norm_side norm = {.gamma = gamma, .saved = saved, .batch_statistics = batch_statistics};
   fused_work work = work_make(backend, shape, &dynamics, x);
   work.block.dspikes = dspikes;
   work.block.dmembrane = dmembrane;
-  char *at = take_numbers(&work, NUMBERS, workspace);
-  work.potential = (float *)(void *)at;
-  const int64_t sums = work.cut.chunks * shape->norm.channels;
-  work.sum = (double *)(void *)(work.potential + work.cut.slots * shape->neuron.steps * BLOCK);
-  work.centred = work.sum + sums;
-  const bool learns = dynamics.learns && out->ddecay != NULL;
-  work.dleak = learns ? work.centred + sums : NULL;
+  work.go_back = work.simd->neuron_backward;
+  double *behind = take_sums(&work, &norm, potential_count(&work), workspace);
   lay_out_saved(&work, saved, beta);
-  if (learns || out->dgamma != NULL || out->dbeta != NULL || batch_statistics) {
-    ssti_parallel_for(backend->context, work.cut.slots, 1, sums_range, &work);
-    finish_sums(&work, saved, batch_statistics, out);
-  } else {
-    memset(work.number[MEAN_DY], 0, numbers_bytes(&work.cut, SLOPE + 1 - MEAN_DY));
-  }
-  if (learns) {
-    double sum = 0;
-    for (int64_t i = 0; i < work.cut.chunks * work.cut.pieces; i++) { sum += work.dleak[i]; }
-    // leak = sigmoid(w)
-    const float dw = (float)(sum * (double)dynamics.w_leak * (double)dynamics.w_decay);
-    *out->ddecay = out->accumulate_ddecay ? *out->ddecay + dw : dw;
-  }
-  if (out->dx == NULL) { return; }
-  work.block.dx = out->dx;
-  work.block.accumulate_dx = out->accumulate_dx;
-  ssti_parallel_for(backend->context, work.cut.slots, 1, gradient_range, &work);
+  const bool learns = dynamics.learns && out->ddecay != NULL;
+  work.dleak = learns ? behind : NULL;
+  go_back(backend, &work, &norm, out);
+  if (!learns) { return; }
+  double sum = 0;
+  for (int64_t i = 0; i < work.cut.chunks * work.cut.pieces; i++) { sum += work.dleak[i]; }
+  // leak = sigmoid(w)
+  const float dw = (float)(sum * (double)dynamics.w_leak * (double)dynamics.w_decay);
+  *out->ddecay = out->accumulate_ddecay ? *out->ddecay + dw : dw;
 }
 
-static size_t workspace(ssti_backend *backend, const ssti_norm_neuron *shape, bool is_backward) {
-  const cut c = cut_make(backend, shape);
-  if (!is_backward) { return numbers_bytes(&c, MEAN_DY); }
-  const size_t potential = (size_t)(c.slots * shape->neuron.steps * BLOCK) * sizeof(float);
-  return numbers_bytes(&c, NUMBERS) + potential +
-         (size_t)(2 * c.chunks * shape->norm.channels + c.chunks * c.pieces) * sizeof(double);
+static size_t workspace_bytes(ssti_backend *backend, const ssti_norm_neuron *shape, bool is_backward) {
+  const fused_work w = work_make(backend, shape, NULL, NULL);
+  if (!is_backward) { return numbers_bytes(&w.cut, GRADIENT_FACTOR); }
+  return numbers_bytes(&w.cut, NUMBERS) + (size_t)potential_count(&w) * sizeof(float) +
+         (size_t)(2 * w.cut.chunks * shape->norm.channels + w.cut.chunks * w.cut.pieces) * sizeof(double);
+}
+
+// ---- the norm alone, backward
+
+// As if neurons followed that hand on what comes in.
+static ssti_norm_neuron alone(const ssti_batch_norm *shape) {
+  const int64_t steps = shape->steps > 0 ? shape->steps : 1;
+  return (ssti_norm_neuron){.norm = *shape,
+                            .neuron = {.steps = steps, .input_steps = steps,
+                                       .count = shape->rows * shape->channels / steps}};
+}
+
+static void norm_backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy,
+                          const float *gamma, const float *saved, bool batch_statistics, float *dx,
+                          bool accumulate_dx, float *dgamma, bool accumulate_dgamma, float *dbeta,
+                          bool accumulate_dbeta, void *workspace) {
+  const ssti_norm_neuron shape_alone = alone(shape);
+  const norm_side norm = {.gamma = gamma, .saved = saved, .batch_statistics = batch_statistics};
+  const ssti_norm_neuron_gradients out = {.dx = dx,
+                                          .dgamma = dgamma,
+                                          .dbeta = dbeta,
+                                          .accumulate_dx = accumulate_dx,
+                                          .accumulate_dgamma = accumulate_dgamma,
+                                          .accumulate_dbeta = accumulate_dbeta};
+  fused_work work = work_make(backend, &shape_alone, NULL, x);
+  work.block.dspikes = dy;
+  work.go_back = work.simd->norm_backward;
+  (void)take_sums(&work, &norm, 0, workspace);
+  go_back(backend, &work, &norm, &out);
+}
+
+static size_t norm_workspace_bytes(ssti_backend *backend, const ssti_batch_norm *shape) {
+  const ssti_norm_neuron shape_alone = alone(shape);
+  return workspace_bytes(backend, &shape_alone, true);
 }
 
 void ssti_fast_fill_norm_neuron(ssti_kernels *kernels) {
@@ -293,5 +356,7 @@ void ssti_fast_fill_norm_neuron(ssti_kernels *kernels) {
   kernels->norm_neuron_statistics = ssti_fast_norm_statistics;
   kernels->norm_neuron_forward = forward;
   kernels->norm_neuron_backward = backward;
-  kernels->norm_neuron_workspace = workspace;
+  kernels->norm_neuron_workspace = workspace_bytes;
+  kernels->batch_norm_backward = norm_backward;
+  kernels->batch_norm_workspace = norm_workspace_bytes;
 }

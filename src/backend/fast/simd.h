@@ -35,7 +35,8 @@ typedef struct ssti_columns {
 // Batch norm in front of a block of neurons: a number a neuron, those of its channel.
 typedef struct ssti_block_norm {
   const float *mean, *factor, *offset; // y = (x - mean) * factor + offset goes into the neurons
-  const float *mean_dy, *slope;        // backward: dx (+)= factor * (dy - mean_dy - (x - mean) * slope)
+  // Backward: dx (+)= gradient_factor * (dy - mean_dy - (x - mean) * slope)
+  const float *gradient_factor, *mean_dy, *slope;
   float *sum_dy, *sum_dy_centred;      // backward, where not NULL: no dx, but += dy and += dy * (x - mean)
 } ssti_block_norm;
 
@@ -69,19 +70,13 @@ typedef struct ssti_simd {
   void (*column_moments)(const ssti_columns *m, const float *x, double *mean, double *squares);
   // sum[c] = sum of x, in f32 over few rows and in double over those.
   void (*column_sums)(const ssti_columns *m, const float *x, double *sum);
-  // sum_dy[c] and sum of dy * (x - mean) * inverse_deviation.
-  void (*batch_norm_sums)(const ssti_columns *m, const float *x, const float *dy, const float *mean,
-                          const float *inverse, double *sum_dy, double *sum_dy_xhat);
   // y = (x - mean) * factor + offset
   void (*batch_norm_apply)(const ssti_columns *m, const float *x, const float *mean, const float *factor,
                            const float *offset, float *y);
-  // dx (+)= factor * (dy - mean_dy - (x - mean) * slope); x may be NULL where slope is nothing but zeros
-  void (*batch_norm_gradient)(const ssti_columns *m, const float *x, const float *dy, const float *mean,
-                              const float *factor, const float *mean_dy, const float *slope, float *dx,
-                              bool accumulate);
-
   void (*neuron_forward)(const ssti_neuron_block *block);
   void (*neuron_backward)(const ssti_neuron_block *block);
+  // Backward of the norm alone: `dspikes` is the gradient of its output. The sums are in the order of neuron_backward.
+  void (*norm_backward)(const ssti_neuron_block *block);
 
   // Images [begin, end) of a pooling.
   void (*pool_forward)(const ssti_pool *shape, int64_t begin, int64_t end, const float *x, float *y, uint8_t *saved);

@@ -82,44 +82,6 @@ static void column_sums(const ssti_columns *m, const float *x, double *restrict 
   }
 }
 
-static void band_products(int64_t rows, int64_t stride, int64_t columns, const float *restrict x,
-                          const float *restrict dy, const float *restrict mean, float *restrict sum,
-                          float *restrict product) {
-  memset(sum, 0, (size_t)columns * sizeof *sum);
-  memset(product, 0, (size_t)columns * sizeof *product);
-  int64_t r = 0;
-  for (; r + 2 <= rows; r += 2) {
-    const float *x0 = x + r * stride, *x1 = x0 + stride, *dy0 = dy + r * stride, *dy1 = dy0 + stride;
-    for (int64_t c = 0; c < columns; c++) {
-      sum[c] += dy0[c] + dy1[c];
-      product[c] += dy0[c] * (x0[c] - mean[c]) + dy1[c] * (x1[c] - mean[c]);
-    }
-  }
-  for (; r < rows; r++) {
-    const float *x0 = x + r * stride, *dy0 = dy + r * stride;
-    for (int64_t c = 0; c < columns; c++) {
-      sum[c] += dy0[c];
-      product[c] += dy0[c] * (x0[c] - mean[c]);
-    }
-  }
-}
-
-static void batch_norm_sums(const ssti_columns *m, const float *x, const float *dy, const float *mean,
-                            const float *inverse, double *restrict sum_dy, double *restrict sum_dy_xhat) {
-  float sum[SSTI_SIMD_CHANNELS], product[SSTI_SIMD_CHANNELS];
-  const int64_t band = band_rows(2 * m->columns);
-  for (int64_t c = 0; c < m->columns; c++) { sum_dy[c] = sum_dy_xhat[c] = 0; }
-  for (int64_t begin = 0; begin < m->rows; begin += band) {
-    const int64_t rows = m->rows - begin < band ? m->rows - begin : band;
-    const int64_t offset = begin * m->stride;
-    band_products(rows, m->stride, m->columns, x + offset, dy + offset, mean, sum, product);
-    for (int64_t c = 0; c < m->columns; c++) {
-      sum_dy[c] += (double)sum[c];
-      sum_dy_xhat[c] += (double)product[c] * (double)inverse[c];
-    }
-  }
-}
-
 static void batch_norm_apply(const ssti_columns *m, const float *x, const float *restrict mean,
                              const float *restrict factor, const float *restrict offset, float *y) {
   for (int64_t r = 0; r < m->rows; r++) {
@@ -129,37 +91,8 @@ static void batch_norm_apply(const ssti_columns *m, const float *x, const float 
   }
 }
 
-static void batch_norm_gradient(const ssti_columns *m, const float *x, const float *dy, const float *restrict mean,
-                                const float *restrict factor, const float *restrict mean_dy,
-                                const float *restrict slope, float *dx, bool accumulate) {
-  for (int64_t r = 0; r < m->rows; r++) {
-    const float *dyr = dy + r * m->stride;
-    float *restrict dxr = dx + r * m->stride;
-    if (x == NULL) {
-      if (accumulate) {
-        for (int64_t c = 0; c < m->columns; c++) { dxr[c] += factor[c] * dyr[c]; }
-      } else {
-        for (int64_t c = 0; c < m->columns; c++) { dxr[c] = factor[c] * dyr[c]; }
-      }
-      continue;
-    }
-    const float *xr = x + r * m->stride;
-    if (accumulate) {
-      for (int64_t c = 0; c < m->columns; c++) {
-        dxr[c] += factor[c] * ((dyr[c] - mean_dy[c]) - (xr[c] - mean[c]) * slope[c]);
-      }
-    } else {
-      for (int64_t c = 0; c < m->columns; c++) {
-        dxr[c] = factor[c] * ((dyr[c] - mean_dy[c]) - (xr[c] - mean[c]) * slope[c]);
-      }
-    }
-  }
-}
-
 void SSTI_SIMD(ssti_simd_fill_batch_norm)(ssti_simd *table) {
   table->column_moments = column_moments;
   table->column_sums = column_sums;
-  table->batch_norm_sums = batch_norm_sums;
   table->batch_norm_apply = batch_norm_apply;
-  table->batch_norm_gradient = batch_norm_gradient;
 }

@@ -188,7 +188,7 @@ static void put_gradient(const ssti_neuron_block *b, int64_t t, float gain, cons
     }
     return;
   }
-  const float *restrict x = b->x + at, *restrict mean = norm->mean, *restrict factor = norm->factor;
+  const float *restrict x = b->x + at, *restrict mean = norm->mean, *restrict factor = norm->gradient_factor;
   const float *restrict mean_dy = norm->mean_dy, *restrict slope = norm->slope;
   if (b->accumulate_dx) {
     for (int64_t i = 0; i < n; i++) { dx[i] += factor[i] * ((gain * g[i] - mean_dy[i]) - (x[i] - mean[i]) * slope[i]); }
@@ -240,6 +240,15 @@ INLINE void backward_block(const ssti_neuron_block *b, sst_surrogate_kind kind, 
   }
 }
 
+static void norm_backward(const ssti_neuron_block *b) {
+  for (int64_t t = b->steps - 1; t >= 0; t--) {
+    const int64_t at = t * b->count + b->begin;
+    fetch_for_reading(b, b->x + at);
+    fetch_for_reading(b, b->dspikes + at);
+    put_gradient(b, t, 1.0f, b->dspikes + at);
+  }
+}
+
 // One function a surrogate, four loops in it.
 #define DEFINE_BACKWARD(name, word, default_alpha, derivative, primitive)                                              \
   static void backward_##name(const ssti_neuron_block *b) {                                                            \
@@ -277,4 +286,5 @@ static void neuron_backward(const ssti_neuron_block *b) {
 void SSTI_SIMD(ssti_simd_fill_neuron)(ssti_simd *table) {
   table->neuron_forward = neuron_forward;
   table->neuron_backward = neuron_backward;
+  table->norm_backward = norm_backward;
 }

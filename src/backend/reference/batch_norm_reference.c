@@ -193,7 +193,8 @@ static void backward_range(void *arg, int64_t begin, int64_t end) {
 void ssti_reference_batch_norm_backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                         const float *dy, const float *gamma, const float *saved, bool batch_statistics,
                                         float *dx, bool accumulate_dx, float *dgamma, bool accumulate_dgamma,
-                                        float *dbeta, bool accumulate_dbeta) {
+                                        float *dbeta, bool accumulate_dbeta, void *workspace) {
+  (void)workspace;
   norm_work work = {.s = shape,
                     .x = x,
                     .dy = dy,
@@ -207,4 +208,9 @@ void ssti_reference_batch_norm_backward(ssti_backend *backend, const ssti_batch_
                     .dbeta = dbeta,
                     .accumulate_dbeta = accumulate_dbeta};
   run_blocks(backend, &work, backward_range);
+}
+
+size_t ssti_reference_batch_norm_workspace(ssti_backend *backend, const ssti_batch_norm *shape) {
+  (void)backend, (void)shape;
+  return 0;
 }

@@ -44,6 +44,7 @@ void ssti_reference_fill(ssti_kernels *kernels) {
       .batch_norm_forward_training = ssti_reference_batch_norm_forward_training,
       .batch_norm_forward_inference = ssti_reference_batch_norm_forward_inference,
       .batch_norm_backward = ssti_reference_batch_norm_backward,
+      .batch_norm_workspace = ssti_reference_batch_norm_workspace,
       .quantize_weights_forward = ssti_reference_quantize_weights_forward,
       .quantize_weights_backward = ssti_reference_quantize_weights_backward,
       .quantize_workspace = ssti_reference_quantize_workspace,

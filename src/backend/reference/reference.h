@@ -68,7 +68,8 @@ void ssti_reference_batch_norm_forward_inference(ssti_backend *backend, const ss
 void ssti_reference_batch_norm_backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                         const float *dy, const float *gamma, const float *saved, bool batch_statistics,
                                         float *dx, bool accumulate_dx, float *dgamma, bool accumulate_dgamma,
-                                        float *dbeta, bool accumulate_dbeta);
+                                        float *dbeta, bool accumulate_dbeta, void *workspace);
+size_t ssti_reference_batch_norm_workspace(ssti_backend *backend, const ssti_batch_norm *shape);
 
 // Elementwise functions and arithmetic.
 void ssti_reference_unary_forward(ssti_backend *backend, ssti_unary_kind kind, float a, float b, int64_t count,
