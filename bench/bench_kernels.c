@@ -13,6 +13,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "spikestill/bench.h"
+#include "spikestill/crossover.h"
 
 enum { STEPS = 4, BATCH = 64, IMAGES = STEPS * BATCH, REPETITIONS_MAX = 1000 };
 
@@ -88,12 +89,12 @@ typedef struct conv_case {
   ssti_conv2d shape;
   ssti_plan *plan;
   float *x, *w, *y, *dx, *dw;
-  void *workspace;
+  void *workspace, *saved;
 } conv_case;
 
 static void conv_forward(bench *b, void *arg) {
   conv_case *c = arg;
-  b->backend->kernels.conv2d_forward(b->backend, &c->shape, c->plan, c->x, c->w, NULL, c->y, c->workspace);
+  b->backend->kernels.conv2d_forward(b->backend, &c->shape, c->plan, c->x, c->w, NULL, c->y, c->saved, c->workspace);
 }
 
 static void conv_data(bench *b, void *arg) {
@@ -104,7 +105,7 @@ static void conv_data(bench *b, void *arg) {
 static void conv_weights(bench *b, void *arg) {
   conv_case *c = arg;
   b->backend->kernels.conv2d_backward_weights(b->backend, &c->shape, c->plan, c->x, c->y, c->dw, false, NULL, false,
-                                              c->workspace);
+                                              c->saved, c->workspace);
 }
 
 static size_t workspace_of(const ssti_plan *plan) {
@@ -112,23 +113,51 @@ static size_t workspace_of(const ssti_plan *plan) {
   return plan->forward_workspace > plan->backward_workspace ? plan->forward_workspace : plan->backward_workspace;
 }
 
-static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64_t out, bool stem) {
+// 1 for a share of `density`, else 0.
+static float *spikes(int64_t count, double density) {
+  float *x = filled(count);
+  for (int64_t i = 0; i < count; i++) { x[i] = 0.5 * ((double)x[i] + 1.0) < density ? 1.0f : 0.0f; }
+  return x;
+}
+
+// `density` of spikes in the input; negative: numbers around zero.
+static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64_t out, double density) {
+  const bool stem = in < 16;
   conv_case c = {.shape = {.images = images, .in_h = size, .in_w = size, .in_c = in, .out_h = size, .out_w = size,
                            .out_c = out, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .pad_h = 1,
                            .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1}};
   require(b, b->backend->kernels.conv2d_plan(b->backend, &c.shape, true, &c.plan));
   const int64_t pixels = images * size * size;
-  c.x = filled(pixels * in), c.w = filled(out * 9 * in), c.y = filled(pixels * out);
+  c.x = density < 0 ? filled(pixels * in) : spikes(pixels * in, density);
+  c.w = filled(out * 9 * in), c.y = filled(pixels * out);
   c.dx = filled(pixels * in), c.dw = filled(out * 9 * in), c.workspace = memory_of(workspace_of(c.plan));
+  c.saved = memory_of(c.plan != NULL ? c.plan->saved : 0);
   char shape[96];
-  snprintf(shape, sizeof shape, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 " to %" PRId64 ", 3x3", images, size,
-           size, in, out);
+  int length = snprintf(shape, sizeof shape, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 " to %" PRId64 ", 3x3",
+                        images, size, size, in, out);
+  if (density >= 0) { snprintf(shape + length, sizeof shape - (size_t)length, ", %g %% spikes", 100 * density); }
   const double flops = 2.0 * 9.0 * (double)pixels * (double)in * (double)out;
   measure(b, "conv2d_forward", shape, true, flops, conv_forward, &c);
-  if (!stem) { measure(b, "conv2d_backward_data", shape, true, flops, conv_data, &c); }
+  if (!stem && density < 0) { measure(b, "conv2d_backward_data", shape, true, flops, conv_data, &c); }
   measure(b, "conv2d_backward_weights", shape, true, flops, conv_weights, &c);
   b->backend->kernels.plan_destroy(b->backend, c.plan);
-  free(c.x), free(c.w), free(c.y), free(c.dx), free(c.dw), free(c.workspace);
+  free(c.x), free(c.w), free(c.y), free(c.dx), free(c.dw), free(c.workspace), free(c.saved);
+}
+
+// From spikes whatever their density, to see where they are the faster way.
+static void bench_events(bench *b, sst_device device) {
+  static const double densities[] = {0.02, 0.05, 0.1, 0.15, 0.2, 0.3};
+  ssti_backend *before = b->backend;
+  sst_context_set_crossover(b->context, (sst_crossover){1, 1, 1, 1});
+  require(b, ssti_backend_create(b->context, device, &b->backend));
+  for (size_t i = 0; i < sizeof densities / sizeof *densities; i++) {
+    bench_conv(b, IMAGES, 32, 64, 64, densities[i]);
+    bench_conv(b, IMAGES, 16, 128, 128, densities[i]);
+    bench_conv(b, IMAGES, 8, 256, 256, densities[i]);
+  }
+  ssti_backend_destroy(b->backend);
+  sst_context_set_crossover(b->context, sst_crossover_default());
+  b->backend = before;
 }
 
 // ---- linear layers
@@ -137,12 +166,13 @@ typedef struct linear_case {
   ssti_linear shape;
   ssti_plan *plan;
   float *x, *w, *bias, *y, *dx, *dw;
-  void *workspace;
+  void *workspace, *saved;
 } linear_case;
 
 static void linear_forward(bench *b, void *arg) {
   linear_case *c = arg;
-  b->backend->kernels.linear_forward(b->backend, &c->shape, c->plan, c->x, c->w, c->bias, c->y, c->workspace);
+  b->backend->kernels.linear_forward(b->backend, &c->shape, c->plan, c->x, c->w, c->bias, c->y, c->saved,
+                                     c->workspace);
 }
 
 static void linear_data(bench *b, void *arg) {
@@ -153,7 +183,7 @@ static void linear_data(bench *b, void *arg) {
 static void linear_weights(bench *b, void *arg) {
   linear_case *c = arg;
   b->backend->kernels.linear_backward_weights(b->backend, &c->shape, c->plan, c->x, c->y, c->dw, false, NULL, false,
-                                              c->workspace);
+                                              c->saved, c->workspace);
 }
 
 static void bench_linear(bench *b, int64_t rows, int64_t in, int64_t out) {
@@ -161,6 +191,7 @@ static void bench_linear(bench *b, int64_t rows, int64_t in, int64_t out) {
   require(b, b->backend->kernels.linear_plan(b->backend, &c.shape, true, &c.plan));
   c.x = filled(rows * in), c.w = filled(in * out), c.bias = filled(out), c.y = filled(rows * out);
   c.dx = filled(rows * in), c.dw = filled(in * out), c.workspace = memory_of(workspace_of(c.plan));
+  c.saved = memory_of(c.plan != NULL ? c.plan->saved : 0);
   char shape[96];
   snprintf(shape, sizeof shape, "%" PRId64 "x%" PRId64 " to %" PRId64, rows, in, out);
   const double flops = 2.0 * (double)rows * (double)in * (double)out;
@@ -168,7 +199,7 @@ static void bench_linear(bench *b, int64_t rows, int64_t in, int64_t out) {
   measure(b, "linear_backward_data", shape, true, flops, linear_data, &c);
   measure(b, "linear_backward_weights", shape, true, flops, linear_weights, &c);
   b->backend->kernels.plan_destroy(b->backend, c.plan);
-  free(c.x), free(c.w), free(c.bias), free(c.y), free(c.dx), free(c.dw), free(c.workspace);
+  free(c.x), free(c.w), free(c.bias), free(c.y), free(c.dx), free(c.dw), free(c.workspace), free(c.saved);
 }
 
 // ---- what is bound by memory: bytes that must move at least once
@@ -356,12 +387,13 @@ int main(int argc, char **argv) {
          "\"ceiling_triad_gb_per_second\": %.4g, \"ceiling_copy_gb_per_second\": %.4g}\n",
          sst_device_word(device), b.ceiling.threads, b.ceiling.simd_level, b.ceiling.f32_gflops,
          b.ceiling.triad_gb_per_s, b.ceiling.copy_gb_per_s);
-  bench_conv(&b, BATCH, 32, 3, 64, true); // the stem is computed once for all steps
-  bench_conv(&b, IMAGES, 32, 64, 64, false);
-  bench_conv(&b, IMAGES, 16, 64, 128, false);
-  bench_conv(&b, IMAGES, 16, 128, 128, false);
-  bench_conv(&b, IMAGES, 8, 128, 256, false);
-  bench_conv(&b, IMAGES, 8, 256, 256, false);
+  bench_conv(&b, BATCH, 32, 3, 64, -1); // the stem is computed once for all steps
+  bench_conv(&b, IMAGES, 32, 64, 64, -1);
+  bench_conv(&b, IMAGES, 16, 64, 128, -1);
+  bench_conv(&b, IMAGES, 16, 128, 128, -1);
+  bench_conv(&b, IMAGES, 8, 128, 256, -1);
+  bench_conv(&b, IMAGES, 8, 256, 256, -1);
+  bench_events(&b, device);
   bench_linear(&b, IMAGES, 4096, 1024);
   bench_linear(&b, IMAGES, 1024, 10);
   bench_field(&b, 32, 64, true);

@@ -20,6 +20,10 @@ typedef struct ssti_backend ssti_backend;
 typedef struct ssti_plan {
   size_t forward_workspace;  // bytes of scratch that forward wants, 64-byte aligned
   size_t backward_workspace; // the larger of what the backward kernels want
+  size_t saved;              // bytes that forward leaves for the gradient of the weights
+  // What the last run found and chose, for reports.
+  double density; // share of spikes in the input; negative: the input is not spikes, or nobody looked
+  bool forward_by_events, weights_by_events;
 } ssti_plan;
 
 typedef struct ssti_conv2d {
@@ -160,22 +164,22 @@ typedef struct ssti_kernels {
   sst_status (*pool_plan)(ssti_backend *backend, const ssti_pool *shape, bool training, ssti_plan **out);
   void (*plan_destroy)(ssti_backend *backend, ssti_plan *plan); // NULL plan allowed
 
-  // bias and dbias may be NULL.
+  // bias and dbias may be NULL. `saved` holds plan->saved bytes, which forward fills and the gradient of the weights reads.
   void (*conv2d_forward)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
-                         const float *weight, const float *bias, float *y, void *workspace);
+                         const float *weight, const float *bias, float *y, void *saved, void *workspace);
   void (*conv2d_backward_data)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *dy,
                                const float *weight, float *dx, bool accumulate, void *workspace);
   void (*conv2d_backward_weights)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
                                   const float *dy, float *dweight, bool accumulate_weight, float *dbias,
-                                  bool accumulate_bias, void *workspace);
+                                  bool accumulate_bias, const void *saved, void *workspace);
 
   void (*linear_forward)(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *x,
-                         const float *weight, const float *bias, float *y, void *workspace);
+                         const float *weight, const float *bias, float *y, void *saved, void *workspace);
   void (*linear_backward_data)(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *dy,
                                const float *weight, float *dx, bool accumulate, void *workspace);
   void (*linear_backward_weights)(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *x,
                                   const float *dy, float *dweight, bool accumulate_weight, float *dbias,
-                                  bool accumulate_bias, void *workspace);
+                                  bool accumulate_bias, const void *saved, void *workspace);
 
   // Max pooling keeps what backward needs in `saved`: one byte an output element (the position in the window; windows
   // of at most 255 positions). For average pooling `saved` is NULL.

@@ -55,6 +55,7 @@ sst_status sst_context_create(const sst_context_options *options, sst_context **
   memset(context, 0, sizeof *context);
   context->allocator = allocator;
   context->default_allocator = default_allocator;
+  context->crossover = sst_crossover_default();
   context->log = given->log;
   context->log_user = given->log_user;
   context->io_gate = given->io_gate;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "spikestill/context.h"
+#include "spikestill/crossover.h"
 
 // A sentence is kept whole up to this length. The room is part of the context, so that reporting that memory ran out
 // needs no memory.
@@ -22,6 +23,7 @@ struct sst_context {
   sst_io_gate *io_gate;
   void *io_gate_user;
   int threads;
+  sst_crossover crossover;
 
   pthread_mutex_t log_mutex;     // one line at a time
   pthread_mutex_t message_mutex; // workers may fail at the same time

@@ -112,6 +112,7 @@ static sst_status prepare(ssti_call *call, ssti_needs *needs) {
   if (call->plan != NULL) {
     needs->forward_workspace = call->plan->forward_workspace;
     needs->backward_workspace = call->plan->backward_workspace;
+    needs->saved = call->plan->saved;
   }
   return SST_OK;
 }
@@ -120,7 +121,7 @@ static void forward(ssti_call *call) {
   ssti_conv2d shape = kernel_shape(call);
   const float *bias = call->input_count == 3 ? call->x[2]->data : NULL;
   call->backend->kernels.conv2d_forward(call->backend, &shape, call->plan, call->x[0]->data, call->x[1]->data, bias,
-                                        call->y[0]->data, call->workspace);
+                                        call->y[0]->data, call->saved, call->workspace);
 }
 
 static void backward(ssti_call *call) {
@@ -135,7 +136,7 @@ static void backward(ssti_call *call) {
   }
   if (dweight != NULL || dbias != NULL) {
     kernels->conv2d_backward_weights(call->backend, &shape, call->plan, x, dy, dweight, call->accumulate[1], dbias,
-                                     dbias != NULL && call->accumulate[2], call->workspace);
+                                     dbias != NULL && call->accumulate[2], call->saved, call->workspace);
   }
 }
 

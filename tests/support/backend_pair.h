@@ -65,4 +65,21 @@ static inline void compare(const float *found, const float *expected, int64_t co
   for (int level = 0; level < SSTI_SIMD_LEVELS; level++)                                                               \
     if (ssti_fast_force_level((p)->fast, (ssti_simd_level)level))
 
+static inline int64_t output_length(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
+  return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+static inline ssti_conv2d conv(int64_t images, int64_t h, int64_t w, int64_t in, int64_t out, int64_t kh, int64_t kw,
+                        int64_t stride, int64_t pad, int64_t dilation, int64_t groups) {
+  ssti_conv2d s = {.images = images, .in_h = h, .in_w = w, .in_c = in, .out_c = out, .kernel_h = kh, .kernel_w = kw,
+                   .stride_h = stride, .stride_w = stride, .pad_h = pad, .pad_w = pad, .dilation_h = dilation,
+                   .dilation_w = dilation, .groups = groups};
+  s.out_h = output_length(h, kh, stride, pad, dilation);
+  s.out_w = output_length(w, kw, stride, pad, dilation);
+  return s;
+}
+
+// Rounding of a sum of `terms` products of normal numbers: far below epsilon (6e-8) times the sum of their sizes.
+static inline double sum_tolerance(bool whole, int64_t terms) { return whole ? 0.0 : 2e-7 * sqrt((double)terms) * 8 + 1e-6; }
+
 #endif

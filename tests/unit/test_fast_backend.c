@@ -11,38 +11,22 @@
 
 // ---- convolution
 
-static int64_t output_length(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
-  return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
-}
-
-static ssti_conv2d conv(int64_t images, int64_t h, int64_t w, int64_t in, int64_t out, int64_t kh, int64_t kw,
-                        int64_t stride, int64_t pad, int64_t dilation, int64_t groups) {
-  ssti_conv2d s = {.images = images, .in_h = h, .in_w = w, .in_c = in, .out_c = out, .kernel_h = kh, .kernel_w = kw,
-                   .stride_h = stride, .stride_w = stride, .pad_h = pad, .pad_w = pad, .dilation_h = dilation,
-                   .dilation_w = dilation, .groups = groups};
-  s.out_h = output_length(h, kh, stride, pad, dilation);
-  s.out_w = output_length(w, kw, stride, pad, dilation);
-  return s;
-}
-
-// Rounding of a sum of `terms` products of normal numbers: far below epsilon (6e-8) times the sum of their sizes.
-static double sum_tolerance(bool whole, int64_t terms) { return whole ? 0.0 : 2e-7 * sqrt((double)terms) * 8 + 1e-6; }
-
 static void check_conv_forward(pair *p, const ssti_conv2d *s, ssti_plan *plan, bool whole, bool with_bias) {
   const int64_t nx = s->images * s->in_h * s->in_w * s->in_c, ny = s->images * s->out_h * s->out_w * s->out_c;
   const int64_t per_output = s->kernel_h * s->kernel_w * (s->in_c / s->groups), nw = s->out_c * per_output;
   float *x = filled(nx, whole, 1), *w = filled(nw, whole, 2), *b = with_bias ? filled(s->out_c, whole, 3) : NULL;
   float *expected = floats(ny), *found = floats(ny), *again = floats(ny);
-  void *workspace = memory_of(plan->forward_workspace);
-  p->reference->kernels.conv2d_forward(p->reference, s, NULL, x, w, b, expected, NULL);
-  p->fast->kernels.conv2d_forward(p->fast, s, plan, x, w, b, found, workspace);
+  void *workspace = memory_of(plan->forward_workspace), *saved = memory_of(plan->saved);
+  p->reference->kernels.conv2d_forward(p->reference, s, NULL, x, w, b, expected, NULL, NULL);
+  p->fast->kernels.conv2d_forward(p->fast, s, plan, x, w, b, found, saved, workspace);
   compare(found, expected, ny, sum_tolerance(whole, per_output), "y");
   uint64_t count = sst_context_allocation_count(p->context);
-  p->fast->kernels.conv2d_forward(p->fast, s, plan, x, w, b, again, workspace);
+  p->fast->kernels.conv2d_forward(p->fast, s, plan, x, w, b, again, saved, workspace);
   assert_int_equal(sst_context_allocation_count(p->context), count);
   assert_same_bits(again, found, ny);
   check_canary(workspace, plan->forward_workspace);
-  free(x), free(w), free(b), free(expected), free(found), free(again), free(workspace);
+  check_canary(saved, plan->saved);
+  free(x), free(w), free(b), free(expected), free(found), free(again), free(workspace), free(saved);
 }
 
 static void check_conv_data(pair *p, const ssti_conv2d *s, ssti_plan *plan, bool whole, bool accumulate) {
@@ -64,6 +48,16 @@ static void check_conv_data(pair *p, const ssti_conv2d *s, ssti_plan *plan, bool
   free(dy), free(w), free(expected), free(found), free(again), free(workspace);
 }
 
+// What a forward pass over x leaves for the gradient of the weights.
+static void *saved_of(pair *p, const ssti_conv2d *s, ssti_plan *plan, const float *x) {
+  float *w = filled(s->out_c * s->kernel_h * s->kernel_w * (s->in_c / s->groups), true, 5);
+  float *y = floats(s->images * s->out_h * s->out_w * s->out_c);
+  void *workspace = memory_of(plan->forward_workspace), *saved = memory_of(plan->saved);
+  p->fast->kernels.conv2d_forward(p->fast, s, plan, x, w, NULL, y, saved, workspace);
+  free(w), free(y), free(workspace);
+  return saved;
+}
+
 static void check_conv_weights(pair *p, const ssti_conv2d *s, ssti_plan *plan, bool whole, bool accumulate) {
   const int64_t nx = s->images * s->in_h * s->in_w * s->in_c, ny = s->images * s->out_h * s->out_w * s->out_c;
   const int64_t nw = s->out_c * s->kernel_h * s->kernel_w * (s->in_c / s->groups);
@@ -71,19 +65,21 @@ static void check_conv_weights(pair *p, const ssti_conv2d *s, ssti_plan *plan, b
   float *expected = target(nw, accumulate, whole), *found = target(nw, accumulate, whole);
   float *again = target(nw, accumulate, whole);
   float *db_expected = target(s->out_c, accumulate, whole), *db = target(s->out_c, accumulate, whole);
-  void *workspace = memory_of(plan->backward_workspace);
+  void *workspace = memory_of(plan->backward_workspace), *saved = saved_of(p, s, plan, x);
   p->reference->kernels.conv2d_backward_weights(p->reference, s, NULL, x, dy, expected, accumulate, db_expected,
-                                                accumulate, NULL);
-  p->fast->kernels.conv2d_backward_weights(p->fast, s, plan, x, dy, found, accumulate, db, accumulate, workspace);
+                                                accumulate, NULL, NULL);
+  p->fast->kernels.conv2d_backward_weights(p->fast, s, plan, x, dy, found, accumulate, db, accumulate, saved,
+                                           workspace);
   const double tolerance = sum_tolerance(whole, s->images * s->out_h * s->out_w);
   compare(found, expected, nw, tolerance, "dweight");
   compare(db, db_expected, s->out_c, tolerance, "dbias");
   uint64_t count = sst_context_allocation_count(p->context);
-  p->fast->kernels.conv2d_backward_weights(p->fast, s, plan, x, dy, again, accumulate, NULL, false, workspace);
+  p->fast->kernels.conv2d_backward_weights(p->fast, s, plan, x, dy, again, accumulate, NULL, false, saved,
+                                           workspace);
   assert_int_equal(sst_context_allocation_count(p->context), count);
   assert_same_bits(again, found, nw);
   check_canary(workspace, plan->backward_workspace);
-  free(x), free(dy), free(expected), free(found), free(again), free(db_expected), free(db), free(workspace);
+  free(x), free(dy), free(expected), free(found), free(again), free(db_expected), free(db), free(workspace), free(saved);
 }
 
 static void check_conv(pair *p, const ssti_conv2d *s) {
@@ -165,14 +161,15 @@ static void check_linear(pair *p, const ssti_linear *s, bool whole, bool second)
   float *db_expected = target(s->out, second, whole), *db = target(s->out, second, whole);
   void *forward_space = memory_of(plan->forward_workspace), *backward_space = memory_of(plan->backward_workspace);
   const ssti_kernels *r = &p->reference->kernels, *f = &p->fast->kernels;
-  r->linear_forward(p->reference, s, NULL, x, w, b, y_expected, NULL);
+  void *saved = memory_of(plan->saved);
+  r->linear_forward(p->reference, s, NULL, x, w, b, y_expected, NULL, NULL);
   r->linear_backward_data(p->reference, s, NULL, dy, w, dx_expected, second, NULL);
-  r->linear_backward_weights(p->reference, s, NULL, x, dy, dw_expected, second, db_expected, second, NULL);
+  r->linear_backward_weights(p->reference, s, NULL, x, dy, dw_expected, second, db_expected, second, NULL, NULL);
   uint64_t count = sst_context_allocation_count(p->context);
-  f->linear_forward(p->fast, s, plan, x, w, b, y, forward_space);
-  f->linear_forward(p->fast, s, plan, x, w, b, y_again, forward_space);
+  f->linear_forward(p->fast, s, plan, x, w, b, y, saved, forward_space);
+  f->linear_forward(p->fast, s, plan, x, w, b, y_again, saved, forward_space);
   f->linear_backward_data(p->fast, s, plan, dy, w, dx, second, backward_space);
-  f->linear_backward_weights(p->fast, s, plan, x, dy, dw, second, db, second, backward_space);
+  f->linear_backward_weights(p->fast, s, plan, x, dy, dw, second, db, second, saved, backward_space);
   assert_int_equal(sst_context_allocation_count(p->context), count);
   compare(y, y_expected, ny, sum_tolerance(whole, s->in), "y");
   assert_same_bits(y_again, y, ny);
@@ -183,7 +180,7 @@ static void check_linear(pair *p, const ssti_linear *s, bool whole, bool second)
   check_canary(backward_space, plan->backward_workspace);
   p->fast->kernels.plan_destroy(p->fast, plan);
   free(x), free(w), free(b), free(dy), free(y_expected), free(y), free(y_again), free(dx_expected), free(dx);
-  free(dw_expected), free(dw), free(db_expected), free(db), free(forward_space), free(backward_space);
+  free(dw_expected), free(dw), free(db_expected), free(db), free(forward_space), free(backward_space), free(saved);
 }
 
 static void test_linear(void **state) {
@@ -608,16 +605,17 @@ static void test_heap_does_not_grow(void **state) {
   assert_ok(p.context, p.fast->kernels.conv2d_plan(p.fast, &s, true, &plan));
   float *x = filled(nx, true, 1), *y = floats(nx), *dx = floats(nx), *w = filled(nw, true, 2), *dw = floats(nw);
   void *forward_space = memory_of(plan->forward_workspace), *backward_space = memory_of(plan->backward_workspace);
+  void *saved = memory_of(plan->saved);
   size_t before = 0;
   for (int i = 0; i < 60; i++) {
     if (i == 10) { before = mallinfo2().uordblks; }
-    p.fast->kernels.conv2d_forward(p.fast, &s, plan, x, w, NULL, y, forward_space);
+    p.fast->kernels.conv2d_forward(p.fast, &s, plan, x, w, NULL, y, saved, forward_space);
     p.fast->kernels.conv2d_backward_data(p.fast, &s, plan, y, w, dx, false, backward_space);
-    p.fast->kernels.conv2d_backward_weights(p.fast, &s, plan, x, y, dw, false, NULL, false, backward_space);
+    p.fast->kernels.conv2d_backward_weights(p.fast, &s, plan, x, y, dw, false, NULL, false, saved, backward_space);
   }
   assert_int_equal(mallinfo2().uordblks, before);
   p.fast->kernels.plan_destroy(p.fast, plan);
-  free(x), free(y), free(dx), free(w), free(dw), free(forward_space), free(backward_space);
+  free(x), free(y), free(dx), free(w), free(dw), free(forward_space), free(backward_space), free(saved);
   pair_end(&p);
 }
 

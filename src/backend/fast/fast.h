@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "backend/fast/simd.h"
+#include "spikestill/crossover.h"
 
 enum {
   SSTI_FAST_CHUNKS = 64,           // a reduction over rows has at most this many partial sums, whatever the threads
@@ -18,6 +19,7 @@ enum {
 typedef struct ssti_fast_state {
   ssti_simd simd;
   ssti_simd_level level;
+  sst_crossover crossover; // the context's, when the backend was made
   ssti_kernels reference; // the table as it was, for shapes and kinds that it keeps
   dnnl_engine_t engine;
   dnnl_stream_t stream;
@@ -89,6 +91,7 @@ typedef struct ssti_fast_plan {
   ssti_dnnl part[SSTI_FAST_PARTS];
   // Refused by oneDNN: the reference kernel does it.
   bool forward_refused, data_refused, weights_refused;
+  bool has_events;      // the input may be spikes: see fast_event.h
   bool data_as_forward; // the gradient of the input is a convolution with turned weights
   size_t forward_layout_bytes, data_layout_bytes, weights_layout_bytes; // of weights in oneDNN's layout; 0: ours
   float *zero_bias;                                                     // [O]: primitives always add a bias

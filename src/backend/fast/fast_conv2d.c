@@ -6,7 +6,7 @@
 // are faster than its backward-data kernels (10 to 20 % on a VGG's layers), and can add to what is there.
 #include <string.h>
 
-#include "backend/fast/fast.h"
+#include "backend/fast/fast_event.h"
 #include "base/log.h"
 #include "base/parallel.h"
 
@@ -215,6 +215,21 @@ static void size_workspace(const ssti_conv2d *s, bool training, ssti_fast_plan *
   plan->base.backward_workspace = larger(data, gradient);
 }
 
+static int64_t positions_of(const ssti_conv2d *s) { return s->images * s->out_h * s->out_w; }
+
+// Room for spikes as bits, and for working on them.
+static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
+  const sst_crossover *crossover = &ssti_fast_state_of(backend)->crossover;
+  const double weights = training ? crossover->convolution_weights : -1.0;
+  plan->has_events = s->groups == 1 && ssti_event_possible(crossover->convolution_forward, weights, s->in_c);
+  if (!plan->has_events) { return; }
+  plan->base.saved = ssti_event_saved_bytes(s->images * s->in_h * s->in_w, s->in_c);
+  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(s));
+  if (!training) { return; }
+  plan->base.backward_workspace =
+      larger(plan->base.backward_workspace, ssti_event_conv2d_weights_workspace(backend, s));
+}
+
 static void log_refusals(ssti_backend *backend, const ssti_conv2d *s, const ssti_fast_plan *plan) {
   if (!plan->forward_refused && !plan->data_refused && !plan->weights_refused) { return; }
   ssti_log(backend->context, SST_LOG_DEBUG,
@@ -250,6 +265,7 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
     return status;
   }
   size_workspace(shape, training, plan);
+  add_events(backend, shape, training, plan);
   log_refusals(backend, shape, plan);
   *out = &plan->base;
   return SST_OK;
@@ -270,10 +286,16 @@ static const void *reordered(ssti_backend *backend, ssti_dnnl *reorder, const fl
 
 // Workspace: weights in oneDNN's layout, the reorder's scratchpad, the convolution's scratchpad.
 static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
-                           const float *weight, const float *bias, float *y, void *workspace) {
+                           const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
+  if (plan->has_events &&
+      ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x, saved,
+                      ssti_fast_state_of(backend)->crossover.convolution_forward, positions_of(shape))) {
+    ssti_event_conv2d_forward(backend, shape, saved, weight, bias, y, workspace);
+    return;
+  }
   if (plan->forward_refused) {
-    ssti_fast_state_of(backend)->reference.conv2d_forward(backend, shape, NULL, x, weight, bias, y, workspace);
+    ssti_fast_state_of(backend)->reference.conv2d_forward(backend, shape, NULL, x, weight, bias, y, NULL, workspace);
     return;
   }
   char *free_space = workspace;
@@ -342,16 +364,22 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
 // Workspace: gradient in oneDNN's layout, gradient in ours where it has to be added afterwards, scratchpad.
 static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                                     const float *dy, float *dweight, bool accumulate_weight, float *dbias,
-                                    bool accumulate_bias, void *workspace) {
+                                    bool accumulate_bias, const void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
   if (dbias != NULL) {
     ssti_fast_column_sums(backend, shape->images * shape->out_h * shape->out_w, shape->out_c, dy, dbias,
                           accumulate_bias);
   }
   if (dweight == NULL) { return; }
+  if (plan->has_events &&
+      ssti_event_recall(base, shape->in_c, saved, ssti_fast_state_of(backend)->crossover.convolution_weights,
+                        positions_of(shape))) {
+    ssti_event_conv2d_weights(backend, shape, saved, dy, dweight, accumulate_weight, workspace);
+    return;
+  }
   if (plan->weights_refused) {
     ssti_fast_state_of(backend)->reference.conv2d_backward_weights(backend, shape, NULL, x, dy, dweight,
-                                                                   accumulate_weight, NULL, false, workspace);
+                                                                   accumulate_weight, NULL, false, NULL, workspace);
     return;
   }
   char *free_space = (char *)workspace + plan->weights_layout_bytes;

@@ -169,6 +169,7 @@ sst_status ssti_fast_plan_create(ssti_backend *backend, int64_t out_channels, ss
     ssti_free(backend->context, plan);
     return status;
   }
+  plan->base.density = -1.0;
   *out = plan;
   return SST_OK;
 }

@@ -2,7 +2,7 @@
 // Linear layers as three matrix products by oneDNN's matmul, all on plain layouts: y = x W^T + b, dx = dy W,
 // dW = dy^T x. Measured against inner products and against weights reordered first, these are within a few per cent of
 // the best at every size that matters, and need no copy of the weights.
-#include "backend/fast/fast.h"
+#include "backend/fast/fast_event.h"
 #include "base/log.h"
 
 static void matrix_layout(dnnl_memory_desc_t *layout, int64_t rows, int64_t columns, bool transposed) {
@@ -59,6 +59,27 @@ static sst_status make_parts(ssti_backend *backend, const ssti_linear *s, bool t
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
+// A linear layer as a convolution of pictures of one pixel.
+static ssti_conv2d as_conv2d(const ssti_linear *s) {
+  return (ssti_conv2d){.images = s->rows, .in_h = 1, .in_w = 1, .in_c = s->in, .out_h = 1, .out_w = 1, .out_c = s->out,
+                       .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
+                       .groups = 1};
+}
+
+// Room for spikes as bits, and for working on them.
+static void add_events(ssti_backend *backend, const ssti_linear *s, bool training, ssti_fast_plan *plan) {
+  const sst_crossover *crossover = &ssti_fast_state_of(backend)->crossover;
+  const double weights = training ? crossover->linear_weights : -1.0;
+  plan->has_events = ssti_event_possible(crossover->linear_forward, weights, s->in);
+  if (!plan->has_events) { return; }
+  const ssti_conv2d conv = as_conv2d(s);
+  plan->base.saved = ssti_event_saved_bytes(s->rows, s->in);
+  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(&conv));
+  if (!training) { return; }
+  plan->base.backward_workspace =
+      larger(plan->base.backward_workspace, ssti_event_linear_weights_workspace(backend, s));
+}
+
 static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, bool training, ssti_plan **out) {
   *out = NULL;
   ssti_fast_plan *plan = NULL;
@@ -73,6 +94,7 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
   plan->base.backward_workspace = ssti_fast_round_up(
       larger(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad),
              larger(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
+  add_events(backend, shape, training, plan);
   if (plan->forward_refused || plan->data_refused || plan->weights_refused) {
     ssti_log(backend->context, SST_LOG_DEBUG,
              "oneDNN has no matrix product for the linear layer %lld x %lld to %lld; the reference kernel does it",
@@ -83,10 +105,16 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
 }
 
 static void linear_forward(ssti_backend *backend, const ssti_linear *shape, ssti_plan *base, const float *x,
-                           const float *weight, const float *bias, float *y, void *workspace) {
+                           const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
+  if (plan->has_events && ssti_event_look(backend, base, shape->rows, shape->in, x, saved,
+                                          ssti_fast_state_of(backend)->crossover.linear_forward, shape->rows)) {
+    const ssti_conv2d conv = as_conv2d(shape);
+    ssti_event_conv2d_forward(backend, &conv, saved, weight, bias, y, workspace);
+    return;
+  }
   if (plan->forward_refused) {
-    ssti_fast_state_of(backend)->reference.linear_forward(backend, shape, NULL, x, weight, bias, y, workspace);
+    ssti_fast_state_of(backend)->reference.linear_forward(backend, shape, NULL, x, weight, bias, y, NULL, workspace);
     return;
   }
   ssti_dnnl *part = &plan->part[SSTI_FAST_FORWARD];
@@ -114,13 +142,18 @@ static void linear_backward_data(ssti_backend *backend, const ssti_linear *shape
 
 static void linear_backward_weights(ssti_backend *backend, const ssti_linear *shape, ssti_plan *base, const float *x,
                                     const float *dy, float *dweight, bool accumulate_weight, float *dbias,
-                                    bool accumulate_bias, void *workspace) {
+                                    bool accumulate_bias, const void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
   if (dbias != NULL) { ssti_fast_column_sums(backend, shape->rows, shape->out, dy, dbias, accumulate_bias); }
   if (dweight == NULL) { return; }
+  if (plan->has_events && ssti_event_recall(base, shape->in, saved,
+                                            ssti_fast_state_of(backend)->crossover.linear_weights, shape->rows)) {
+    ssti_event_linear_weights(backend, shape, saved, dy, dweight, accumulate_weight, workspace);
+    return;
+  }
   if (plan->weights_refused) {
     ssti_fast_state_of(backend)->reference.linear_backward_weights(backend, shape, NULL, x, dy, dweight,
-                                                                   accumulate_weight, NULL, false, workspace);
+                                                                   accumulate_weight, NULL, false, NULL, workspace);
     return;
   }
   ssti_dnnl *part = &plan->part[accumulate_weight ? SSTI_FAST_WEIGHTS_ADD : SSTI_FAST_WEIGHTS];

@@ -9,6 +9,7 @@
 #define SPIKESTILL_BACKEND_FAST_SIMD_H
 
 #include "backend/backend.h"
+#include "backend/fast/event.h"
 #include "neuron/dynamics.h"
 
 #ifndef SSTI_SIMD_LEVEL
@@ -95,6 +96,22 @@ typedef struct ssti_simd {
   void (*adamw_step)(int64_t count, float *value, const float *gradient, float *first, float *second,
                      const ssti_adamw_factors *factors);
 
+  // Event-driven products, see event.h. Bits of `rows` pixels; where they are not binary the rest is left out.
+  void (*event_pack)(int64_t rows, int64_t channels, const float *x, uint64_t *bits, ssti_event_census *census);
+  // Rows [begin, end) of the outputs of all images.
+  void (*event_forward)(const ssti_event_forward *f, int64_t begin, int64_t end);
+  // Rows [begin, end) of the blocks from weights; and the way back, of the sum over `count` sets of blocks, `distance`
+  // elements apart.
+  void (*event_to_blocks)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks);
+  void (*event_from_blocks)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *blocks, int64_t count,
+                            int64_t distance, float *gradient, bool accumulate);
+  // For each channel of one word the pixels in which it fires, among `groups` times 64 pixels whose words are in `pixels`,
+  // which is overwritten. Lists are written from list[at] on; returns where they end. `start` has channels + 1 entries.
+  int64_t (*event_lists)(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
+                         int64_t at);
+  // target[t] += source[i] for each i in list t; rows of `width` elements.
+  void (*event_sum)(const ssti_event_lists *lists, int64_t width, const float *source, float *target);
+
   // `rounds` rounds of `chain_operations` floating-point operations without memory; the result keeps the compiler honest.
   int chain_operations;
   float (*multiply_add_chains)(int64_t rounds, float factor, float offset);
@@ -103,7 +120,7 @@ typedef struct ssti_simd {
 } ssti_simd;
 
 // Each simd_*.c puts its functions into the table; simd_table.c calls them all.
-#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(ceiling)
+#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(event) X(ceiling)
 #define SSTI_SIMD_FILL_DECLARE(name) void SSTI_SIMD(ssti_simd_fill_##name)(ssti_simd * table);
 SSTI_SIMD_FILL_LIST(SSTI_SIMD_FILL_DECLARE)
 #undef SSTI_SIMD_FILL_DECLARE

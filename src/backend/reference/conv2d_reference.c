@@ -83,8 +83,8 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
 static int64_t pixel_macs(const ssti_conv2d *s) { return s->kernel_h * s->kernel_w * s->out_c * (s->in_c / s->groups); }
 
 void ssti_reference_conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
-                                   const float *weight, const float *bias, float *y, void *workspace) {
-  (void)plan, (void)workspace;
+                                   const float *weight, const float *bias, float *y, void *saved, void *workspace) {
+  (void)plan, (void)saved, (void)workspace;
   conv_work work = {.s = shape, .x = x, .weight = weight, .bias = bias, .out = y};
   ssti_parallel_for(backend->context, shape->images * shape->out_h,
                     ssti_reference_grain(shape->out_w * pixel_macs(shape)), forward_range, &work);
@@ -183,8 +183,8 @@ static void backward_weights_range(void *arg, int64_t begin, int64_t end) {
 
 void ssti_reference_conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan,
                                             const float *x, const float *dy, float *dweight, bool accumulate_weight,
-                                            float *dbias, bool accumulate_bias, void *workspace) {
-  (void)plan, (void)workspace;
+                                            float *dbias, bool accumulate_bias, const void *saved, void *workspace) {
+  (void)plan, (void)saved, (void)workspace;
   int64_t pixels = shape->images * shape->out_h * shape->out_w;
   if (dweight != NULL) {
     conv_work work = {.s = shape, .x = x, .dy = dy, .out = dweight, .accumulate = accumulate_weight};

@@ -23,8 +23,8 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
 }
 
 void ssti_reference_linear_forward(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *x,
-                                   const float *weight, const float *bias, float *y, void *workspace) {
-  (void)plan, (void)workspace;
+                                   const float *weight, const float *bias, float *y, void *saved, void *workspace) {
+  (void)plan, (void)saved, (void)workspace;
   linear_work work = {.shape = shape, .x = x, .weight = weight, .bias = bias, .out = y};
   ssti_parallel_for(backend->context, shape->rows * shape->out, ssti_reference_grain(shape->in), forward_range, &work);
 }
@@ -71,8 +71,8 @@ static void backward_weights_range(void *arg, int64_t begin, int64_t end) {
 
 void ssti_reference_linear_backward_weights(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan,
                                             const float *x, const float *dy, float *dweight, bool accumulate_weight,
-                                            float *dbias, bool accumulate_bias, void *workspace) {
-  (void)plan, (void)workspace;
+                                            float *dbias, bool accumulate_bias, const void *saved, void *workspace) {
+  (void)plan, (void)saved, (void)workspace;
   if (dweight != NULL) {
     linear_work work = {.shape = shape, .x = x, .dy = dy, .out = dweight, .accumulate = accumulate_weight};
     int64_t tiles = ssti_tiles(shape->out, SSTI_OUTER_ROWS) * ssti_tiles(shape->in, SSTI_OUTER_COLUMNS);

@@ -15,23 +15,23 @@ void ssti_reference_plan_destroy(ssti_backend *backend, ssti_plan *plan);
 
 // Convolution.
 void ssti_reference_conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
-                                   const float *weight, const float *bias, float *y, void *workspace);
+                                   const float *weight, const float *bias, float *y, void *saved, void *workspace);
 void ssti_reference_conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan,
                                          const float *dy, const float *weight, float *dx, bool accumulate,
                                          void *workspace);
 void ssti_reference_conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan,
                                             const float *x, const float *dy, float *dweight, bool accumulate_weight,
-                                            float *dbias, bool accumulate_bias, void *workspace);
+                                            float *dbias, bool accumulate_bias, const void *saved, void *workspace);
 
 // Linear layer.
 void ssti_reference_linear_forward(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan, const float *x,
-                                   const float *weight, const float *bias, float *y, void *workspace);
+                                   const float *weight, const float *bias, float *y, void *saved, void *workspace);
 void ssti_reference_linear_backward_data(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan,
                                          const float *dy, const float *weight, float *dx, bool accumulate,
                                          void *workspace);
 void ssti_reference_linear_backward_weights(ssti_backend *backend, const ssti_linear *shape, ssti_plan *plan,
                                             const float *x, const float *dy, float *dweight, bool accumulate_weight,
-                                            float *dbias, bool accumulate_bias, void *workspace);
+                                            float *dbias, bool accumulate_bias, const void *saved, void *workspace);
 
 // Quantisers.
 void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape,

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// When convolutions and linear layers are computed from spikes alone. Where an input is spikes (every value is 0 or one
+// other value), a product is a sum of the weights whose input fired; that is exact up to the order of additions, and
+// faster than multiplying everything where few inputs fire. Which way is taken is decided for each layer, batch and
+// pass by the measured density of spikes alone, so the same data and the same numbers here give the same bits.
+#ifndef SPIKESTILL_CROSSOVER_H
+#define SPIKESTILL_CROSSOVER_H
+
+#include "spikestill/context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// X(name, default, meaning): the density up to which spikes are the faster way, with 64 input channels or more. Fewer
+// channels and few positions lower it. A negative number: never; 1 or more: always, whatever the shape.
+#define SST_CROSSOVER_LIST(X)                                                                                          \
+  X(convolution_forward, 0.25, "outputs of convolutions")                                                              \
+  X(convolution_weights, 0.2, "weight gradients of convolutions")                                                      \
+  X(linear_forward, 0.15, "outputs of linear layers")                                                                  \
+  X(linear_weights, 0.15, "weight gradients of linear layers")
+
+typedef struct sst_crossover {
+#define SST_CROSSOVER_FIELD(name, value, meaning) double name;
+  SST_CROSSOVER_LIST(SST_CROSSOVER_FIELD)
+#undef SST_CROSSOVER_FIELD
+} sst_crossover;
+
+// The defaults above, measured on a CPU with AVX-512.
+SST_API sst_crossover sst_crossover_default(void);
+
+// The numbers that graphs obey which are compiled from now on. A context begins with the defaults.
+SST_API void sst_context_set_crossover(sst_context *context, sst_crossover crossover);
+SST_API sst_crossover sst_context_crossover(const sst_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

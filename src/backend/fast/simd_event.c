@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loops of event-driven convolutions and linear layers (event.h). Sums stay in registers while bits are walked, so
+// they are vectors by type: compilers do not keep a plain array there. Per output it is always the same additions in the
+// same order, whatever the width of the vectors.
+#include <string.h>
+
+#include "backend/fast/simd.h"
+
+typedef float lanes __attribute__((vector_size(SSTI_EVENT_LANES * sizeof(float)), aligned(4), may_alias));
+enum { LANES = SSTI_EVENT_LANES, WORD = SSTI_EVENT_WORD, MOST_VECTORS = SSTI_EVENT_WIDTH / LANES };
+
+// Slabs of weights up to this size stay in the second-level cache beside what streams through it.
+enum { SLAB_BYTES = 640 << 10 };
+
+static inline uint32_t bits_of(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+// Eight bytes that are 0 or 1 as eight bits, the first one lowest.
+static inline uint64_t gather_bytes(const uint8_t *bytes) {
+  uint64_t b;
+  memcpy(&b, bytes, sizeof b);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  b = __builtin_bswap64(b);
+#endif
+  return b * UINT64_C(0x0102040810204080) >> 56;
+}
+
+// One word; false where a value is neither 0 nor `value` (as bits).
+static inline bool pack_word(int64_t length, const float *x, uint32_t value, uint64_t *word) {
+  uint8_t fired[WORD] = {0};
+  uint32_t odd = 0;
+  for (int64_t i = 0; i < length; i++) {
+    const uint32_t v = bits_of(x[i]);
+    fired[i] = v != 0;
+    odd |= v != 0 && v != value;
+  }
+  uint64_t all = 0;
+  for (int i = 0; i < 8; i++) { all |= gather_bytes(fired + 8 * i) << (8 * i); }
+  *word = all;
+  return odd == 0;
+}
+
+static void event_pack(int64_t rows, int64_t channels, const float *x, uint64_t *bits, ssti_event_census *census) {
+  const int64_t total = rows * channels;
+  int64_t first = 0;
+  *census = (ssti_event_census){.binary = true};
+  while (first < total && bits_of(x[first]) == 0) { first++; }
+  if (first < total) { census->value = x[first]; }
+  const uint32_t value = bits_of(census->value);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0; c < channels; c += WORD) {
+      const bool right = channels - c >= WORD ? pack_word(WORD, x + r * channels + c, value, bits)
+                                              : pack_word(channels - c, x + r * channels + c, value, bits);
+      if (!right) {
+        census->binary = false;
+        return;
+      }
+      census->count += __builtin_popcountll(*bits++);
+    }
+  }
+}
+
+// ---- forward
+
+// Output positions of kernel index k: first and last + 1 along one axis.
+typedef struct span {
+  int64_t first, last;
+} span;
+
+// The kernel positions that meet the picture, for output position `out` along one axis.
+static inline span taps_inside(int64_t out, int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
+  const int64_t at = out * stride - pad;
+  span s = {.first = at < 0 ? (-at + dilation - 1) / dilation : 0, .last = kernel};
+  if (at + (kernel - 1) * dilation >= in) { s.last = at >= in ? 0 : (in - 1 - at) / dilation + 1; }
+  return s;
+}
+
+static inline __attribute__((always_inline)) void load(int vectors, const float *from, lanes *a) {
+  for (int i = 0; i < vectors; i++) { a[i] = *(const lanes *)(const void *)(from + i * LANES); }
+}
+
+static inline __attribute__((always_inline)) void store(int vectors, const lanes *a, int64_t channels, float *to) {
+  if (channels >= vectors * LANES) {
+    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(to + i * LANES) = a[i]; }
+  } else {
+    float all[MOST_VECTORS * LANES];
+    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(all + i * LANES) = a[i]; }
+    memcpy(to, all, (size_t)channels * sizeof *to);
+  }
+}
+
+static inline __attribute__((always_inline)) void load_some(int vectors, const float *from, int64_t channels,
+                                                            lanes *a) {
+  if (channels >= vectors * LANES) {
+    load(vectors, from, a);
+  } else {
+    float all[MOST_VECTORS * LANES] = {0};
+    memcpy(all, from, (size_t)channels * sizeof *from);
+    load(vectors, all, a);
+  }
+}
+
+// Which words of the pixels are worked on, and whether y holds the sums over those before.
+typedef struct word_group {
+  int64_t first, last;
+} word_group;
+
+// Output channels [first, first + width) of rows [begin, end) of all images.
+static inline __attribute__((always_inline)) void forward_block(int vectors, const ssti_event_forward *f, int64_t begin,
+                                                                int64_t end, int64_t first, word_group group) {
+  const ssti_conv2d *s = f->shape;
+  const int64_t width = vectors * LANES, words = ssti_event_words(s->in_c), filter = s->kernel_h * s->kernel_w * s->in_c;
+  const int64_t channels = s->out_c - first;
+  const float *weights = f->weights + first * filter;
+  for (int64_t row = begin; row < end; row++) {
+    const int64_t oy = row % s->out_h;
+    const uint64_t *image = f->bits + row / s->out_h * s->in_h * s->in_w * words;
+    const span v = taps_inside(oy, s->in_h, s->kernel_h, s->stride_h, s->pad_h, s->dilation_h);
+    for (int64_t ox = 0; ox < s->out_w; ox++) {
+      const span h = taps_inside(ox, s->in_w, s->kernel_w, s->stride_w, s->pad_w, s->dilation_w);
+      float *y = f->y + (row * s->out_w + ox) * s->out_c + first;
+      lanes a[MOST_VECTORS];
+      if (group.first == 0) {
+        load(vectors, f->bias + first, a);
+      } else {
+        load_some(vectors, y, channels, a);
+      }
+      for (int64_t ky = v.first; ky < v.last; ky++) {
+        const int64_t iy = oy * s->stride_h - s->pad_h + ky * s->dilation_h;
+        for (int64_t kx = h.first; kx < h.last; kx++) {
+          const int64_t ix = ox * s->stride_w - s->pad_w + kx * s->dilation_w;
+          const uint64_t *pixel = image + (iy * s->in_w + ix) * words;
+          const float *tap = weights + (ky * s->kernel_w + kx) * s->in_c * width;
+          for (int64_t w = group.first; w < group.last; w++) {
+            const float *block = tap + w * WORD * width;
+            for (uint64_t left = pixel[w]; left != 0; left &= left - 1) {
+              const float *from = block + __builtin_ctzll(left) * width;
+              for (int i = 0; i < vectors; i++) { a[i] += *(const lanes *)(const void *)(from + i * LANES); }
+            }
+          }
+        }
+      }
+      store(vectors, a, channels, y);
+    }
+  }
+}
+
+static void event_forward(const ssti_event_forward *f, int64_t begin, int64_t end) {
+  const ssti_conv2d *s = f->shape;
+  const int64_t words = ssti_event_words(s->in_c), padded = ssti_event_padded(s->out_c);
+  const int64_t word_bytes = s->kernel_h * s->kernel_w * WORD * SSTI_EVENT_WIDTH * (int64_t)sizeof(float);
+  const int64_t together = word_bytes < SLAB_BYTES ? SLAB_BYTES / word_bytes : 1;
+  for (int64_t first = 0; first < padded;) {
+    const int64_t width = ssti_event_width(padded - first);
+    for (int64_t w = 0; w < words; w += together) {
+      const word_group group = {.first = w, .last = w + together < words ? w + together : words};
+      switch (width) {
+      case 64: forward_block(4, f, begin, end, first, group); break;
+      case 32: forward_block(2, f, begin, end, first, group); break;
+      default: forward_block(1, f, begin, end, first, group); break;
+      }
+    }
+    first += width;
+  }
+}
+
+// ---- weights to and from blocks
+
+static void event_to_blocks(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks) {
+  const int64_t padded = ssti_event_padded(m->out_c);
+  for (int64_t first = 0; first < padded;) {
+    const int64_t width = ssti_event_width(padded - first), left = m->out_c - first, real = left < width ? left : width;
+    float *block = blocks + first * m->rows;
+    for (int64_t r = begin; r < end; r++) {
+      for (int64_t o = 0; o < real; o++) { block[r * width + o] = m->scale * weight[(first + o) * m->stride + r]; }
+      for (int64_t o = real; o < width; o++) { block[r * width + o] = 0.0f; }
+    }
+    first += width;
+  }
+}
+
+static void event_from_blocks(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *blocks,
+                              int64_t count, int64_t distance, float *gradient, bool accumulate) {
+  const int64_t padded = ssti_event_padded(m->out_c);
+  for (int64_t first = 0; first < padded;) {
+    const int64_t width = ssti_event_width(padded - first), left = m->out_c - first, real = left < width ? left : width;
+    for (int64_t r = begin; r < end; r++) {
+      float sum[SSTI_EVENT_WIDTH];
+      const float *row = blocks + first * m->rows + r * width;
+      for (int64_t o = 0; o < width; o++) { sum[o] = row[o]; }
+      for (int64_t i = 1; i < count; i++) {
+        for (int64_t o = 0; o < width; o++) { sum[o] += row[i * distance + o]; }
+      }
+      for (int64_t o = 0; o < real; o++) {
+        float *to = gradient + (first + o) * m->stride + r;
+        *to = (accumulate ? *to : 0.0f) + m->scale * sum[o];
+      }
+    }
+    first += width;
+  }
+}
+
+// ---- lists, and sums by them
+
+// Rows become columns: bit j of word i and bit i of word j change places.
+static void transpose_bits(uint64_t *m) {
+  uint64_t mask = UINT64_C(0x00000000FFFFFFFF);
+  for (int j = 32; j != 0; j >>= 1, mask ^= mask << j) {
+    for (int base = 0; base < WORD; base += 2 * j) {
+      for (int k = base; k < base + j; k++) {
+        const uint64_t t = ((m[k] >> j) ^ m[k + j]) & mask;
+        m[k] ^= t << j;
+        m[k + j] ^= t;
+      }
+    }
+  }
+}
+
+// Where channel c of a word fires among `groups` times 64 pixels, of which `pixels` holds the words; they are overwritten.
+static int64_t event_lists(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
+                           int64_t at) {
+  for (int64_t g = 0; g < groups; g++) { transpose_bits(pixels + g * WORD); }
+  for (int64_t c = 0; c < channels; c++) {
+    start[c] = (uint32_t)at;
+    for (int64_t g = 0; g < groups; g++) {
+      for (uint64_t left = pixels[g * WORD + c]; left != 0; left &= left - 1) {
+        list[at++] = (uint16_t)(g * WORD + __builtin_ctzll(left));
+      }
+    }
+  }
+  start[channels] = (uint32_t)at;
+  return at;
+}
+
+static inline __attribute__((always_inline)) void sum_block(int vectors, const ssti_event_lists *l,
+                                                            const float *source, float *target) {
+  const int64_t width = vectors * LANES;
+  for (int64_t t = 0; t < l->targets; t++) {
+    const uint16_t *at = l->list + l->start[t], *end = l->list + l->start[t + 1];
+    if (at == end) { continue; }
+    lanes a[MOST_VECTORS];
+    load(vectors, target + t * width, a);
+    for (; at < end; at++) {
+      const float *from = source + *at * width;
+      for (int i = 0; i < vectors; i++) { a[i] += *(const lanes *)(const void *)(from + i * LANES); }
+    }
+    store(vectors, a, width, target + t * width);
+  }
+}
+
+static void event_sum(const ssti_event_lists *lists, int64_t width, const float *source, float *target) {
+  switch (width) {
+  case 64: sum_block(4, lists, source, target); break;
+  case 32: sum_block(2, lists, source, target); break;
+  default: sum_block(1, lists, source, target); break;
+  }
+}
+
+void SSTI_SIMD(ssti_simd_fill_event)(ssti_simd *table) {
+  table->event_pack = event_pack;
+  table->event_forward = event_forward;
+  table->event_to_blocks = event_to_blocks;
+  table->event_from_blocks = event_from_blocks;
+  table->event_lists = event_lists;
+  table->event_sum = event_sum;
+}
