@@ -38,19 +38,15 @@ typedef struct ssti_event_matrix {
   float scale; // they are multiplied by it on their way
 } ssti_event_matrix;
 
-typedef struct ssti_event_forward {
-  const ssti_conv2d *shape; // one group
-  const uint64_t *bits;     // [images, in_h, in_w, words]
-  const float *weights;     // blocks
-  const float *bias;        // [padded]
-  float *y;
-} ssti_event_forward;
-
-// Which sources are added to which targets: target i gets those numbered list[start[i]] .. list[start[i + 1] - 1].
+// Which sources are added to which targets: target i, at i * stride, gets those numbered list[start[i]] ..
+// list[start[i + 1] - 1]. Of a target's elements `channels` are written.
 typedef struct ssti_event_lists {
-  int64_t targets;
+  int64_t targets, stride, channels;
   const uint32_t *start;
   const uint16_t *list;
 } ssti_event_lists;
+
+// What functions that make lists may overwrite beyond their end, in entries.
+enum { SSTI_EVENT_SLACK = 16 };
 
 #endif

@@ -224,7 +224,7 @@ static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool trainin
   plan->has_events = s->groups == 1 && ssti_event_possible(crossover->convolution_forward, weights, s->in_c);
   if (!plan->has_events) { return; }
   plan->base.saved = ssti_event_saved_bytes(s->images * s->in_h * s->in_w, s->in_c);
-  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(s));
+  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(backend, s));
   if (!training) { return; }
   plan->base.backward_workspace =
       larger(plan->base.backward_workspace, ssti_event_conv2d_weights_workspace(backend, s));

@@ -21,7 +21,7 @@ enum {
   TILE = 256, LONG_TILE = 1024, // pixels; long where the gradients do not stay in the second-level cache
   CACHED_BYTES = 512 << 10,
   PARTIAL_BYTES = 64 << 20, // of all threads' sums at most, where there is more than one
-  LINEAR_TILE = 1024,
+  BAND_ENTRIES = 1 << 18,   // of the lists of a band of outputs, if everything fires
   BLOCK_GRAIN = 64          // rows of blocks that are worth a thread
 };
 
@@ -139,19 +139,88 @@ static ssti_event_matrix matrix_of(const ssti_conv2d *s, float scale) {
 
 // ---- forward
 
-size_t ssti_event_forward_workspace(const ssti_conv2d *s) {
+// Output rows are worked on in bands of a picture, whose lists serve all blocks of output channels.
+static int64_t band_of(const ssti_conv2d *s) {
+  const int64_t rows = BAND_ENTRIES / (filter_of(s) * s->out_w);
+  return rows < 1 ? 1 : smaller(rows, s->out_h);
+}
+
+// Input rows that a band sees.
+static int64_t band_inputs(const ssti_conv2d *s) {
+  return smaller(s->in_h, (band_of(s) - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1);
+}
+
+// What a thread needs of its own; sizes in bytes, in this order.
+typedef struct band_layout {
+  size_t in_start, in_list, out_start, out_list, all;
+} band_layout;
+
+static band_layout band_layout_of(const ssti_conv2d *s) {
+  const int64_t in = band_inputs(s) * s->in_w, out = band_of(s) * s->out_w;
+  band_layout l = {.in_start = round_up((size_t)(in + 1) * sizeof(uint32_t)),
+                   .in_list = round_up((size_t)(in * s->in_c + SSTI_EVENT_SLACK) * sizeof(uint16_t)),
+                   .out_start = round_up((size_t)(out + 1) * sizeof(uint32_t)),
+                   .out_list = round_up((size_t)(out * filter_of(s) + SSTI_EVENT_SLACK) * sizeof(uint16_t))};
+  l.all = l.in_start + l.in_list + l.out_start + l.out_list;
+  return l;
+}
+
+static int64_t bands_of(const ssti_conv2d *s) { return (s->out_h + band_of(s) - 1) / band_of(s); }
+
+static int64_t forward_slots(ssti_backend *backend, const ssti_conv2d *s) {
+  return smaller(sst_context_threads(backend->context), s->images * bands_of(s));
+}
+
+size_t ssti_event_forward_workspace(ssti_backend *backend, const ssti_conv2d *s) {
   const size_t padded = (size_t)ssti_event_padded(s->out_c);
-  return round_up(padded * sizeof(float)) + round_up((size_t)filter_of(s) * padded * sizeof(float));
+  return round_up(padded * sizeof(float)) + round_up((size_t)filter_of(s) * padded * sizeof(float)) +
+         (size_t)forward_slots(backend, s) * band_layout_of(s).all;
 }
 
 typedef struct forward_work {
   const ssti_simd *simd;
-  ssti_event_forward f;
+  const ssti_conv2d *s;
+  band_layout layout;
+  int64_t slots;
+  const uint64_t *bits;
+  const float *blocks, *bias;
+  float *y;
+  char *workspace;
 } forward_work;
+
+static void forward_band(const forward_work *w, char *slot, int64_t image, int64_t row, int64_t rows) {
+  const ssti_conv2d *s = w->s;
+  uint32_t *in_start = (uint32_t *)(void *)slot;
+  uint16_t *in_list = (uint16_t *)(void *)(slot + w->layout.in_start);
+  uint32_t *out_start = (uint32_t *)(void *)((char *)in_list + w->layout.in_list);
+  uint16_t *out_list = (uint16_t *)(void *)((char *)out_start + w->layout.out_start);
+  const int64_t words = ssti_event_words(s->in_c), padded = ssti_event_padded(s->out_c);
+  const int64_t first_in = larger(0, row * s->stride_h - s->pad_h);
+  const int64_t last_in = smaller(
+      s->in_h, (row + rows - 1) * s->stride_h - s->pad_h + (s->kernel_h - 1) * s->dilation_h + 1);
+  (void)w->simd->event_pixel_lists(larger(0, last_in - first_in) * s->in_w, words,
+                                   w->bits + (image * s->in_h + first_in) * s->in_w * words, in_start, in_list);
+  w->simd->event_output_lists(s, row, rows, first_in, in_start, in_list, out_start, out_list);
+  float *y = w->y + (image * s->out_h + row) * s->out_w * s->out_c;
+  for (int64_t first = 0; first < padded;) {
+    const int64_t width = ssti_event_width(padded - first);
+    const ssti_event_lists lists = {.targets = rows * s->out_w, .stride = s->out_c,
+                                    .channels = smaller(width, s->out_c - first), .start = out_start,
+                                    .list = out_list};
+    w->simd->event_sum(&lists, width, w->blocks + first * filter_of(s), w->bias + first, y + first);
+    first += width;
+  }
+}
 
 static void forward_range(void *arg, int64_t begin, int64_t end) {
   const forward_work *w = arg;
-  w->simd->event_forward(&w->f, begin, end);
+  const int64_t bands = bands_of(w->s), band = band_of(w->s), items = w->s->images * bands;
+  for (int64_t i = begin; i < end; i++) {
+    for (int64_t item = i * items / w->slots; item < (i + 1) * items / w->slots; item++) {
+      const int64_t row = item % bands * band;
+      forward_band(w, w->workspace + (size_t)i * w->layout.all, item / bands, row, smaller(band, w->s->out_h - row));
+    }
+  }
 }
 
 void ssti_event_conv2d_forward(ssti_backend *backend, const ssti_conv2d *s, const void *saved, const float *weight,
@@ -165,10 +234,10 @@ void ssti_event_conv2d_forward(ssti_backend *backend, const ssti_conv2d *s, cons
   if (bias != NULL) { memcpy(offsets, bias, (size_t)s->out_c * sizeof *bias); }
   block_work to = {.simd = simd, .matrix = matrix_of(s, found.value), .weight = weight, .blocks = blocks};
   ssti_parallel_for(backend->context, filter_of(s), BLOCK_GRAIN, to_blocks_range, &to);
-  forward_work work = {.simd = simd,
-                       .f = {.shape = s, .bits = ssti_event_bits(saved), .weights = blocks, .bias = offsets, .y = y}};
-  const int64_t row_work = s->out_w * s->out_c * s->kernel_h * s->kernel_w * ssti_event_words(s->in_c);
-  ssti_parallel_for(backend->context, s->images * s->out_h, 1 + PACK_GRAIN / row_work, forward_range, &work);
+  forward_work work = {.simd = simd, .s = s, .layout = band_layout_of(s), .slots = forward_slots(backend, s),
+                       .bits = ssti_event_bits(saved), .blocks = blocks, .bias = offsets, .y = y,
+                       .workspace = (char *)blocks + round_up((size_t)filter_of(s) * padded * sizeof(float))};
+  ssti_parallel_for(backend->context, work.slots, 1, forward_range, &work);
 }
 
 // ---- gradients of a convolution's weights
@@ -295,7 +364,7 @@ static void make_lists(const weights_work *w, int64_t phase_h, int64_t phase_w, 
   for (int64_t word = 0; word < ssti_event_words(w->s->in_c); word++) {
     copy_pixels(w, phase_h, phase_w, at, count, word, pixels);
     const int64_t channels = smaller(SSTI_EVENT_WORD, w->s->in_c - word * SSTI_EVENT_WORD);
-    filled = w->simd->event_lists(channels, groups, pixels, start + word * (SSTI_EVENT_WORD + 1), list, filled);
+    filled = w->simd->event_channel_lists(channels, groups, pixels, start + word * (SSTI_EVENT_WORD + 1), list, filled);
   }
 }
 
@@ -311,9 +380,11 @@ static void add_taps(const weights_work *w, int64_t phase_h, int64_t phase_w, in
       for (int64_t word = 0; word < ssti_event_words(s->in_c); word++) {
         const int64_t c = word * SSTI_EVENT_WORD;
         const ssti_event_lists lists = {.targets = smaller(SSTI_EVENT_WORD, s->in_c - c),
+                                        .stride = width,
+                                        .channels = width,
                                         .start = start + word * (SSTI_EVENT_WORD + 1),
                                         .list = list};
-        w->simd->event_sum(&lists, width, rows + (w->g.reach - distance) * width,
+        w->simd->event_sum(&lists, width, rows + (w->g.reach - distance) * width, NULL,
                            block + ((ky * s->kernel_w + kx) * s->in_c + c) * width);
       }
     }

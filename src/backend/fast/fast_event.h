@@ -18,7 +18,7 @@ const uint64_t *ssti_event_bits(const void *saved);
 size_t ssti_event_saved_bytes(int64_t pixels, int64_t channels);
 
 // Where saved->binary; one group. The workspace holds as many bytes as the function before says.
-size_t ssti_event_forward_workspace(const ssti_conv2d *shape);
+size_t ssti_event_forward_workspace(ssti_backend *backend, const ssti_conv2d *shape);
 void ssti_event_conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, const void *saved, const float *weight,
                                const float *bias, float *y, void *workspace);
 size_t ssti_event_conv2d_weights_workspace(ssti_backend *backend, const ssti_conv2d *shape);

@@ -73,11 +73,13 @@ static void add_tile(const linear_work *w, char *slot, int64_t word, int64_t row
   const int64_t words = ssti_event_words(w->s->in), padded = ssti_event_padded(w->s->out);
   const int64_t groups = (count + SSTI_EVENT_WORD - 1) / SSTI_EVENT_WORD;
   for (int64_t i = 0; i < groups * SSTI_EVENT_WORD; i++) { pixels[i] = i < count ? w->bits[(row + i) * words + word] : 0; }
-  const ssti_event_lists lists = {.targets = SSTI_EVENT_WORD, .start = start, .list = list};
-  (void)w->simd->event_lists(SSTI_EVENT_WORD, groups, pixels, start, list, 0);
+  (void)w->simd->event_channel_lists(SSTI_EVENT_WORD, groups, pixels, start, list, 0);
   for (int64_t first = 0; first < padded;) {
     const int64_t width = ssti_event_width(padded - first);
-    w->simd->event_sum(&lists, width, w->blocks + first * w->s->rows + row * width, sums + first * SSTI_EVENT_WORD);
+    const ssti_event_lists lists = {.targets = SSTI_EVENT_WORD, .stride = width, .channels = width, .start = start,
+                                    .list = list};
+    w->simd->event_sum(&lists, width, w->blocks + first * w->s->rows + row * width, NULL,
+                       sums + first * SSTI_EVENT_WORD);
     first += width;
   }
 }

@@ -74,7 +74,7 @@ static void add_events(ssti_backend *backend, const ssti_linear *s, bool trainin
   if (!plan->has_events) { return; }
   const ssti_conv2d conv = as_conv2d(s);
   plan->base.saved = ssti_event_saved_bytes(s->rows, s->in);
-  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(&conv));
+  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(backend, &conv));
   if (!training) { return; }
   plan->base.backward_workspace =
       larger(plan->base.backward_workspace, ssti_event_linear_weights_workspace(backend, s));

@@ -9,9 +9,6 @@
 typedef float lanes __attribute__((vector_size(SSTI_EVENT_LANES * sizeof(float)), aligned(4), may_alias));
 enum { LANES = SSTI_EVENT_LANES, WORD = SSTI_EVENT_WORD, MOST_VECTORS = SSTI_EVENT_WIDTH / LANES };
 
-// Slabs of weights up to this size stay in the second-level cache beside what streams through it.
-enum { SLAB_BYTES = 640 << 10 };
-
 static inline uint32_t bits_of(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
@@ -60,110 +57,6 @@ static void event_pack(int64_t rows, int64_t channels, const float *x, uint64_t 
       }
       census->count += __builtin_popcountll(*bits++);
     }
-  }
-}
-
-// ---- forward
-
-// Output positions of kernel index k: first and last + 1 along one axis.
-typedef struct span {
-  int64_t first, last;
-} span;
-
-// The kernel positions that meet the picture, for output position `out` along one axis.
-static inline span taps_inside(int64_t out, int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
-  const int64_t at = out * stride - pad;
-  span s = {.first = at < 0 ? (-at + dilation - 1) / dilation : 0, .last = kernel};
-  if (at + (kernel - 1) * dilation >= in) { s.last = at >= in ? 0 : (in - 1 - at) / dilation + 1; }
-  return s;
-}
-
-static inline __attribute__((always_inline)) void load(int vectors, const float *from, lanes *a) {
-  for (int i = 0; i < vectors; i++) { a[i] = *(const lanes *)(const void *)(from + i * LANES); }
-}
-
-static inline __attribute__((always_inline)) void store(int vectors, const lanes *a, int64_t channels, float *to) {
-  if (channels >= vectors * LANES) {
-    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(to + i * LANES) = a[i]; }
-  } else {
-    float all[MOST_VECTORS * LANES];
-    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(all + i * LANES) = a[i]; }
-    memcpy(to, all, (size_t)channels * sizeof *to);
-  }
-}
-
-static inline __attribute__((always_inline)) void load_some(int vectors, const float *from, int64_t channels,
-                                                            lanes *a) {
-  if (channels >= vectors * LANES) {
-    load(vectors, from, a);
-  } else {
-    float all[MOST_VECTORS * LANES] = {0};
-    memcpy(all, from, (size_t)channels * sizeof *from);
-    load(vectors, all, a);
-  }
-}
-
-// Which words of the pixels are worked on, and whether y holds the sums over those before.
-typedef struct word_group {
-  int64_t first, last;
-} word_group;
-
-// Output channels [first, first + width) of rows [begin, end) of all images.
-static inline __attribute__((always_inline)) void forward_block(int vectors, const ssti_event_forward *f, int64_t begin,
-                                                                int64_t end, int64_t first, word_group group) {
-  const ssti_conv2d *s = f->shape;
-  const int64_t width = vectors * LANES, words = ssti_event_words(s->in_c), filter = s->kernel_h * s->kernel_w * s->in_c;
-  const int64_t channels = s->out_c - first;
-  const float *weights = f->weights + first * filter;
-  for (int64_t row = begin; row < end; row++) {
-    const int64_t oy = row % s->out_h;
-    const uint64_t *image = f->bits + row / s->out_h * s->in_h * s->in_w * words;
-    const span v = taps_inside(oy, s->in_h, s->kernel_h, s->stride_h, s->pad_h, s->dilation_h);
-    for (int64_t ox = 0; ox < s->out_w; ox++) {
-      const span h = taps_inside(ox, s->in_w, s->kernel_w, s->stride_w, s->pad_w, s->dilation_w);
-      float *y = f->y + (row * s->out_w + ox) * s->out_c + first;
-      lanes a[MOST_VECTORS];
-      if (group.first == 0) {
-        load(vectors, f->bias + first, a);
-      } else {
-        load_some(vectors, y, channels, a);
-      }
-      for (int64_t ky = v.first; ky < v.last; ky++) {
-        const int64_t iy = oy * s->stride_h - s->pad_h + ky * s->dilation_h;
-        for (int64_t kx = h.first; kx < h.last; kx++) {
-          const int64_t ix = ox * s->stride_w - s->pad_w + kx * s->dilation_w;
-          const uint64_t *pixel = image + (iy * s->in_w + ix) * words;
-          const float *tap = weights + (ky * s->kernel_w + kx) * s->in_c * width;
-          for (int64_t w = group.first; w < group.last; w++) {
-            const float *block = tap + w * WORD * width;
-            for (uint64_t left = pixel[w]; left != 0; left &= left - 1) {
-              const float *from = block + __builtin_ctzll(left) * width;
-              for (int i = 0; i < vectors; i++) { a[i] += *(const lanes *)(const void *)(from + i * LANES); }
-            }
-          }
-        }
-      }
-      store(vectors, a, channels, y);
-    }
-  }
-}
-
-static void event_forward(const ssti_event_forward *f, int64_t begin, int64_t end) {
-  const ssti_conv2d *s = f->shape;
-  const int64_t words = ssti_event_words(s->in_c), padded = ssti_event_padded(s->out_c);
-  const int64_t word_bytes = s->kernel_h * s->kernel_w * WORD * SSTI_EVENT_WIDTH * (int64_t)sizeof(float);
-  const int64_t together = word_bytes < SLAB_BYTES ? SLAB_BYTES / word_bytes : 1;
-  for (int64_t first = 0; first < padded;) {
-    const int64_t width = ssti_event_width(padded - first);
-    for (int64_t w = 0; w < words; w += together) {
-      const word_group group = {.first = w, .last = w + together < words ? w + together : words};
-      switch (width) {
-      case 64: forward_block(4, f, begin, end, first, group); break;
-      case 32: forward_block(2, f, begin, end, first, group); break;
-      default: forward_block(1, f, begin, end, first, group); break;
-      }
-    }
-    first += width;
   }
 }
 
@@ -220,8 +113,8 @@ static void transpose_bits(uint64_t *m) {
 }
 
 // Where channel c of a word fires among `groups` times 64 pixels, of which `pixels` holds the words; they are overwritten.
-static int64_t event_lists(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
-                           int64_t at) {
+static int64_t event_channel_lists(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start,
+                                   uint16_t *list, int64_t at) {
   for (int64_t g = 0; g < groups; g++) { transpose_bits(pixels + g * WORD); }
   for (int64_t c = 0; c < channels; c++) {
     start[c] = (uint32_t)at;
@@ -235,35 +128,116 @@ static int64_t event_lists(int64_t channels, int64_t groups, uint64_t *pixels, u
   return at;
 }
 
-static inline __attribute__((always_inline)) void sum_block(int vectors, const ssti_event_lists *l,
-                                                            const float *source, float *target) {
+// Appends the places of the bits. Eight at a time, more than there are where need be: the loop's end is guessed right
+// more often than with one at a time. Up to seven entries beyond the end are overwritten.
+static inline uint16_t *append_bits(uint64_t word, uint16_t base, uint16_t *to) {
+  uint16_t *end = to + __builtin_popcountll(word);
+  for (; word != 0; to += 8) {
+    for (int i = 0; i < 8; i++) {
+      to[i] = (uint16_t)(base + (word != 0 ? __builtin_ctzll(word) : 0));
+      word &= word - 1;
+    }
+  }
+  return end;
+}
+
+static int64_t event_pixel_lists(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list) {
+  uint16_t *to = list;
+  for (int64_t p = 0; p < pixels; p++) {
+    start[p] = (uint32_t)(to - list);
+    for (int64_t w = 0; w < words; w++) { to = append_bits(*bits++, (uint16_t)(w * WORD), to); }
+  }
+  start[pixels] = (uint32_t)(to - list);
+  return to - list;
+}
+
+// Appends entries, `base` added; whole vectors, so that up to fifteen beyond the end are overwritten.
+static inline uint16_t *append_list(int64_t count, const uint16_t *restrict from, uint16_t base,
+                                    uint16_t *restrict to) {
+  for (int64_t k = 0; k < count; k += LANES) {
+    for (int i = 0; i < LANES; i++) { to[k + i] = (uint16_t)(from[k + i] + base); }
+  }
+  return to + count;
+}
+
+// The kernel positions that meet the picture, first and last + 1, for output position `out` along one axis.
+typedef struct span {
+  int64_t first, last;
+} span;
+
+static inline span taps_inside(int64_t out, int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
+  const int64_t at = out * stride - pad;
+  span s = {.first = at < 0 ? (-at + dilation - 1) / dilation : 0, .last = kernel};
+  if (at + (kernel - 1) * dilation >= in) { s.last = at >= in ? 0 : (in - 1 - at) / dilation + 1; }
+  return s;
+}
+
+static void event_output_lists(const ssti_conv2d *s, int64_t row, int64_t rows, int64_t first_in, const uint32_t *start,
+                               const uint16_t *list, uint32_t *out_start, uint16_t *out_list) {
+  uint16_t *to = out_list;
+  for (int64_t oy = row; oy < row + rows; oy++) {
+    const span v = taps_inside(oy, s->in_h, s->kernel_h, s->stride_h, s->pad_h, s->dilation_h);
+    for (int64_t ox = 0; ox < s->out_w; ox++) {
+      const span h = taps_inside(ox, s->in_w, s->kernel_w, s->stride_w, s->pad_w, s->dilation_w);
+      *out_start++ = (uint32_t)(to - out_list);
+      for (int64_t ky = v.first; ky < v.last; ky++) {
+        const int64_t iy = oy * s->stride_h - s->pad_h + ky * s->dilation_h - first_in;
+        for (int64_t kx = h.first; kx < h.last; kx++) {
+          const uint32_t *at = start + iy * s->in_w + ox * s->stride_w - s->pad_w + kx * s->dilation_w;
+          to = append_list(at[1] - at[0], list + at[0], (uint16_t)((ky * s->kernel_w + kx) * s->in_c), to);
+        }
+      }
+    }
+  }
+  *out_start = (uint32_t)(to - out_list);
+}
+
+static inline __attribute__((always_inline)) void load(int vectors, const float *from, lanes *a) {
+  for (int i = 0; i < vectors; i++) { a[i] = *(const lanes *)(const void *)(from + i * LANES); }
+}
+
+static inline __attribute__((always_inline)) void store(int vectors, const lanes *a, int64_t channels, float *to) {
+  if (channels >= vectors * LANES) {
+    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(to + i * LANES) = a[i]; }
+  } else {
+    float all[MOST_VECTORS * LANES];
+    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(all + i * LANES) = a[i]; }
+    memcpy(to, all, (size_t)channels * sizeof *to);
+  }
+}
+
+// `first`: what sums start from; NULL: from the targets.
+static inline __attribute__((always_inline)) void sum_block(int vectors, const ssti_event_lists *l, const float *source,
+                                                            const float *first, float *target) {
   const int64_t width = vectors * LANES;
-  for (int64_t t = 0; t < l->targets; t++) {
+  for (int64_t t = 0; t < l->targets; t++, target += l->stride) {
     const uint16_t *at = l->list + l->start[t], *end = l->list + l->start[t + 1];
-    if (at == end) { continue; }
+    if (at == end && first == NULL) { continue; }
     lanes a[MOST_VECTORS];
-    load(vectors, target + t * width, a);
+    load(vectors, first != NULL ? first : target, a);
     for (; at < end; at++) {
       const float *from = source + *at * width;
       for (int i = 0; i < vectors; i++) { a[i] += *(const lanes *)(const void *)(from + i * LANES); }
     }
-    store(vectors, a, width, target + t * width);
+    store(vectors, a, l->channels, target);
   }
 }
 
-static void event_sum(const ssti_event_lists *lists, int64_t width, const float *source, float *target) {
+static void event_sum(const ssti_event_lists *lists, int64_t width, const float *source, const float *first,
+                      float *target) {
   switch (width) {
-  case 64: sum_block(4, lists, source, target); break;
-  case 32: sum_block(2, lists, source, target); break;
-  default: sum_block(1, lists, source, target); break;
+  case 64: sum_block(4, lists, source, first, target); break;
+  case 32: sum_block(2, lists, source, first, target); break;
+  default: sum_block(1, lists, source, first, target); break;
   }
 }
 
 void SSTI_SIMD(ssti_simd_fill_event)(ssti_simd *table) {
   table->event_pack = event_pack;
-  table->event_forward = event_forward;
   table->event_to_blocks = event_to_blocks;
   table->event_from_blocks = event_from_blocks;
-  table->event_lists = event_lists;
+  table->event_pixel_lists = event_pixel_lists;
+  table->event_output_lists = event_output_lists;
+  table->event_channel_lists = event_channel_lists;
   table->event_sum = event_sum;
 }
