@@ -17,8 +17,19 @@ static int print_map(sst_context *context, sst_network *network, const arguments
   return EXIT_DONE;
 }
 
+// Files that bring their network along are used as they are.
+static bool is_network(const char *path) {
+  const char *ending = strrchr(path, '.');
+  return ending && (strcmp(ending, ".onnx") == 0 || strcmp(ending, ".nir") == 0);
+}
+
 // Weights for a network that a recipe describes.
 static int import_state(sst_context *context, const arguments *a) {
+  if (is_network(a->words[0])) {
+    return usage_error("'%s' is a whole network and needs no import: name it where a run directory is expected "
+                       "(eval, inspect, energy, export, convert, a recipe's teacher)",
+                       a->words[0]);
+  }
   if (!a->recipe) { return usage_error("import of safetensors needs --recipe RECIPE; see 'spikestill help import'"); }
   if (!a->out && !a->print_map) { return usage_error("import needs --out DIR; see 'spikestill help import'"); }
   const sst_state_options options = {.map = a->map, .note = print_note};

@@ -21,7 +21,7 @@ typedef struct reader {
   int64_t elements; // so far, of all arrays
 } reader;
 
-// What the graph refuses (a name that is there twice) is a fault of the file.
+// What the graph refuses (a name that is there twice, a shape beyond all bounds) is a fault of the file.
 static sst_status placed(const reader *r, const char *place, sst_status status) {
   if (status != SST_INVALID_ARGUMENT) { return status; }
   return ssti_fail_within(r->context, SST_FORMAT, "%s: %s", r->name, place);
@@ -103,7 +103,8 @@ static sst_status add_text(const reader *r, const char *name, const ssti_hdf5_se
   char *text = NULL;
   sst_nir_value *value = NULL;
   SST_TRY(read_text(r, set, &text));
-  const sst_status status = ssti_nir_add_value(r->context, values, name, SST_NIR_TEXT, 0, NULL, &value);
+  const sst_status status =
+      placed(r, set->place, ssti_nir_add_value(r->context, values, name, SST_NIR_TEXT, 0, NULL, &value));
   if (status == SST_OK) {
     value->text = text;
   } else {
@@ -117,8 +118,9 @@ static sst_status add_numbers(const reader *r, const char *name, const ssti_hdf5
   sst_nir_value *value = NULL;
   uint8_t *elements = NULL;
   SST_TRY(ssti_hdf5_read(r->file, set, &elements));
-  const sst_status status = ssti_nir_add_value(r->context, values, name, whole ? SST_NIR_INTEGERS : SST_NIR_NUMBERS,
-                                               set->rank, set->shape, &value);
+  const sst_nir_kind kind = whole ? SST_NIR_INTEGERS : SST_NIR_NUMBERS;
+  const sst_status status =
+      placed(r, set->place, ssti_nir_add_value(r->context, values, name, kind, set->rank, set->shape, &value));
   if (status == SST_OK && whole) {
     ssti_hdf5_to_integers(&set->type.number, elements, set->count, value->integers);
   } else if (status == SST_OK) {
@@ -144,7 +146,6 @@ static sst_status read_value(reader *r, const ssti_hdf5_link *link, const char *
   if (metadata && (!known || (text && set.count != 1))) { return SST_OK; }
   if (!known) { return ssti_hdf5_fail(r->file, place, "is neither numbers nor a text"); }
   if (text && set.count != 1) { return ssti_hdf5_fail(r->file, place, "holds several texts, expected one"); }
-  if (sst_nir_find_value(values, link->name) != NULL) { return ssti_hdf5_fail(r->file, place, "is there twice"); }
   return text ? add_text(r, link->name, &set, values) : add_numbers(r, link->name, &set, values);
 }
 

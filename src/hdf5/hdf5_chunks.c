@@ -117,7 +117,7 @@ static sst_status parse_array(reading *r, ssti_hdf5_cursor c, fixed_array *out) 
       out->packed != (r->set->filter_count > 0)) {
     return ssti_hdf5_fail(r->file, r->set->place, "byte %" PRIu64 ": the array of its chunks is damaged", r->set->at);
   }
-  out->page = 1LL << page_bits;
+  out->page = (int64_t)1 << page_bits;
   return SST_OK;
 }
 

@@ -139,6 +139,7 @@ class Import(ProgramTest):
 
     def test_command_lines(self):
         self.bad(2, ["import", "a.safetensors", "--out", "run"], "needs --recipe")
+        self.bad(2, ["import", "a.nir", "--out", "run"], "'a.nir' is a whole network and needs no import")
         self.bad(2, ["import", "a.safetensors", "--recipe", "tiny.yaml"], "needs --out")
         self.bad(2, ["export", "tiny.yaml", "--out", "a.safetensors", "--target", "norse"], "--target is not for safetensors")
         self.bad(2, ["export", "tiny.yaml", "--out", "a.nir", "--layout", "torch"], "--layout is not for nir")
