@@ -25,7 +25,7 @@ static void place_chunk(const reading *r, const int64_t *origin, const uint8_t *
   const ssti_hdf5_set *set = r->set;
   const int last = set->rank - 1;
   const size_t element = set->type.size;
-  int64_t length[SSTI_HDF5_MOST_RANK], at[SSTI_HDF5_MOST_RANK] = {0};
+  int64_t length[SSTI_HDF5_MOST_RANK] = {0}, at[SSTI_HDF5_MOST_RANK] = {0};
   for (int i = 0; i <= last; i++) {
     const int64_t left = set->shape[i] - origin[i];
     length[i] = left < set->chunk[i] ? left : set->chunk[i];
@@ -48,7 +48,7 @@ static void place_chunk(const reading *r, const int64_t *origin, const uint8_t *
 
 // The chunk of that number, `stored` bytes at `at`.
 static sst_status read_chunk(reading *r, int64_t index, uint64_t at, uint64_t stored, uint32_t skipped) {
-  int64_t origin[SSTI_HDF5_MOST_RANK];
+  int64_t origin[SSTI_HDF5_MOST_RANK] = {0};
   if (at == SSTI_HDF5_NOWHERE) {
     return ssti_hdf5_fail(r->file, r->set->place, "chunk %" PRId64 " was never stored", index);
   }
@@ -139,7 +139,7 @@ static sst_status read_entries(reading *r, const fixed_array *array, uint64_t at
 
 static sst_status read_array(reading *r) {
   enum { HEAD = 24, BLOCK_HEAD = 14, CHECKSUM = 4 };
-  fixed_array array = {0};
+  fixed_array array = {.page = 1};
   ssti_hdf5_block block;
   sst_status status = ssti_hdf5_load(r->file, r->set->place, r->set->at, HEAD, "the array of its chunks", &block);
   if (status == SST_OK) { status = parse_array(r, ssti_hdf5_cursor_begin(block.bytes, block.size), &array); }
@@ -185,6 +185,9 @@ static sst_status read_all(reading *r) {
 sst_status ssti_hdf5_read_chunks(ssti_hdf5 *file, const ssti_hdf5_set *set, uint8_t *out) {
   reading r = {.file = file, .set = set, .out = out, .count = 1, .chunk_bytes = (size_t)ssti_hdf5_chunk_bytes(set)};
   if (set->count == 0) { return SST_OK; }
+  if (set->rank < 1 || set->rank > SSTI_HDF5_MOST_RANK) {
+    return ssti_hdf5_fail(file, set->place, "has no dimensions");
+  }
   for (int i = 0; i < set->rank; i++) {
     r.grid[i] = (set->shape[i] + set->chunk[i] - 1) / set->chunk[i];
     r.count *= r.grid[i];
