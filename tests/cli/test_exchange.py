@@ -16,12 +16,12 @@ train: {epochs: 1, batch: 50}
 
 
 class Exchange(ProgramTest):
-    def setUp(self):
-        super().setUp()
-        if "not built in" in self.run_program("inspect", GOLDENS / "chain.nir").err:
-            self.skipTest("NIR is not built in")
+    def need_writing(self):
+        if "not built in" in self.run_program("export", GOLDENS / "chain.nir", "--to", "nir", "--out", "try.nir").err:
+            self.skipTest("writing NIR is not built in")
 
     def test_export_and_back(self):
+        self.need_writing()
         self.write("recipe.yaml", RECIPE)
         self.good("train", "recipe.yaml", "--out", "run", "--quiet")
         ours = self.good("eval", "run", "--json").json
