@@ -185,6 +185,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'G': out->model = value; return true;
   case 'H': out->shapes = value; return value[0] != '\0';
   case 'Y': out->technology = value; return value[0] != '\0';
+  case 'f': out->tensorboard = value; return value[0] != '\0';
   case 'Q': out->print_technology = true; return true;
   case 'c': out->csv = true; return true;
   case 'A':

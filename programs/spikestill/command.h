@@ -24,7 +24,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "inspect runs/first --batch 64")                                                                                   \
   X(energy, "MODEL", 0, 1, "HGAYQCpsdDtjc", "energy, latency and area of a network, beside ANNs of its shape",         \
     "energy runs/first --model all --samples 1000")                                                                    \
-  X(report, "RUN...", 1, MOST_WORDS, "oOq", "one HTML file about runs, made from their records",                        \
+  X(report, "RUN...", 1, MOST_WORDS, "ofOq", "one HTML file about runs, made from their records",                        \
     "report runs/first runs/second --out report.html")                                                                 \
   X(import, "FILE", 1, 1, "oimBwsSdtj", "make a run directory of a recipe's network and the weights of another tool",  \
     "import net.safetensors --recipe recipe.yaml --out runs/imported")                                                 \
@@ -103,6 +103,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('Q', "print-technology", NULL, NULL, "print all constants and settings with their sources")                        \
   X('c', "csv", NULL, NULL, "the result as CSV on standard output")                                                    \
   X('O', "open", NULL, NULL, "show the file in a browser")                                                             \
+  X('f', "tensorboard", "DIR", NULL, "write the histories as TensorBoard event files too, a folder for each run")            \
   X('t', "threads", "N", "a whole number from 1 to 1024", "threads of a computation (default: one for each core)")     \
   X('j', "json", NULL, NULL, "the result as JSON on standard output")                                                  \
   X('q', "quiet", NULL, NULL, "no progress on standard error")
@@ -118,7 +119,7 @@ typedef struct arguments {
   const char *vary[MOST_VARIED];
   int vary_count;
   char seed[64], device[64], data[128], normalize[64], steps[64]; // overrides made of short forms
-  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *to, *target,
+  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *tensorboard, *to, *target,
       *recipe, *map, *layout, *reset;
   const char *against[MOST_AGAINST];
   int against_count;

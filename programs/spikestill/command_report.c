@@ -58,8 +58,9 @@ int command_report(sst_context *context, const arguments *a) {
   if (status != SST_OK) { return report_failure(context, status); }
   size_t size = 0;
   char *drawings = draw(sst_report_script(report), &size, &sentence);
+  if (a->tensorboard && status == SST_OK) { status = sst_report_write_events(report, a->tensorboard); }
   if (!drawings && !a->quiet) { fprintf(stderr, "%s\n", sentence); }
-  status = sst_report_write(report, drawings, size, path);
+  if (status == SST_OK) { status = sst_report_write(report, drawings, size, path); }
   free(drawings);
   int runs = sst_report_run_count(report);
   sst_report_close(report);

@@ -3,6 +3,7 @@
 #include "report/figure.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "report/page.h"
 
@@ -29,6 +30,7 @@ sst_status ssti_figure_create(sst_context *context, const ssti_figure_plan *plan
   SST_TRY_GOTO(ssti_allocate(context, rows, sizeof *figure->row_names, &figure->row_names));
   SST_TRY_GOTO(ssti_allocate(context, columns, sizeof *figure->column_names, &figure->column_names));
   SST_TRY_GOTO(ssti_allocate(context, styles, sizeof *figure->styles, &figure->styles));
+  SST_TRY_GOTO(ssti_allocate(context, rows, sizeof *figure->row_marks, &figure->row_marks));
   for (size_t i = 0; i < rows * columns; i++) { figure->values[i] = (double)NAN; }
   for (size_t i = 0; i < rows; i++) { figure->positions[i] = (double)(i + 1); }
   for (size_t i = 0; i < styles; i++) { figure->styles[i] = (int)i; }
@@ -45,6 +47,7 @@ void ssti_figure_destroy(sst_context *context, ssti_figure *figure) {
   ssti_free(context, figure->values);
   ssti_free(context, figure->positions);
   ssti_free(context, figure->row_names);
+  ssti_free(context, figure->row_marks);
   ssti_free(context, figure->column_names);
   ssti_free(context, figure->styles);
   ssti_free(context, figure);
@@ -53,6 +56,13 @@ void ssti_figure_destroy(sst_context *context, ssti_figure *figure) {
 void ssti_figure_name_row(ssti_figure *figure, int row, const char *name) {
   ssti_label_copy(figure->row_names[row], name);
 }
+
+void ssti_figure_mark_row(ssti_figure *figure, int row, const char *mark, int style) {
+  ssti_label_copy(figure->row_marks[row], mark);
+  figure->styles[row] = style;
+}
+
+bool ssti_figure_has_bands(const ssti_figure *figure) { return figure->plan.kind >= SSTI_FIGURE_RASTER; }
 
 void ssti_figure_name_column(ssti_figure *figure, int column, const char *name) {
   ssti_label_copy(figure->column_names[column], name);
@@ -74,7 +84,11 @@ void ssti_figure_table(const ssti_figure *figure, ssti_text *html) {
   const ssti_figure_plan *plan = &figure->plan;
   ssti_table_begin(html, plan->title);
   ssti_put_heading(html, plan->row_title);
-  for (int c = 0; c < plan->columns; c++) { ssti_put_heading(html, figure->column_names[c]); }
+  for (int c = 0; c < plan->columns; c++) {
+    char position[32];
+    snprintf(position, sizeof position, "%.4g", plan->first + c * plan->step);
+    ssti_put_heading(html, ssti_figure_has_bands(figure) ? position : figure->column_names[c]);
+  }
   ssti_text_append(html, "</tr></thead><tbody>");
   for (int r = 0; r < plan->rows; r++) {
     ssti_text_append(html, "<tr><th scope=row>");
@@ -82,6 +96,10 @@ void ssti_figure_table(const ssti_figure *figure, ssti_text *html) {
       ssti_put_number(html, figure->positions[r]);
     } else {
       ssti_put_escaped(html, figure->row_names[r]);
+      if (figure->row_marks[r][0]) {
+        ssti_text_append(html, ", ");
+        ssti_put_escaped(html, figure->row_marks[r]);
+      }
     }
     ssti_text_append(html, "</th>");
     for (int c = 0; c < plan->columns; c++) {

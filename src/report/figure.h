@@ -13,7 +13,11 @@ typedef enum ssti_figure_kind {
   SSTI_FIGURE_POINTS, // a row is a point: columns x and y; the front (more y, less x) is joined
   SSTI_FIGURE_DOTS,   // a row is a named line, each column a mark on it
   SSTI_FIGURE_BARS,   // a row is a named bar, columns are stacked
-  SSTI_FIGURE_MAP     // a row is a named line of shaded cells, darker for more
+  SSTI_FIGURE_MAP,    // a row is a named line of shaded cells, darker for more
+  // In bands: consecutive rows of one name share a band, columns lie side by side from `first`, `step` apart.
+  SSTI_FIGURE_RASTER,    // a row is a line of marks where its numbers are above 0
+  SSTI_FIGURE_TRACES,    // a row is a curve; a dashed line at 1
+  SSTI_FIGURE_HISTOGRAMS // a row is an outline, the band's first one filled
 } ssti_figure_kind;
 
 typedef struct ssti_figure_plan {
@@ -21,9 +25,10 @@ typedef struct ssti_figure_plan {
   const char *title, *description;
   const char *row_title, *value_title; // of the rows' positions or names, and of the numbers
   int rows, columns;
-  bool logarithmic; // numbers on a logarithmic axis (DOTS)
-  bool percent;     // numbers end at 100 (POINTS: those of y)
-  bool of_runs;     // columns (POINTS: rows) are runs: the section's legend holds for them
+  double first, step; // positions of the columns of figures in bands
+  bool logarithmic;   // numbers on a logarithmic axis (DOTS)
+  bool percent;       // numbers end at 100 (POINTS: those of y)
+  bool of_runs;       // columns (POINTS: rows) are runs: the section's legend holds for them
 } ssti_figure_plan;
 
 typedef struct ssti_figure {
@@ -32,8 +37,9 @@ typedef struct ssti_figure {
   double *values;                        // [rows][columns]; NAN: none
   double *positions;                     // [rows] of LINES
   char (*row_names)[SSTI_LABEL_SIZE];    // [rows]
+  char (*row_marks)[SSTI_LABEL_SIZE];    // [rows] in bands: what the row is in its band
   char (*column_names)[SSTI_LABEL_SIZE]; // [columns]
-  int *styles;                           // [columns] (POINTS: [rows]) colour, dashes and mark
+  int *styles;                           // [columns] (POINTS, bands: [rows]) colour, dashes and mark
   size_t place;                          // in the page's text
 } ssti_figure;
 
@@ -42,6 +48,8 @@ sst_status ssti_figure_create(sst_context *context, const ssti_figure_plan *plan
 void ssti_figure_destroy(sst_context *context, ssti_figure *figure);
 
 void ssti_figure_name_row(ssti_figure *figure, int row, const char *name);
+void ssti_figure_mark_row(ssti_figure *figure, int row, const char *mark, int style);
+bool ssti_figure_has_bands(const ssti_figure *figure);
 void ssti_figure_name_column(ssti_figure *figure, int column, const char *name);
 double *ssti_figure_value(ssti_figure *figure, int row, int column);
 // Whether there is anything to draw.

@@ -3,10 +3,10 @@
 // green the depth of a shade. Names are '@number@': rows, then the two titles.
 #include <math.h>
 
-#include "report/figure.h"
+#include "report/figure_script.h"
 
 // Small enough that text stays readable on a telephone, where the drawing is scaled to its width.
-enum { WIDTH = 480, HEIGHT = 290, ROW_HEIGHT = 26, FRAME_HEIGHT = 70, FONT = 14, LONGEST_NAME = 24 };
+enum { WIDTH = 480, HEIGHT = 290, ROW_HEIGHT = 26, FONT = 14, LONGEST_NAME = 24 };
 
 static const int mark_types[SSTI_COLOURS] = {7, 5, 9, 13, 11, 6, 4};
 
@@ -29,7 +29,7 @@ void ssti_figures_begin_script(ssti_text *script) {
       "'NaN'\nset xlabel textcolor rgb '#01fa64'\nset ylabel textcolor rgb '#01fa64'\n");
 }
 
-static void put_start(ssti_text *script, int height) {
+void ssti_figure_put_start(ssti_text *script, int height) {
   ssti_text_append(script,
                    "set terminal svg size %d,%d dynamic noenhanced font 'inherit,%d'\nset output\nunset logscale\n"
                    "set autoscale\nunset grid\nset xtics auto\nset ytics auto\nset format '%%g'\nset lmargin -1\n"
@@ -37,8 +37,7 @@ static void put_start(ssti_text *script, int height) {
                    WIDTH, height, FONT);
 }
 
-// Steps of an axis of whole numbers: 1, 2, 5, 10, ... so that at most ten are there.
-static double whole_step(double range) {
+double ssti_figure_whole_step(double range) {
   double step = 1;
   while (range / step > 10) {
     if (range / (2 * step) <= 10) { return 2 * step; }
@@ -99,10 +98,10 @@ static void put_lines(const ssti_figure *f, ssti_text *script) {
   const ssti_figure_plan *plan = &f->plan;
   double first = f->positions[0], last = f->positions[plan->rows - 1];
   bool whole = floor(first) == first && floor(last) == last; // positions are epochs or steps
-  put_start(script, HEIGHT);
+  ssti_figure_put_start(script, HEIGHT);
   ssti_text_append(script, "set grid ytics lt 1 lw 0.7 lc rgb '#01fa66'\n");
   put_axis(f, script, 'y', -1, false);
-  if (whole) { ssti_text_append(script, "set xtics %g\n", whole_step(last - first)); }
+  if (whole) { ssti_text_append(script, "set xtics %g\n", ssti_figure_whole_step(last - first)); }
   if (first == last) { ssti_text_append(script, "set xrange [%.17g:%.17g]\n", first - 1, first + 1); }
   bool any = false;
   for (int c = 0; c < plan->columns; c++) {
@@ -135,7 +134,7 @@ static bool on_front(const ssti_figure *f, int row) {
 }
 
 static void put_points(const ssti_figure *f, ssti_text *script) {
-  put_start(script, HEIGHT);
+  ssti_figure_put_start(script, HEIGHT);
   ssti_text_append(script, "set ylabel '@1@'\nset grid lt 1 lw 0.7 lc rgb '#01fa66'\n");
   put_axis(f, script, 'x', 0, false);
   put_axis(f, script, 'y', 1, false);
@@ -160,20 +159,25 @@ static void put_points(const ssti_figure *f, ssti_text *script) {
   ssti_text_append(script, "\n");
 }
 
-// The frame of figures with a named line for each row, from top to bottom. gnuplot cannot know how long the names are.
-static void put_rows_start(const ssti_figure *f, ssti_text *script) {
-  const ssti_figure_plan *plan = &f->plan;
+// gnuplot cannot know how long the names are.
+double ssti_figure_name_margin(const ssti_figure *f) {
   size_t longest = 3;
-  put_start(script, FRAME_HEIGHT + ROW_HEIGHT * plan->rows);
-  ssti_text_append(script, "set ytics (");
-  for (int r = 0; r < plan->rows; r++) {
+  for (int r = 0; r < f->plan.rows; r++) {
     size_t length = strlen(f->row_names[r]);
     if (length > longest) { longest = length; }
-    ssti_text_append(script, "%s'@%d@' %d", r ? ", " : "", r + 2, r + 1);
   }
   if (longest > LONGEST_NAME) { longest = LONGEST_NAME; }
+  return (18.0 + 0.56 * FONT * (double)longest) / WIDTH;
+}
+
+// The frame of figures with a named line for each row, from top to bottom.
+static void put_rows_start(const ssti_figure *f, ssti_text *script) {
+  const ssti_figure_plan *plan = &f->plan;
+  ssti_figure_put_start(script, SSTI_FIGURE_FRAME + ROW_HEIGHT * plan->rows);
+  ssti_text_append(script, "set ytics (");
+  for (int r = 0; r < plan->rows; r++) { ssti_text_append(script, "%s'@%d@' %d", r ? ", " : "", r + 2, r + 1); }
   ssti_text_append(script, ")\nset yrange [%g:0.4]\nset lmargin at screen %.3f\n", plan->rows + 0.6,
-                   (18.0 + 0.56 * FONT * (double)longest) / WIDTH);
+                   ssti_figure_name_margin(f));
 }
 
 static void put_dots(const ssti_figure *f, ssti_text *script) {
@@ -236,7 +240,7 @@ static void put_map(const ssti_figure *f, ssti_text *script) {
   for (int64_t i = 0; i < (int64_t)plan->rows * plan->columns; i++) {
     if (f->values[i] > most) { most = f->values[i]; }
   }
-  put_start(script, WIDTH);
+  ssti_figure_put_start(script, WIDTH);
   ssti_text_append(script, "set ylabel '@1@'\nset border 0\nset xrange [-0.6:%g]\nset yrange [%g:-0.6]\n$d << EOD\n",
                    plan->columns - 0.4, plan->rows - 0.4);
   for (int r = 0; r < plan->rows; r++) {
@@ -250,7 +254,7 @@ static void put_map(const ssti_figure *f, ssti_text *script) {
   ssti_text_append(script,
                    "EOD\nset xtics %g\nset ytics %g\n"
                    "plot $d using 1:2:($1-0.48):($1+0.48):($2-0.48):($2+0.48):3 with boxxyerror lc rgb variable\n",
-                   whole_step(plan->columns), whole_step(plan->rows));
+                   ssti_figure_whole_step(plan->columns), ssti_figure_whole_step(plan->rows));
 }
 
 void ssti_figure_script(const ssti_figure *figure, ssti_text *script) {
@@ -260,6 +264,9 @@ void ssti_figure_script(const ssti_figure *figure, ssti_text *script) {
   case SSTI_FIGURE_DOTS: put_dots(figure, script); break;
   case SSTI_FIGURE_BARS: put_bars(figure, script); break;
   case SSTI_FIGURE_MAP: put_map(figure, script); break;
+  case SSTI_FIGURE_RASTER:
+  case SSTI_FIGURE_TRACES:
+  case SSTI_FIGURE_HISTOGRAMS: ssti_figure_put_bands(figure, script); break;
   }
   ssti_text_append(script, "unset output\nundefine $*\n");
 }

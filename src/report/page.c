@@ -4,8 +4,16 @@
 #include <math.h>
 #include <stdio.h>
 
+// Records that ask for more are no run's.
+enum { MOST_FIGURE_NUMBERS = 10000000 };
+
 ssti_figure *ssti_page_figure(ssti_page *page, const ssti_figure_plan *plan) {
   if (page->status != SST_OK || plan->rows < 1 || plan->columns < 1) { return NULL; }
+  if ((int64_t)plan->rows * plan->columns > MOST_FIGURE_NUMBERS) {
+    page->status = ssti_fail(page->context, SST_FORMAT, "the figure '%s' would have %d times %d numbers, more than %d",
+                             plan->title, plan->rows, plan->columns, (int)MOST_FIGURE_NUMBERS);
+    return NULL;
+  }
   page->status = ssti_grow(page->context, &page->figures, &page->figure_capacity, (size_t)page->figure_count + 1,
                            sizeof(ssti_figure *));
   ssti_figure *figure = NULL;

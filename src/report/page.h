@@ -44,6 +44,7 @@ void ssti_section_sweep(ssti_page *page);
 void ssti_section_fronts(ssti_page *page);
 void ssti_section_training(ssti_page *page);
 void ssti_section_rates(ssti_page *page);
+void ssti_section_activity(ssti_page *page);
 void ssti_section_energy(ssti_page *page);
 void ssti_section_mistakes(ssti_page *page);
 void ssti_section_recipes(ssti_page *page);

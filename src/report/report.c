@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "report/page.h"
+#include "report/tensorboard.h"
 #include "spikestill/version.h"
 
 struct sst_report {
@@ -15,9 +16,10 @@ struct sst_report {
 };
 
 static sst_status make_page(sst_report *report) {
-  static void (*const sections[])(ssti_page *) = {
-      ssti_section_summary, ssti_section_sweep,    ssti_section_fronts,  ssti_section_training,   ssti_section_rates,
-      ssti_section_energy,  ssti_section_mistakes, ssti_section_recipes, ssti_section_environment};
+  static void (*const sections[])(ssti_page *) = {ssti_section_summary,    ssti_section_sweep,    ssti_section_fronts,
+                                                  ssti_section_training,   ssti_section_rates,    ssti_section_activity,
+                                                  ssti_section_energy,     ssti_section_mistakes, ssti_section_recipes,
+                                                  ssti_section_environment};
   ssti_page *page = &report->page;
   for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) { sections[i](page); }
   SST_TRY(page->status);
@@ -93,10 +95,11 @@ static void put_head(output *o) {
 
 // Links to the sections that this page has.
 static void put_navigation(output *o) {
-  static const char *const parts[][2] = {
-      {"summary", "Summary"},   {"means", "Means"},     {"fronts", "Price"},
-      {"training", "Training"}, {"rates", "Rates"},     {"energy", "Energy"},
-      {"mistakes", "Mistakes"}, {"recipes", "Recipes"}, {"environment", "Environment"}};
+  static const char *const parts[][2] = {{"summary", "Summary"}, {"means", "Means"},
+                                         {"fronts", "Price"},    {"training", "Training"},
+                                         {"rates", "Rates"},     {"activity", "Activity"},
+                                         {"energy", "Energy"},   {"mistakes", "Mistakes"},
+                                         {"recipes", "Recipes"}, {"environment", "Environment"}};
   ssti_text_append(&o->html, "<nav aria-label=\"Sections\">");
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     char mark[64];
@@ -132,16 +135,33 @@ static void put_header(output *o, bool drawn) {
 }
 
 // What the colours of columns mean, where they are not the runs.
+static void put_legend_item(ssti_text *html, const char *kind, int style, const char *name) {
+  ssti_text_append(html, "<li><i class=\"%s k%d d%d\" aria-hidden=true></i>", kind, style % SSTI_COLOURS,
+                   style % SSTI_DASHES);
+  ssti_put_escaped(html, name);
+  ssti_text_append(html, "</li>");
+}
+
+// What the outlines of histograms mean: each style once.
+static void put_outline_legend(const ssti_figure *figure, ssti_text *html) {
+  int next = 0;
+  ssti_text_append(html, "<ul class=legend>");
+  for (int r = 0; r < figure->plan.rows; r++) {
+    if (figure->styles[r] == next) { put_legend_item(html, "box", next++, figure->row_marks[r]); }
+  }
+  ssti_text_append(html, "</ul>");
+}
+
 static void put_legend(const ssti_figure *figure, ssti_text *html) {
-  if (figure->plan.of_runs || figure->plan.columns < 2 || figure->plan.kind == SSTI_FIGURE_MAP) { return; }
+  if (figure->plan.kind == SSTI_FIGURE_HISTOGRAMS) { put_outline_legend(figure, html); }
+  if (figure->plan.of_runs || figure->plan.columns < 2 || figure->plan.kind == SSTI_FIGURE_MAP ||
+      ssti_figure_has_bands(figure)) {
+    return;
+  }
   bool lines = figure->plan.kind == SSTI_FIGURE_LINES;
   ssti_text_append(html, "<ul class=legend>");
   for (int c = 0; c < figure->plan.columns; c++) {
-    int style = figure->styles[c];
-    ssti_text_append(html, "<li><i class=\"%s k%d d%d\" aria-hidden=true></i>", lines ? "dash" : "box",
-                     style % SSTI_COLOURS, style % SSTI_DASHES);
-    ssti_put_escaped(html, figure->column_names[c]);
-    ssti_text_append(html, "</li>");
+    put_legend_item(html, lines ? "dash" : "box", figure->styles[c], figure->column_names[c]);
   }
   ssti_text_append(html, "</ul>");
 }
@@ -202,4 +222,9 @@ sst_status sst_report_write(const sst_report *report, const char *drawings, size
   if (status == SST_OK) { status = ssti_file_write(report->context, path, o.html.data, o.html.length); }
   ssti_text_free(&o.html);
   return status;
+}
+
+sst_status sst_report_write_events(const sst_report *report, const char *folder) {
+  for (int i = 0; i < report->list.count; i++) { SST_TRY(ssti_tensorboard_write(&report->list, i, folder)); }
+  return SST_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/file.h"
+#include "report/run_records_check.h"
 
 enum { MOST_RECORD_BYTES = 256 << 20, MOST_RUNS = 10000 };
 
@@ -77,6 +78,19 @@ static sst_status read_json(sst_context *context, const char *folder, const char
   return status;
 }
 
+typedef sst_status check_function(sst_context *context, const char *path, const json_t *record);
+
+static sst_status read_checked(sst_context *context, const char *folder, const char *name, check_function *check,
+                               json_t **out) {
+  char *path = NULL;
+  SST_TRY(read_json(context, folder, name, false, out));
+  if (*out == NULL) { return SST_OK; }
+  sst_status status = ssti_path_join(context, folder, name, &path);
+  if (status == SST_OK) { status = check(context, path, *out); }
+  ssti_free(context, path);
+  return status;
+}
+
 static sst_status read_recipe(sst_context *context, ssti_run_records *run) {
   char *path = NULL;
   size_t size = 0;
@@ -119,14 +133,12 @@ static sst_status read_costs(sst_context *context, ssti_run_records *run) {
 }
 
 static sst_status read_seconds(sst_context *context, ssti_run_records *run) {
-  json_t *timing = NULL;
   run->seconds = (double)NAN;
-  SST_TRY(read_json(context, run->folder, "timing.jsonl", true, &timing));
-  for (size_t i = 0; i < json_array_size(timing); i++) {
-    double seconds = ssti_number_of(json_array_get(timing, i), "seconds");
+  SST_TRY(read_json(context, run->folder, "timing.jsonl", true, &run->timing));
+  for (size_t i = 0; i < json_array_size(run->timing); i++) {
+    double seconds = ssti_number_of(json_array_get(run->timing, i), "seconds");
     if (isfinite(seconds)) { run->seconds = (isfinite(run->seconds) ? run->seconds : 0) + seconds; }
   }
-  json_decref(timing);
   return SST_OK;
 }
 
@@ -141,7 +153,8 @@ static sst_status begin_run(sst_context *context, const char *folder, ssti_run_r
 static sst_status read_run(sst_context *context, ssti_run_records *run) {
   SST_TRY(read_json(context, run->folder, "result.json", false, &run->result));
   SST_TRY(read_json(context, run->folder, "environment.json", false, &run->environment));
-  SST_TRY(read_json(context, run->folder, "mistakes.json", false, &run->mistakes));
+  SST_TRY(read_checked(context, run->folder, "mistakes.json", ssti_mistakes_check, &run->mistakes));
+  SST_TRY(read_checked(context, run->folder, "activity.json", ssti_activity_check, &run->activity));
   SST_TRY(read_json(context, run->folder, "history.jsonl", true, &run->history));
   SST_TRY(read_seconds(context, run));
   return read_costs(context, run);
@@ -153,6 +166,8 @@ static void free_run(sst_context *context, ssti_run_records *run) {
   json_decref(run->result);
   json_decref(run->environment);
   json_decref(run->mistakes);
+  json_decref(run->activity);
+  json_decref(run->timing);
   json_decref(run->history);
   ssti_yaml_destroy(run->recipe);
   ssti_free(context, run->recipe_text);

@@ -17,9 +17,9 @@ typedef struct ssti_run_records {
   char *recipe_text;
   ssti_yaml_tree *recipe;
   bool spiking;
-  json_t *result, *environment, *mistakes;
-  json_t *history; // list of objects, maybe empty
-  double seconds;  // of all sittings, from timing.jsonl; NAN without it
+  json_t *result, *environment, *mistakes, *activity; // the last two are checked (run_records_check.h)
+  json_t *history, *timing;                           // lists of objects, maybe empty
+  double seconds;                                     // of all sittings, from timing.jsonl; NAN without it
   sst_cost_record *costs;
   sst_energy *energy[SST_ENERGY_MODEL_COUNT]; // NULL where the model cannot judge the network
 } ssti_run_records;

@@ -100,6 +100,26 @@ static void count_crossbars(const sst_cost_layer *l, const ssti_cost_geometry *g
 // of a power of two, and all counts stay far below 2^24 in a row, so f32 is exact.
 enum { LANES = 16 };
 
+// Where values are 0 and 1 their sum is the number of those that are not zero.
+static void count_binary_row(const float *x, const float *fan, int64_t length, ssti_cost_counts *sums) {
+  float sum[LANES] = {0}, operations[LANES] = {0};
+  int64_t whole = length - length % LANES;
+  for (int64_t i = 0; i < whole; i += LANES) {
+    for (int lane = 0; lane < LANES; lane++) {
+      sum[lane] += x[i + lane];
+      operations[lane] += x[i + lane] * fan[i + lane];
+    }
+  }
+  for (int64_t i = whole; i < length; i++) {
+    sum[0] += x[i];
+    operations[0] += x[i] * fan[i];
+  }
+  for (int lane = 0; lane < LANES; lane++) {
+    sums->inputs += (double)sum[lane];
+    sums->operations += (double)operations[lane];
+  }
+}
+
 static void count_row(const float *x, const float *fan, int64_t length, ssti_cost_counts *sums, double *nonzeros) {
   float sum[LANES] = {0}, nonzero[LANES] = {0}, operations[LANES] = {0};
   int64_t whole = length - length % LANES;
@@ -129,7 +149,13 @@ ssti_cost_counts ssti_cost_count(const sst_cost_layer *layer, const ssti_cost_ge
   ssti_cost_counts counts = {0};
   double nonzeros = 0;
   int64_t row = layer->in_width * layer->in_channels;
-  for (int64_t h = 0; h < layer->in_height; h++) { count_row(x + h * row, fan + h * row, row, &counts, &nonzeros); }
+  for (int64_t h = 0; h < layer->in_height; h++) {
+    if (layer->binary_input) {
+      count_binary_row(x + h * row, fan + h * row, row, &counts);
+    } else {
+      count_row(x + h * row, fan + h * row, row, &counts, &nonzeros);
+    }
+  }
   counts.inputs = spike_value > 0 ? counts.inputs / spike_value : nonzeros;
   if (crossbar > 0 && spike_value > 0) {
     int64_t tiles = (layer->in_channels + crossbar - 1) / crossbar;

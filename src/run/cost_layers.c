@@ -128,6 +128,19 @@ static bool claimed(const ssti_cost_source *sources, int count, sst_value spikes
   return false;
 }
 
+// The first tap of the spikes, by which an evaluation counts them; they get one if they have none.
+static const char *tap_of(sst_graph *graph, sst_value spikes, const char *layer) {
+  for (int i = 0; i < sst_graph_tap_count(graph); i++) {
+    sst_value value;
+    const char *name = sst_graph_tap_at(graph, i, &value);
+    if (value == spikes) { return name; }
+  }
+  char name[SST_COST_NAME_SIZE + 16];
+  snprintf(name, sizeof name, "%s.fed_spikes", layer);
+  sst_graph_tap(graph, name, spikes);
+  return sst_graph_tap_at(graph, sst_graph_tap_count(graph) - 1, &spikes);
+}
+
 static int weight_bits(const sst_graph *graph, sst_value weight) {
   const ssti_node *node = maker_of(graph, weight);
   if (node == NULL || node->op != &ssti_op_quantize_weights) { return FLOAT_BITS; }
@@ -157,6 +170,7 @@ static void fill_layer(sst_graph *graph, const ssti_node *node, int index, ssti_
   if (neurons != NULL && !claimed(sources, index, neurons->outputs[0])) {
     const ssti_neuron_attributes *attributes = neurons->attributes;
     source->spikes = neurons->outputs[0];
+    source->tap = tap_of(graph, source->spikes, out->name);
     out->neurons = true;
     out->leak = attributes->neuron.kind != SST_NEURON_IF && attributes->neuron.decay < 1;
     if (attributes->neuron.membrane_bits > 0) { out->membrane_bits = attributes->neuron.membrane_bits; }
@@ -184,7 +198,6 @@ sst_status ssti_cost_layers_find(sst_graph *graph, int64_t timesteps, ssti_cost_
     fill_layer(graph, &graph->nodes[i], index, *sources, &(*record)->layers[index]);
     sst_graph_keep(graph, (*sources)[index].input);
     sst_graph_keep(graph, (*sources)[index].weight);
-    if ((*sources)[index].spikes >= 0) { sst_graph_keep(graph, (*sources)[index].spikes); }
     index++;
   }
   for (int i = 0; i + 1 < count; i++) {

@@ -14,6 +14,7 @@ typedef struct ssti_cost_source {
   sst_value input;  // x of the layer [T,N,H,W,C]
   sst_value weight; // as the layer reads it
   sst_value spikes; // of the neurons that its output feeds, SST_NONE if there are none or another layer has them
+  const char *tap;  // of the spikes: an evaluation counts them under this name; borrowed from the graph
   ssti_cost_geometry geometry;
   double spike_value; // > 0: the input's values are multiples of this, one for each spike; 0: they are numbers
 } ssti_cost_source;

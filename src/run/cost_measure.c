@@ -30,7 +30,7 @@ struct ssti_cost_meter {
 };
 
 // Sums over all samples, for each layer.
-enum { TOTAL_OPERATIONS, TOTAL_SPIKES_OUT, TOTAL_PATCHES, TOTAL_ROWS, TOTAL_SITES, TOTALS };
+enum { TOTAL_OPERATIONS, TOTAL_PATCHES, TOTAL_ROWS, TOTAL_SITES, TOTALS };
 
 static sst_status make_room(ssti_cost_meter *m, int64_t samples) {
   size_t layers = (size_t)m->record->layer_count;
@@ -121,19 +121,6 @@ static void count_places(void *arg, int64_t begin, int64_t end) {
   }
 }
 
-static double spikes_of(const sst_graph *graph, sst_value value, const float *data, int64_t batch, int64_t pictures) {
-  sst_shape shape = sst_graph_shape(graph, value);
-  int64_t size = shape.dim[SST_AXIS_H] * shape.dim[SST_AXIS_W] * shape.dim[SST_AXIS_C];
-  double total = 0;
-  for (int64_t t = 0; t < shape.dim[SST_AXIS_T]; t++) {
-    const float *at = data + t * batch * size;
-    int64_t sum = 0;
-    for (int64_t i = 0; i < pictures * size; i++) { sum += at[i] > 0.0f; }
-    total += (double)sum;
-  }
-  return total;
-}
-
 static void add_layer(ssti_cost_meter *m, int layer, int64_t pictures) {
   const sst_cost_layer *l = &m->record->layers[layer];
   layer_counting counting = {m, layer, pictures};
@@ -155,10 +142,6 @@ static void add_layer(ssti_cost_meter *m, int layer, int64_t pictures) {
     m->input_squares[layer] += inputs * inputs;
     m->sample_operations[m->samples + n] += inputs * fan_out;
   }
-  sst_value spikes = m->sources[layer].spikes;
-  if (spikes >= 0) {
-    totals[TOTAL_SPIKES_OUT] += spikes_of(m->graph, spikes, sst_graph_data(m->graph, spikes), m->batch, pictures);
-  }
 }
 
 sst_status ssti_cost_meter_look(void *meter, sst_graph *graph, const sst_batch *batch) {
@@ -175,7 +158,15 @@ static int by_size(const void *a, const void *b) {
   return (*x > *y) - (*x < *y);
 }
 
-static void conclude(ssti_cost_meter *m) {
+// The evaluation has counted them.
+static double spikes_out(const ssti_cost_source *source, const sst_evaluation *evaluation) {
+  for (int i = 0; i < evaluation->layer_count && source->spikes >= 0; i++) {
+    if (strcmp(evaluation->layers[i].name, source->tap) == 0) { return evaluation->layers[i].spikes_per_inference; }
+  }
+  return 0;
+}
+
+static void conclude(ssti_cost_meter *m, const sst_evaluation *evaluation) {
   static const double shares[] = {0.05, 0.25, 0.5, 0.75, 0.95};
   sst_cost_record *record = m->record;
   double count = (double)m->samples;
@@ -193,7 +184,7 @@ static void conclude(ssti_cost_meter *m) {
     double variance = m->input_squares[i] / count - l->nonzero_inputs * l->nonzero_inputs;
     l->nonzero_inputs_deviation = variance > 0 ? sqrt(variance) : 0;
     l->effective_operations = totals[TOTAL_OPERATIONS] / count;
-    l->spikes_out = totals[TOTAL_SPIKES_OUT] / count;
+    l->spikes_out = spikes_out(&m->sources[i], evaluation);
     sst_value spikes = m->sources[i].spikes; // of one batch, all steps; pooling may lie before the neurons
     l->membrane_updates =
         spikes >= 0 ? (double)sst_shape_count(sst_graph_shape(m->graph, spikes)) / (double)m->batch : 0;
@@ -206,9 +197,10 @@ static void conclude(ssti_cost_meter *m) {
   }
 }
 
-sst_cost_record *ssti_cost_meter_take(ssti_cost_meter *m, const char *network, const char *data) {
+sst_cost_record *ssti_cost_meter_take(ssti_cost_meter *m, const sst_evaluation *evaluation, const char *network,
+                                      const char *data) {
   sst_cost_record *record = m->record;
-  conclude(m);
+  conclude(m, evaluation);
   snprintf(record->network, sizeof record->network, "%.120s", network);
   snprintf(record->data, sizeof record->data, "%.120s", data);
   // The meter keeps what it needs to be closed.
@@ -236,7 +228,7 @@ static sst_status measure(sst_network *network, const sst_cost_options *options,
       sst_evaluator_create(network->context, built.graph, built.input, built.target, built.logits, &evaluator));
   const sst_evaluation_observer observer = {ssti_cost_meter_look, meter};
   SST_TRY_GOTO(sst_evaluate_observed(evaluator, data->loader, &observer, 1, &evaluation));
-  *out = ssti_cost_meter_take(meter, recipe->name, data->name);
+  *out = ssti_cost_meter_take(meter, &evaluation, recipe->name, data->name);
   if (accuracy != NULL) { *accuracy = evaluation.accuracy; }
 done:
   sst_evaluator_destroy(evaluator);

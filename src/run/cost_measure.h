@@ -14,8 +14,9 @@ sst_status ssti_cost_meter_open(sst_graph *graph, const sst_recipe *recipe, int6
                                 ssti_cost_meter **out);
 // An observer's look (train.h).
 sst_status ssti_cost_meter_look(void *meter, sst_graph *graph, const sst_batch *batch);
-// The record of all that was looked at, once; owned by the caller (sst_cost_record_destroy).
-sst_cost_record *ssti_cost_meter_take(ssti_cost_meter *meter, const char *network, const char *data);
+// The record of all that was looked at in that evaluation, once; owned by the caller (sst_cost_record_destroy).
+sst_cost_record *ssti_cost_meter_take(ssti_cost_meter *meter, const sst_evaluation *evaluation, const char *network,
+                                      const char *data);
 void ssti_cost_meter_close(ssti_cost_meter *meter); // NULL is allowed
 
 #endif

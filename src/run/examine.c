@@ -23,7 +23,7 @@ static sst_status take_records(const observers *o, sst_context *context, const s
                                ssti_examination *out) {
   char data[64];
   snprintf(data, sizeof data, "%s test", sst_dataset_word(recipe->data.kind));
-  out->costs = ssti_cost_meter_take(o->meter, recipe->name, data);
+  out->costs = ssti_cost_meter_take(o->meter, &out->evaluation, recipe->name, data);
   out->mistakes = ssti_mistakes_json(o->mistakes);
   out->activity = ssti_activity_json(o->watch, sst_evaluator_graph(out->evaluator));
   if (out->mistakes == NULL || out->activity == NULL) {

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports: what is in them, with and without gnuplot, that text stays text, and how they look in a real browser."""
+import calendar
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import time
 import unittest
@@ -79,15 +81,19 @@ class Content(ReportTest):
         self.assertEqual(result.out, "report.html: report of 2 runs\n")
         page = self.page()
         self.assertEqual(page.sections,
-                         ["summary", "fronts", "training", "rates", "energy", "mistakes", "recipes",
+                         ["summary", "fronts", "training", "rates", "activity", "energy", "mistakes", "recipes",
                           "environment"])
         links = [value[1:] for tag, key, value in page.attributes if (tag, key) == ("a", "href")]
         self.assertEqual(links, [*page.sections, "energy"])  # the last in the summary's note
         record = json.loads(self.path("a/result.json").read_text())
         self.assertIn(f"{100 * record['test_accuracy']:.2f}\u202f%", page.text)
         for caption in ("Training loss", "Validation accuracy", "Firing rate of each layer", "By operations",
-                        "Energy of each run by each model"):
+                        "Energy of each run by each model", "Membranes of each layer", "Weights of each layer"):
             self.assertIn(caption, page.captions)
+        for sample in json.loads(self.path("a/activity.json").read_text())["samples"]:
+            end = "correct" if sample["class"] == sample["taken_for"] else f"taken for {sample['taken_for']}"
+            for what in ("Spikes", "Membranes"):
+                self.assertIn(f"{what}: picture {sample['index']}, class {sample['class']}, {end}", page.captions)
         self.assertIn("train.epochs", page.text)  # 2 and 3: a difference between the recipes
         self.assertIn("mark", page.elements)
         mistakes = json.loads(self.path("a/mistakes.json").read_text())
@@ -166,6 +172,102 @@ class Content(ReportTest):
         self.assertLess(time.monotonic() - start, 5)
 
 
+class Events(ReportTest):
+    """TensorBoard event files, read by a reader of our own."""
+
+    @staticmethod
+    def checksum(data):
+        table = []
+        for i in range(256):
+            for _ in range(8):
+                i = i >> 1 ^ (0x82f63b78 if i & 1 else 0)
+            table.append(i)
+        crc = 0xffffffff
+        for byte in data:
+            crc = crc >> 8 ^ table[(crc ^ byte) & 255]
+        crc ^= 0xffffffff
+        return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff
+
+    @staticmethod
+    def fields(data):
+        """(number, value) of each field of a message."""
+        at = 0
+
+        def varint():
+            nonlocal at
+            value = shift = 0
+            while True:
+                value |= (data[at] & 127) << shift
+                shift += 7
+                at += 1
+                if data[at - 1] < 128:
+                    return value
+        while at < len(data):
+            key = varint()
+            if key & 7 == 0:
+                yield key >> 3, varint()
+                continue
+            size = {1: 8, 5: 4}.get(key & 7) or varint()
+            yield key >> 3, data[at:at + size]
+            at += size
+        assert at == len(data)
+
+    def events(self, path):
+        data, events = path.read_bytes(), []
+        while data:
+            size, length_sum = struct.unpack("<QI", data[:12])
+            event, (event_sum,) = data[12:12 + size], struct.unpack("<I", data[12 + size:16 + size])
+            self.assertEqual((length_sum, event_sum), (self.checksum(data[:8]), self.checksum(event)))
+            events.append(dict(self.fields(event)))
+            data = data[16 + size:]
+        return events
+
+    def scalars(self, event):
+        values = {}
+        for _, value in self.fields(event[5]):
+            value = dict(self.fields(value))
+            values[value[1].decode()] = struct.unpack("<f", value[2])[0]
+        return values
+
+    def test_history(self):
+        self.train("a")
+        self.train("deep/a")
+        for _ in range(2):  # the second time replaces the first
+            result = self.good("report", "a", "deep/a", "--tensorboard", "board")
+        self.assertEqual(result.out, "report.html: report of 2 runs\n")
+        self.assertEqual(sorted(os.listdir(self.path("board"))), ["a", "deep_a"])
+        for folder in ("a", "deep_a"):
+            (name,) = os.listdir(self.path("board/" + folder))
+            self.assertRegex(name, r"\Aevents\.out\.tfevents\.\d{10}\.")
+        events = self.events(self.path("board/deep_a") / name)
+        lines = [json.loads(line) for line in self.path("deep/a/history.jsonl").read_text().splitlines()]
+        self.assertEqual(events[0][3], b"brain.Event:2")
+        self.assertEqual([event[2] for event in events[1:]], [1, 2])
+        started = json.loads(self.path("deep/a/environment.json").read_text())["started"]
+        moment = calendar.timegm(time.strptime(started, "%Y-%m-%dT%H:%M:%SZ"))
+        self.assertEqual(struct.unpack("<d", events[0][1])[0], moment)
+        self.assertIn(str(moment), name)
+        times = [struct.unpack("<d", event[1])[0] for event in events]
+        self.assertEqual(times, sorted(times))
+        for event, line in zip(events[1:], lines):
+            scalars = self.scalars(event)
+            for tag, value in (("loss/train", line["train_loss"]), ("accuracy/validation", line["validation_accuracy"]),
+                               ("learning_rate", line["learning_rate"]),
+                               ("parts/cross_entropy", line["parts"]["cross_entropy"])):
+                self.assertAlmostEqual(scalars[tag], value, delta=1e-6 * abs(value))
+            for layer, rate in line["firing_rate"].items():
+                self.assertAlmostEqual(scalars["firing_rate/" + layer], rate, places=6)
+            self.assertEqual("accuracy/test" in scalars, line is lines[-1])
+        record = json.loads(self.path("deep/a/result.json").read_text())
+        self.assertAlmostEqual(self.scalars(events[2])["accuracy/test"], record["test_accuracy"], places=6)
+
+    def test_where_it_cannot_be_written(self):
+        self.train("a")
+        self.write("file", "")
+        self.bad(1, ["report", "a", "--tensorboard", "file"], "file")
+        self.assertFalse(self.path("report.html").exists())
+
+
 class Text(ReportTest):
     EVIL = "<script>document.title='broken'</script>&\"'><img src=x onerror=\"document.title='broken'\">"
 
@@ -202,9 +304,19 @@ class Wrong(ReportTest):
         self.bad(1, ["report", "a", "--out", "no/where/report.html"], "no/where/report.html")
         self.bad(2, ["report"], "report needs RUN...")
 
+    def wrong_fields(self, name, changes):
+        text = self.path("a/" + name).read_text()
+        for change, sentence in changes:
+            record = json.loads(text)
+            change(record)
+            shutil.rmtree(self.path("b"), ignore_errors=True)
+            shutil.copytree(self.path("a"), self.path("b"))
+            self.write("b/" + name, json.dumps(record))
+            self.bad(1, ["report", "b"], f"b/{name}: ", sentence)
+
     def test_half_a_record(self):
         self.train("a")
-        for name in ("result.json", "costs.json", "environment.json"):
+        for name in ("result.json", "costs.json", "environment.json", "mistakes.json", "activity.json"):
             shutil.rmtree(self.path("b"), ignore_errors=True)
             shutil.copytree(self.path("a"), self.path("b"))
             data = self.path("b/" + name).read_bytes()
@@ -215,6 +327,18 @@ class Wrong(ReportTest):
         self.bad(1, ["report", "c"], "line 2 of the record: c/history.jsonl: ")
         self.write("c/history.jsonl", b"[1]\n")
         self.bad(1, ["report", "c"], "is no JSON object")
+        self.wrong_fields("activity.json", [
+            (lambda r: r.update(version=2), "version is a number out of range, expected a whole number from 1 to 1"),
+            (lambda r: r["samples"][0]["layers"][0]["spikes"].__setitem__(1, "012"),
+             "samples[0].layers[0].spikes[1] is no text of 2 digits 0 and 1"),
+            (lambda r: r["samples"][0]["layers"][0].update(membranes=[]), "membranes has 0 entries, expected 3 to 3"),
+            (lambda r: r["weights"]["layers"][1]["full"].pop(), "weights.layers[1].full has 80 entries, expected 81 to 81"),
+            (lambda r: r["weights"].update(high=-4), "weights.high is a number out of range, expected a whole number")])
+        self.wrong_fields("mistakes.json", [
+            (lambda r: r["confusion"][3].append(0), "confusion[3] is no list of 10 counts"),
+            (lambda r: r["pictures"][0].update(height=10**6), "pictures[0].height is a number out of range"),
+            (lambda r: r["pictures"][0].update(pixels="00"), "pictures[0].pixels is no text of 1568 hexadecimal digits"),
+            (lambda r: r.pop("pictures"), "pictures is nothing, expected a list")])
         self.path("s").mkdir()
         self.write("s/sweep.csv", "seed,run\n1,../a\n")
         self.bad(1, ["report", "s"], "s/sweep.csv: '1,../a' does not end in a run's directory")

@@ -42,6 +42,7 @@ _spikestill() {
     --shapes) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --against) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --technology) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --tensorboard) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --threads) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
@@ -51,7 +52,7 @@ _spikestill() {
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --normalize --threads --json --quiet" ;;
     inspect) options="--help --set --timesteps --device --batch --target --dt --reset --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
-    report) options="--help --out --open --quiet" ;;
+    report) options="--help --out --open --tensorboard --quiet" ;;
     import) options="--help --out --set --overwrite --seed --device --recipe --map --print-map --threads --json" ;;
     export) options="--help --out --set --device --map --to --layout --target --dt --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;

@@ -89,6 +89,7 @@ complete -c spikestill -n '__fish_seen_subcommand_from energy' -l threads -x -d 
 complete -c spikestill -n '__fish_seen_subcommand_from energy' -l json -d 'the result as JSON on standard output'
 complete -c spikestill -n '__fish_seen_subcommand_from report' -l out -r -a '(__fish_complete_directories)' -d 'run directory (default: runs/ and the recipe\'s name; quickstart: runs/quickstart; sweep: none); data show: the PNG file; export: the file; report: the HTML file (default: report.html)'
 complete -c spikestill -n '__fish_seen_subcommand_from report' -l open -d 'show the file in a browser'
+complete -c spikestill -n '__fish_seen_subcommand_from report' -l tensorboard -r -a '(__fish_complete_directories)' -d 'write the histories as TensorBoard event files too, a folder for each run'
 complete -c spikestill -n '__fish_seen_subcommand_from report' -l quiet -d 'no progress on standard error'
 complete -c spikestill -n '__fish_seen_subcommand_from import' -l out -r -a '(__fish_complete_directories)' -d 'run directory (default: runs/ and the recipe\'s name; quickstart: runs/quickstart; sweep: none); data show: the PNG file; export: the file; report: the HTML file (default: report.html)'
 complete -c spikestill -n '__fish_seen_subcommand_from import' -l set -x -d 'give a recipe\'s key another value: a.b=1, a list\'s item by its place: a.0.b=1; may be repeated'
