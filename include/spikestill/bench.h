@@ -4,6 +4,7 @@
 #define SPIKESTILL_BENCH_H
 
 #include "spikestill/context.h"
+#include "spikestill/crossover.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,6 +21,11 @@ typedef struct sst_ceiling {
 // Measures with the context's threads and the instruction set that the kernels use; the best of several rounds, about
 // half a second in all. Errors: OUT_OF_MEMORY (it takes 192 MiB for the memory part).
 SST_MUST_CHECK SST_API sst_status sst_measure_ceiling(sst_context *context, sst_ceiling *out);
+
+// Measures with the context's threads below which density of spikes a layer is computed faster from spikes alone, on a
+// convolution and a linear layer of middle size; a second or so. Changes nothing in the context.
+// Errors: OUT_OF_MEMORY, UNSUPPORTED (no fast backend for this CPU).
+SST_MUST_CHECK SST_API sst_status sst_measure_crossover(sst_context *context, sst_crossover *out);
 
 #ifdef __cplusplus
 }

@@ -122,6 +122,10 @@ typedef struct sst_node_info {
   int64_t elementwise;    // other arithmetic
   int64_t neuron_updates; // membrane updates
   int bits;               // of the codes, factors or stored membranes it makes; 0: full precision
+  // Of convolutions and linear layers, in the last run: the share of spikes in the input (negative: it is not spikes, or
+  // nobody looked), and what was computed from spikes alone (crossover.h).
+  double density;
+  bool forward_by_events, weights_by_events;
 } sst_node_info;
 // Number of nodes, and the i-th in the order they were built.
 SST_API int sst_graph_node_count(const sst_graph *graph);

@@ -19,6 +19,7 @@
 #ifndef SPIKESTILL_RECIPE_H
 #define SPIKESTILL_RECIPE_H
 
+#include "spikestill/crossover.h"
 #include "spikestill/data.h"
 #include "spikestill/device.h"
 #include "spikestill/distill.h"
@@ -106,6 +107,11 @@ typedef struct sst_recipe_train { // section train
   int64_t checkpoint_every;      // epochs between checkpoints, default 1
 } sst_recipe_train;
 
+typedef struct sst_recipe_speed { // section speed: how layers are computed (crossover.h)
+  sst_convolution convolution;   // default direct
+  sst_crossover crossover;       // keys by its fields' names
+} sst_recipe_speed;
+
 typedef struct sst_recipe {
   char name[SST_RECIPE_TEXT_SIZE]; // default: the file's name without ending
   uint64_t seed;                 // default 1
@@ -123,6 +129,7 @@ typedef struct sst_recipe {
   sst_optimizer_options optimizer;
   sst_schedule schedule;         // milestones: a list of numbers
   sst_recipe_train train;
+  sst_recipe_speed speed;
 } sst_recipe;
 
 // Reads a recipe file and applies `overrides` [override_count], each "dotted.key=value" ("train.epochs=3",

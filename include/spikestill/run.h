@@ -163,12 +163,20 @@ SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const cha
                                                  const char *const *overrides, int override_count, sst_recipe **out);
 
 // One training step's worth of a recipe on random data: for benchmarks and memory reports.
+enum { SST_BENCH_LAYERS = 64 };
+typedef struct sst_layer_bench { // a convolution or linear layer in the last training step
+  char name[64];
+  double density; // of spikes in its input; negative: they are none
+  bool forward_by_events, weights_by_events;
+} sst_layer_bench;
 typedef struct sst_step_bench {
   double train_seconds, inference_seconds; // of one batch, median
   double train_flops, inference_flops;     // of one batch: direct convolutions and linear layers, stem once; backward
                                            // counts twice the forward, less the first layer's data gradient
   size_t train_bytes, inference_bytes;     // planned memory
   int64_t batch;
+  int layer_count; // the first SST_BENCH_LAYERS
+  sst_layer_bench layers[SST_BENCH_LAYERS];
 } sst_step_bench;
 // Times that many steps of training and of inference, after two that are not counted.
 SST_MUST_CHECK SST_API sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions,

@@ -172,6 +172,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'X': out->index = value; return value[0] != '\0' && value[strspn(value, "0123456789,")] == '\0';
   case 'U': out->url = value; return true;
   case 'n': return parse_int(value, 1, 10000, &out->repetitions);
+  case 'v': out->calibrate = true; return true;
   case 'M': out->method = value; return true;
   case 'T':
     out->timesteps = value;

@@ -34,7 +34,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
   X(quickstart, "", 0, 0, "osrSdtjq", "teacher, plain and distilled spiking network on drawn digits",                  \
     "quickstart --out runs/quickstart")                                                                                \
-  X(bench, "data NAME|RECIPE", 0, 2, "nsRdtj",                                                                         \
+  X(bench, "data NAME|RECIPE", 0, 2, "nsRdtjv",                                                                         \
     "speed of training and inference beside what the machine can do; bench data: of reading a data set",               \
     "bench data tiny-imagenet --threads 2")                                                                            \
   X(recipe, "RECIPE", 0, 1, "s", "print a recipe with every key filled in; without a RECIPE, the table of keys",       \
@@ -96,6 +96,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('U', "url", "URL", NULL, "download from here instead of the built-in mirrors")                                     \
   X('n', "repetitions", "N", "a whole number from 1 to 10000",                                                         \
     "steps that are timed; their median counts (default: 5)")                                                          \
+  X('v', "calibrate", NULL, NULL,                                                                                      \
+    "measure from which density of spikes on dense products are faster, and print the recipe section that says so")    \
   X('G', "model", "NAME|all", NULL, "energy model, or all of them (default: operations)")                              \
   X('H', "shapes", "FILE", NULL, "shapes of layers (YAML) in place of a MODEL")                                        \
   X('A', "against", "MODEL", NULL, "another network to compare with; may be repeated")                                 \
@@ -123,7 +125,7 @@ typedef struct arguments {
       *recipe, *map, *layout, *reset;
   const char *against[MOST_AGAINST];
   int against_count;
-  bool open, resume, overwrite, json, csv, quiet, print_technology, print_map;
+  bool calibrate, open, resume, overwrite, json, csv, quiet, print_technology, print_map;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
   double at_least;                     // negative: not asked
   double percentile, initial_membrane; // NAN: not given

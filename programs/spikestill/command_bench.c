@@ -20,6 +20,8 @@ static const struct {
                   "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
     {"vgg9", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: "
              "{batch: 64}\n"},
+    {"vgg9, winograd", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\n"
+                       "train: {batch: 64}\nspeed: {convolution: winograd}\n"},
 };
 enum { TASK_COUNT = sizeof tasks / sizeof *tasks };
 
@@ -46,23 +48,68 @@ static sst_status run_task(sst_context *context, const arguments *a, int task, c
   return SST_OK;
 }
 
+// How much of the work was done from spikes, at the network's own firing rates.
+static void print_layers(const sst_step_bench *b) {
+  for (int i = 0; i < b->layer_count; i++) {
+    const sst_layer_bench *l = &b->layers[i];
+    if (l->density < 0) {
+      printf("    %-28s no spikes: dense\n", l->name);
+    } else {
+      printf("    %-28s %5.1f %% spikes: forward %s, weights %s\n", l->name, 100 * l->density,
+             l->forward_by_events ? "from spikes" : "dense", l->weights_by_events ? "from spikes" : "dense");
+    }
+  }
+}
+
+static json_t *layers_json(const sst_step_bench *b) {
+  json_t *layers = json_array();
+  for (int i = 0; i < b->layer_count; i++) {
+    const sst_layer_bench *l = &b->layers[i];
+    json_array_append_new(layers, json_pack("{s:s, s:o, s:b, s:b}", "layer", l->name, "density",
+                                            l->density < 0 ? json_null() : json_real(l->density), "forward_by_events",
+                                            l->forward_by_events, "weights_by_events", l->weights_by_events));
+  }
+  return layers;
+}
+
+static int calibrate(sst_context *context, const arguments *a) {
+  sst_crossover c;
+  const sst_status status = sst_measure_crossover(context, &c);
+  if (status != SST_OK) { return report_failure(context, status); }
+  if (a->json) {
+    json_t *all = json_object();
+#define FIELD(name, value, meaning) json_object_set_new(all, #name, json_real(c.name));
+    SST_CROSSOVER_LIST(FIELD)
+#undef FIELD
+    return print_json(all);
+  }
+  printf("speed:\n");
+#define LINE(name, value, meaning) printf("  %s: %.3f # %s\n", #name, c.name, meaning);
+  SST_CROSSOVER_LIST(LINE)
+#undef LINE
+  return EXIT_DONE;
+}
+
 static void print_row(int task, const task_result *r) {
   printf("%-16s %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", tasks[task].name, r->train_rate, 100 * r->train_share,
          r->inference_rate, 100 * r->inference_share, (double)r->bench.train_bytes / 1048576);
+  print_layers(&r->bench);
 }
 
 static json_t *row_json(int task, const task_result *r) {
   const sst_step_bench *b = &r->bench;
-  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "task", tasks[task].name, "batch",
+  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:o}", "task", tasks[task].name, "batch",
                    (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
                    "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
                    r->inference_rate, "inference_seconds", b->inference_seconds, "inference_gflop",
                    b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
-                   (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes);
+                   (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes, "layers",
+                   layers_json(b));
 }
 
 int command_bench(sst_context *context, const arguments *a) {
   if (a->word_count > 0) { return bench_data(context, a); }
+  if (a->calibrate) { return calibrate(context, a); }
   sst_ceiling ceiling;
   sst_status status = sst_measure_ceiling(context, &ceiling);
   if (status != SST_OK) { return report_failure(context, status); }

@@ -24,6 +24,7 @@ struct sst_context {
   void *io_gate_user;
   int threads;
   sst_crossover crossover;
+  sst_convolution convolution;
 
   pthread_mutex_t log_mutex;     // one line at a time
   pthread_mutex_t message_mutex; // workers may fail at the same time

@@ -14,3 +14,9 @@ sst_crossover sst_crossover_default(void) {
 void sst_context_set_crossover(sst_context *context, sst_crossover crossover) { context->crossover = crossover; }
 
 sst_crossover sst_context_crossover(const sst_context *context) { return context->crossover; }
+
+void sst_context_set_convolution(sst_context *context, sst_convolution convolution) {
+  context->convolution = convolution;
+}
+
+sst_convolution sst_context_convolution(const sst_context *context) { return context->convolution; }

@@ -18,6 +18,13 @@ sst_node_info sst_graph_node_info(const sst_graph *graph, int index) {
       info.parameters += sst_shape_count(input->tensor.shape);
     }
   }
+  info.density = -1.0;
+  const ssti_plan *plan = graph->steps ? graph->steps[index].call.plan : NULL;
+  if (plan) {
+    info.density = plan->density;
+    info.forward_by_events = plan->forward_by_events;
+    info.weights_by_events = plan->weights_by_events;
+  }
   if (node->op->bits) { info.bits = node->op->bits(&node->call); }
   sst_cost cost = {0};
   if (node->op->cost) {

@@ -27,6 +27,7 @@ static const char *const reset_words[] = {"hard", "soft"};
 static const char *const quantizer_words[] = {SST_WEIGHT_QUANTIZER_LIST(WORDS_2)};
 static const char *const first_last_words[] = {"full", "same"};
 static const char *const precision_words[] = {"same", "full"}; // of a twin
+static const char *const convolution_words[] = {SST_CONVOLUTION_LIST(WORDS_2)};
 static const char *const twin_words[] = {"same", "ann"}; // sst_twin_kind
 
 // Words are stored into enums as ints.
@@ -255,6 +256,16 @@ static const ssti_option train_options[] = {
     NUMBER("checkpoint_every", INT64, recipe.train.checkpoint_every, 1, 100000, "1", "epochs between checkpoints"),
 };
 
+static const ssti_option speed_options[] = {
+    WORD("convolution", recipe.speed.convolution, convolution_words, "direct",
+         "dense 3x3 convolutions of stride 1; winograd: faster, errors below 1e-4 of the outputs' deviation"),
+#define CROSSOVER_OPTION(name, value, meaning)                                                                         \
+  NUMBER(#name, DOUBLE, recipe.speed.crossover.name, -1, 1, #value,                                                    \
+         "density of spikes up to which " meaning " are computed from spikes alone; below 0: never, 1: always"),
+    SST_CROSSOVER_LIST(CROSSOVER_OPTION)
+#undef CROSSOVER_OPTION
+};
+
 static const char *const root_others[] = {"distill"};
 static const char *const student_others[] = {"layers"};
 
@@ -278,6 +289,8 @@ const ssti_recipe_section ssti_recipe_sections[] = {
     {"optimizer", "how parameters move", TABLE(optimizer_options), NO_TABLE, NO_TABLE, NO_TABLE},
     {"schedule", "the learning rate over time", TABLE(schedule_options), TABLE(schedule_lists), NO_TABLE, NO_TABLE},
     {"train", "how long and how much at once", TABLE(train_options), NO_TABLE, NO_TABLE, NO_TABLE},
+    {"speed", "how layers are computed; another way, other last bits", TABLE(speed_options), NO_TABLE, NO_TABLE,
+     NO_TABLE},
 };
 const int ssti_recipe_section_count = COUNT(ssti_recipe_sections);
 

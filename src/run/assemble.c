@@ -45,6 +45,13 @@ void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const ssti
   }
 }
 
+sst_status ssti_create_graph(const sst_recipe *recipe, sst_parameters *parameters, sst_graph **out) {
+  sst_context *context = ssti_parameters_context(parameters);
+  sst_context_set_crossover(context, recipe->speed.crossover);
+  sst_context_set_convolution(context, recipe->speed.convolution);
+  return sst_graph_create(parameters, recipe->device, out);
+}
+
 void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign, sst_value input,
                        sst_value *logits) {
   ssti_build_opened_as(graph, recipe, foreign, &recipe->student.options, input, logits);
@@ -53,7 +60,7 @@ void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_fo
 sst_status ssti_build_evaluation(const sst_recipe *recipe, sst_parameters *parameters, const ssti_foreign *foreign,
                                  ssti_evaluation_graph *out) {
   *out = (ssti_evaluation_graph){0};
-  SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
+  SST_TRY(ssti_create_graph(recipe, parameters, &out->graph));
   int64_t batch = recipe->train.evaluation_batch;
   out->input = sst_graph_input(out->graph, "input", sst_recipe_input_shape(recipe, batch));
   out->target = target_input(out->graph, recipe, batch);
@@ -264,7 +271,7 @@ sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters,
                            const ssti_companions *companions, int64_t epoch, ssti_loss_graph *out) {
   *out = (ssti_loss_graph){
       .loss = SST_NO_VALUE, .counting = ssti_terms_counting(recipe, epoch), .to_teacher = {SST_NONE, SST_NONE}};
-  SST_TRY(sst_graph_create(parameters, recipe->device, &out->graph));
+  SST_TRY(ssti_create_graph(recipe, parameters, &out->graph));
   sst_graph *graph = out->graph;
   int64_t batch = recipe->train.batch;
   out->input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));

@@ -25,6 +25,9 @@ sst_status ssti_network_from_recipe(sst_context *context, sst_recipe *recipe, ss
 // Whether the network's data are what it takes: an ONNX network comes with none. Errors: SHAPE.
 sst_status ssti_network_check_data(const sst_network *network);
 
+// A graph that is computed as the recipe says.
+sst_status ssti_create_graph(const sst_recipe *recipe, sst_parameters *parameters, sst_graph **out);
+
 // Builds a network for the recipe's data (the options without sizes and classes), or the recipe's own, in the current
 // scope and store.
 sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst_model_options *model, sst_value input,

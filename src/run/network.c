@@ -29,7 +29,7 @@ static sst_shape input_shape(const sst_network *network, int64_t batch) {
 static sst_status make_parameters(sst_network *network) {
   SST_TRY(sst_parameters_create(network->context, network->recipe->seed, &network->parameters));
   sst_graph *graph = NULL;
-  SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
+  SST_TRY(ssti_create_graph(network->recipe, network->parameters, &graph));
   sst_value input = sst_graph_input(graph, "input", input_shape(network, 1));
   sst_value logits = SST_NO_VALUE;
   ssti_build_opened(graph, network->recipe, network->foreign, input, &logits);
@@ -255,7 +255,7 @@ sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *inp
                              sst_graph **out) {
   *out = NULL;
   sst_graph *graph = NULL;
-  SST_TRY(sst_graph_create(network->parameters, network->recipe->device, &graph));
+  SST_TRY(ssti_create_graph(network->recipe, network->parameters, &graph));
   *input = sst_graph_input(graph, "input", input_shape(network, batch));
   ssti_build_opened(graph, network->recipe, network->foreign, *input, logits);
   sst_graph_keep(graph, *logits);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times training and inference steps of a recipe's network on fixed pictures of noise: no files, no loader, just the work.
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -42,6 +43,18 @@ static void count_flops(const sst_graph *graph, double *forward, double *trainin
   }
 }
 
+static void note_layers(const sst_graph *graph, sst_step_bench *out) {
+  for (int i = 0; i < sst_graph_node_count(graph) && out->layer_count < SST_BENCH_LAYERS; i++) {
+    const sst_node_info info = sst_graph_node_info(graph, i);
+    if (info.macs == 0) { continue; }
+    sst_layer_bench *layer = &out->layers[out->layer_count++];
+    snprintf(layer->name, sizeof layer->name, "%s", info.name != NULL ? info.name : info.op);
+    layer->density = info.density;
+    layer->forward_by_events = info.forward_by_events;
+    layer->weights_by_events = info.weights_by_events;
+  }
+}
+
 static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
                                 const ssti_companions *companions, int repetitions, double *seconds,
                                 sst_step_bench *out) {
@@ -57,6 +70,7 @@ static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss,
   }
   out->train_seconds = median(seconds, repetitions);
   out->train_bytes = sst_graph_planned_bytes(loss->graph);
+  note_layers(loss->graph, out);
   double forward;
   count_flops(loss->graph, &forward, &out->train_flops);
   return SST_OK;
@@ -65,7 +79,7 @@ static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss,
 static sst_status time_inference(const sst_recipe *recipe, sst_parameters *parameters,
                                  const float *input, int repetitions, double *seconds, sst_step_bench *out) {
   sst_graph *graph = NULL;
-  SST_TRY(sst_graph_create(parameters, recipe->device, &graph));
+  SST_TRY(ssti_create_graph(recipe, parameters, &graph));
   sst_value x = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, recipe->train.batch));
   sst_value logits = SST_NO_VALUE;
   ssti_build_network(graph, recipe, x, &logits);

@@ -296,9 +296,24 @@ class Looking(ProgramTest):
     def test_bench(self):
         answer = self.good("bench", "--repetitions", "1", "--threads", "1", "--json").json
         self.assertGreater(answer["ceiling_f32_gflops"], 0)
-        self.assertEqual([task["task"] for task in answer["tasks"]], ["mlp 784-800-10", "mnist cnn", "vgg9"])
+        self.assertEqual([task["task"] for task in answer["tasks"]], ["mlp 784-800-10", "mnist cnn", "vgg9", "vgg9, winograd"])
         for task in answer["tasks"]:
             self.assertGreater(task["train_samples_per_second"], 0)
+        first, *others = answer["tasks"][2]["layers"]
+        self.assertIsNone(first["density"])  # pictures are no spikes
+        for layer in others:
+            self.assertTrue(0 <= layer["density"] <= 1, layer)
+
+    def test_calibrate(self):
+        names = ["convolution_forward", "convolution_weights", "linear_forward", "linear_weights"]
+        answer = self.good("bench", "--calibrate", "--threads", "1", "--json").json
+        self.assertEqual(list(answer), names)
+        section = self.good("bench", "--calibrate", "--threads", "1").out
+        with open(os.path.join(self.folder, "calibrated.yaml"), "w", encoding="utf-8") as file:
+            file.write("data: {name: digits}\nstudent: {model: cnn}\n" + section)
+        resolved = self.good("recipe", "calibrated.yaml").out
+        for name in names:
+            self.assertIn(name + ": ", resolved)
 
 
 class Terminal(ProgramTest):

@@ -14,6 +14,9 @@ THREADS = 2
 # Terms as well: their graph must be rebuilt on resuming, and where one of them begins to count.
 KD = ["--set", "teacher=teacher", "--set", "distill.0={method: kd, weight: 0.5, teacher_temperature: 2}",
       "--set", "distill.1={method: tser, start_epoch: 1, end_epoch: 2}"]
+# Every layer from spikes, whatever the density, which the defaults would not do.
+FROM_SPIKES = [word for key in ("convolution_forward", "convolution_weights", "linear_forward", "linear_weights")
+               for word in ("--set", f"speed.{key}=1")]
 
 
 class Same(ProgramTest):
@@ -28,6 +31,15 @@ class Same(ProgramTest):
             self.assert_same_run(f"{device}-2", f"{device}-1")
             self.train(f"{device}-3", *words, "--seed", 2)
             self.assertNotEqual(self.files(f"{device}-1")["history.jsonl"], self.files(f"{device}-3")["history.jsonl"])
+
+    def test_speed_of_the_recipe_counts(self):
+        """The numbers of the section reach the kernels: other ways round otherwise, the same way gives the same bits."""
+        self.train("default", "--threads", THREADS)
+        self.train("spikes-1", "--threads", THREADS, *FROM_SPIKES)
+        self.train("spikes-2", "--threads", THREADS, *FROM_SPIKES)
+        self.assert_same_run("spikes-2", "spikes-1")
+        self.assertNotEqual(self.files("default")["checkpoint.safetensors"],
+                            self.files("spikes-1")["checkpoint.safetensors"])
 
     def test_reference_does_not_depend_on_threads(self):
         self.train("one", "--device", "cpu-ref", "--threads", 1)
@@ -60,13 +72,15 @@ class Same(ProgramTest):
 
 
 class Stopped(ProgramTest):
+    more = ()
+
     def setUp(self):
         super().setUp()
         self.good("train", "small.yaml", "--out", "teacher", "--quiet", "--set", "train.epochs=1",
                   "--set", "student.kind=ann", "--set", "student.timesteps=1")
 
     def words(self, device, out):
-        return ["train", "small.yaml", "--device", device, "--threads", THREADS, *KD, "--out", out]
+        return ["train", "small.yaml", "--device", device, "--threads", THREADS, *KD, *self.more, "--out", out]
 
     def undisturbed(self, device):
         """A run that is left alone, and how long it took."""
@@ -140,6 +154,14 @@ class Stopped(ProgramTest):
 
     def test_what_it_says_works(self):
         """The command that a stopped run prints is taken at its word."""
+        self.go_on_as_told()
+
+    def test_goes_on_from_spikes(self):
+        """What the run directory records of how layers are computed is obeyed."""
+        self.more = FROM_SPIKES
+        self.go_on_as_told()
+
+    def go_on_as_told(self):
         self.undisturbed("cpu")
         process = self.start(*self.words("cpu", "run"))
         line = process.stderr.readline()

@@ -90,6 +90,7 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   state->reference = backend->kernels;
   state->level = ssti_simd_best();
   state->crossover = sst_context_crossover(backend->context);
+  state->convolution = sst_context_convolution(backend->context);
   (void)ssti_simd_fill(state->level, &state->simd);
   sst_status status = ssti_allocate_raw(backend->context, (size_t)2 * SSTI_FAST_CHUNKS * SSTI_FAST_PARTIAL_COLUMNS,
                                         sizeof *state->partial, &state->partial);

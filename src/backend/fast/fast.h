@@ -20,6 +20,7 @@ typedef struct ssti_fast_state {
   ssti_simd simd;
   ssti_simd_level level;
   sst_crossover crossover; // the context's, when the backend was made
+  sst_convolution convolution;
   ssti_kernels reference; // the table as it was, for shapes and kinds that it keeps
   dnnl_engine_t engine;
   dnnl_stream_t stream;
@@ -94,6 +95,7 @@ typedef struct ssti_fast_plan {
   bool has_events;      // the input may be spikes: see fast_event.h
   bool data_as_forward; // the gradient of the input is a convolution with turned weights
   size_t forward_layout_bytes, data_layout_bytes, weights_layout_bytes; // of weights in oneDNN's layout; 0: ours
+  struct ssti_winograd *winograd, *winograd_data;                       // forward and input gradient; or NULL
   float *zero_bias;                                                     // [O]: primitives always add a bias
 } ssti_fast_plan;
 

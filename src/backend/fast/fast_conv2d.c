@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/fast/fast_event.h"
+#include "backend/fast/fast_winograd.h"
 #include "base/log.h"
 #include "base/parallel.h"
 
@@ -45,16 +46,19 @@ static geometry geometry_of(const ssti_conv2d *s) {
   return g;
 }
 
-// Only where can_turn() says so.
+// The convolution that computes the input gradient. Only where can_turn() says so.
+static ssti_conv2d turned_shape_of(const ssti_conv2d *s) {
+  ssti_conv2d t = *s;
+  t.in_h = s->out_h, t.in_w = s->out_w, t.in_c = s->out_c;
+  t.out_h = s->in_h, t.out_w = s->in_w, t.out_c = s->in_c;
+  t.pad_h = s->dilation_h * (s->kernel_h - 1) - s->pad_h;
+  t.pad_w = s->dilation_w * (s->kernel_w - 1) - s->pad_w;
+  return t;
+}
+
 static geometry turned_geometry_of(const ssti_conv2d *s) {
-  const int64_t pad_h = s->dilation_h * (s->kernel_h - 1) - s->pad_h;
-  const int64_t pad_w = s->dilation_w * (s->kernel_w - 1) - s->pad_w;
-  geometry g = {.stride = {1, 1},
-                .dilation = {s->dilation_h - 1, s->dilation_w - 1},
-                .pad_left = {pad_h, pad_w},
-                .pad_right = {pad_h, pad_w}};
-  image_layout(&g.source, s->images, s->out_h, s->out_w, s->out_c);
-  image_layout(&g.target, s->images, s->in_h, s->in_w, s->in_c);
+  const ssti_conv2d t = turned_shape_of(s);
+  geometry g = geometry_of(&t);
   weight_layouts(s, true, &g.our_weights, &g.any_weights);
   return g;
 }
@@ -215,6 +219,25 @@ static void size_workspace(const ssti_conv2d *s, bool training, ssti_fast_plan *
   plan->base.backward_workspace = larger(data, gradient);
 }
 
+static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, const geometry *g, bool training,
+                                ssti_fast_plan *plan) {
+  if (ssti_fast_state_of(backend)->convolution != SST_CONVOLUTION_WINOGRAD) { return SST_OK; }
+  SST_TRY(ssti_winograd_create(backend, s, &g->our_weights, true, &plan->winograd));
+  if (plan->winograd != NULL) {
+    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_winograd_workspace(plan->winograd));
+  }
+  if (!training || !plan->data_as_forward) { return SST_OK; }
+  const ssti_conv2d turned = turned_shape_of(s);
+  const geometry back = turned_geometry_of(s);
+  SST_TRY(ssti_winograd_create(backend, &turned, &back.our_weights, false, &plan->winograd_data));
+  if (plan->winograd_data != NULL) {
+    plan->base.backward_workspace =
+        larger(plan->base.backward_workspace,
+               ssti_fast_round_up(weight_bytes(s)) + ssti_winograd_workspace(plan->winograd_data));
+  }
+  return SST_OK;
+}
+
 static int64_t positions_of(const ssti_conv2d *s) { return s->images * s->out_h * s->out_w; }
 
 // Room for spikes as bits, and for working on them.
@@ -260,12 +283,15 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
     status = plan_backward(backend, shape, &g, forward, plan);
   }
   if (forward != NULL) { (void)dnnl_primitive_desc_destroy(forward); }
+  if (status == SST_OK) {
+    size_workspace(shape, training, plan);
+    add_events(backend, shape, training, plan);
+    status = plan_winograd(backend, shape, &g, training, plan);
+  }
   if (status != SST_OK) {
     ssti_fast_plan_destroy(backend, &plan->base);
     return status;
   }
-  size_workspace(shape, training, plan);
-  add_events(backend, shape, training, plan);
   log_refusals(backend, shape, plan);
   *out = &plan->base;
   return SST_OK;
@@ -292,6 +318,11 @@ static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti
       ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x, saved,
                       ssti_fast_state_of(backend)->crossover.convolution_forward, positions_of(shape))) {
     ssti_event_conv2d_forward(backend, shape, saved, weight, bias, y, workspace);
+    return;
+  }
+  if (plan->winograd != NULL) {
+    ssti_winograd_run(backend, plan->winograd, shape->images, x, weight, bias != NULL ? bias : plan->zero_bias, y,
+                      workspace);
     return;
   }
   if (plan->forward_refused) {
@@ -350,6 +381,10 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
   const bool adds = accumulate && plan->part[SSTI_FAST_DATA_ADD].primitive != NULL;
   ssti_dnnl *part = &plan->part[adds ? SSTI_FAST_DATA_ADD : SSTI_FAST_DATA];
   if (plan->data_as_forward) { weight = turn(backend, shape, weight, &free_space); }
+  if (plan->winograd_data != NULL && !accumulate) {
+    ssti_winograd_run(backend, plan->winograd_data, shape->images, dy, weight, NULL, dx, free_space);
+    return;
+  }
   const void *weights =
       reordered(backend, &plan->part[SSTI_FAST_DATA_REORDER], weight, plan->data_layout_bytes, &free_space);
   float *target = dx;

@@ -5,7 +5,7 @@
 #endif
 #include <string.h>
 
-#include "backend/fast/fast.h"
+#include "backend/fast/fast_winograd.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -178,6 +178,8 @@ void ssti_fast_plan_destroy(ssti_backend *backend, ssti_plan *base) {
   if (base == NULL) { return; }
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
   for (int i = 0; i < SSTI_FAST_PARTS; i++) { ssti_dnnl_end(&plan->part[i]); }
+  ssti_winograd_destroy(backend, plan->winograd);
+  ssti_winograd_destroy(backend, plan->winograd_data);
   ssti_free(backend->context, plan->zero_bias);
   ssti_free(backend->context, plan);
 }
