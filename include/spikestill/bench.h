@@ -3,8 +3,8 @@
 #ifndef SPIKESTILL_BENCH_H
 #define SPIKESTILL_BENCH_H
 
-#include "spikestill/context.h"
 #include "spikestill/crossover.h"
+#include "spikestill/engine.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,6 +26,53 @@ SST_MUST_CHECK SST_API sst_status sst_measure_ceiling(sst_context *context, sst_
 // convolution and a linear layer of middle size; a second or so. Changes nothing in the context.
 // Errors: OUT_OF_MEMORY, UNSUPPORTED (no fast backend for this CPU).
 SST_MUST_CHECK SST_API sst_status sst_measure_crossover(sst_context *context, sst_crossover *out);
+
+// What the engine's kernels can do at most: their operations in registers on all threads, a second.
+typedef struct sst_kernel_ceiling {
+  double adders;    // bits through a full adder: one input of one output for one picture (bitsliced)
+  double popcounts; // bits through AND, population count and addition (popcount: two for each bit of a ternary weight)
+  double products;  // 8-bit multiply-adds (int8)
+  int threads;
+  const char *level; // static storage
+} sst_kernel_ceiling;
+
+// The best of several rounds at the best level; about a second.
+SST_API sst_kernel_ceiling sst_measure_kernel_ceiling(sst_context *context);
+
+// X(NAME, "word", "one line")
+#define SST_DEPLOY_LIST(X)                                                                                             \
+  X(CNN, "cnn", "32-P-64-P-fc256-fc10 on 28x28x1")                                                                     \
+  X(VGG9, "vgg9", "64-64-P-128-128-P-256-256-P-fc1024-fc10 on 32x32x3")
+typedef enum sst_deploy_model {
+#define SST_DEPLOY_ENUM(name, word, text) SST_DEPLOY_##name,
+  SST_DEPLOY_LIST(SST_DEPLOY_ENUM)
+#undef SST_DEPLOY_ENUM
+      SST_DEPLOY_COUNT
+} sst_deploy_model;
+
+typedef struct sst_deploy_options {
+  sst_deploy_model model;
+  bool max_pool; // else average pooling
+  int64_t batch; // pictures of a run
+  int repetitions;
+} sst_deploy_options;
+
+typedef struct sst_deploy_bench {
+  int64_t batch;
+  double seconds, least_seconds;      // of a run: median and least
+  double share;                       // of the time, that the sums of synapses take at the ceilings of their kernels
+  double rate, least_rate, most_rate; // spikes a neuron and step: of all, of the layers with the fewest and the most
+  int64_t weights;
+  double zero_share; // of the weights
+  double products;   // multiply-adds of a picture, all steps; the stem once
+  sst_engine_memory memory;
+} sst_deploy_bench;
+
+// The engine's speed with a network of the model's shape: T = 4, ternary weights at random, LIF neurons with 8-bit
+// membranes and a hard reset, thresholds moved until 10 to 15 % of each layer's neurons fire in a step, pixels that are
+// noise. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY.
+SST_MUST_CHECK SST_API sst_status sst_measure_deploy(sst_context *context, const sst_deploy_options *options,
+                                                     const sst_kernel_ceiling *ceiling, sst_deploy_bench *out);
 
 #ifdef __cplusplus
 }

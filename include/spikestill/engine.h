@@ -69,6 +69,7 @@ typedef struct sst_engine_options {
   sst_engine_kernel kernel;      // for every layer that it can compute; the others get the next best
   sst_engine_level level;        // at most this one: for tests
   bool stream;                   // for sst_engine_step; batch is 1 then
+  bool timed;                    // for sst_engine_seconds
   sst_engine_observer *observer; // NULL: none. Slow
   void *observer_state;
 } sst_engine_options;
@@ -104,6 +105,10 @@ SST_API void sst_engine_reset(sst_engine *engine);
 // Spikes of a neurons node in all runs and steps since opening or sst_engine_clear_counts; 0 for other nodes.
 SST_API uint64_t sst_engine_spikes(const sst_engine *engine, int node);
 SST_API void sst_engine_clear_counts(sst_engine *engine);
+
+// Seconds that all workers together spent on a node, with what changes its output's form, since opening or
+// sst_engine_clear_counts; 0 where the engine is not timed. Neurons that run along with their synapses count as those.
+SST_API double sst_engine_seconds(const sst_engine *engine, int node);
 
 // What computes a node: for synapses a kernel; `sliced`: as slices.
 typedef struct sst_engine_layer {

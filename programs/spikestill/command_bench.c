@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "data_info.h"
+#include "deploy_bench.h"
 #include "json_output.h"
 #include "spikestill/bench.h"
 #include "spikestill/run.h"
@@ -108,7 +109,9 @@ static json_t *row_json(int task, const task_result *r) {
 }
 
 int command_bench(sst_context *context, const arguments *a) {
-  if (a->word_count > 0) { return bench_data(context, a); }
+  if (a->word_count > 0) {
+    return strcmp(a->words[0], "data") == 0 ? bench_data(context, a) : bench_deploy(context, a);
+  }
   if (a->calibrate) { return calibrate(context, a); }
   sst_ceiling ceiling;
   sst_status status = sst_measure_ceiling(context, &ceiling);

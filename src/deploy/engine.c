@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/parallel.h"
 #include "deploy/engine_parts.h"
 
@@ -62,6 +63,7 @@ static sst_status allocate(sst_engine *e) {
   SST_TRY(ssti_engine_plan(e));
   for (int i = 0; i < e->workers; i++) {
     SST_TRY(ssti_allocate(context, nodes, sizeof *e->worker[i].spikes, &e->worker[i].spikes));
+    SST_TRY(ssti_allocate(context, nodes, sizeof *e->worker[i].seconds, &e->worker[i].seconds));
     SST_TRY(ssti_allocate_tensors(context, e->block_bytes, &e->worker[i].block));
     memset(e->worker[i].block, 0, e->block_bytes); // what kernels read beyond an end is not a number, but is there
   }
@@ -94,6 +96,7 @@ void sst_engine_close(sst_engine *e) {
   for (int i = 0; e->worker != NULL && i < e->workers; i++) {
     ssti_free(context, e->worker[i].block);
     ssti_free(context, e->worker[i].spikes);
+    ssti_free(context, e->worker[i].seconds);
   }
   for (int i = 0; e->nodes != NULL && i < e->network->node_count; i++) {
     ssti_engine_node *n = &e->nodes[i];
@@ -189,20 +192,36 @@ typedef struct run_work {
   int64_t *logits;
 } run_work;
 
+// The time until now is the node's.
+static void take_time(const sst_engine *e, const ssti_engine_worker *worker, int node, double *since) {
+  if (!e->options.timed) { return; }
+  const double now = ssti_clock_seconds();
+  worker->seconds[node] += now - *since;
+  *since = now;
+}
+static double time_now(const sst_engine *e) { return e->options.timed ? ssti_clock_seconds() : 0; }
+
 // Values that a segment hands on in the other form.
 static void convert_values(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_segment *s,
                            int64_t pictures) {
-  for (int node = s->first - 1; node < s->end; node++) {
-    if (node == s->first - 1 && node >= 0) { continue; } // -1 stands for the input
-    if (node >= 0 && e->nodes[node].node->output < 0) { continue; }
-    const ssti_engine_value *v = &e->values[node + 1];
-    if (!v->in_rows || !v->in_slices) { continue; }
-    const bool made_sliced = node >= 0 && s->sliced;
-    if (node < 0 || !made_sliced) {
-      if (node >= 0) { ssti_engine_to_slices(e, worker, v, pictures); }
+  for (int node = s->first; node < s->end; node++) {
+    const int output = e->nodes[node].node->output;
+    if (output < 0 || !e->values[output].in_rows || !e->values[output].in_slices) { continue; }
+    double since = time_now(e);
+    if (s->sliced) {
+      ssti_engine_to_rows(e, worker, &e->values[output], pictures);
     } else {
-      ssti_engine_to_rows(e, worker, v, pictures);
+      ssti_engine_to_slices(e, worker, &e->values[output], pictures);
     }
+    take_time(e, worker, node, &since);
+  }
+}
+
+static void run_rows(const ssti_engine_picture *picture, int first, int end) {
+  double since = time_now(picture->engine);
+  for (int i = first; i < end; i++) {
+    ssti_engine_run_rows(picture, i);
+    take_time(picture->engine, picture->owner, i, &since);
   }
 }
 
@@ -219,7 +238,7 @@ static void run_group(const run_work *w, ssti_engine_worker *worker, int64_t fir
     for (int64_t p = 0; !segment->sliced && p < pictures; p++) {
       const ssti_engine_picture picture = {e, worker, p, first + p, alone};
       if (s == 0 && !input->crossing) { take_input(e, worker, p, x + p * each); }
-      for (int i = segment->first; i < segment->end; i++) { ssti_engine_run_rows(&picture, i); }
+      run_rows(&picture, segment->first, segment->end);
       if (segment->end == last + 1) {
         int64_t *logits = w->logits + (first + p) * e->network->classes, *m = readout_scratch(e, worker);
         memset(logits, 0, (size_t)e->network->classes * sizeof *logits);
@@ -227,8 +246,10 @@ static void run_group(const run_work *w, ssti_engine_worker *worker, int64_t fir
         read_out(e, ssti_engine_rows(worker, output, p), 0, logits, m);
       }
     }
+    double since = time_now(e);
     for (int i = segment->first; segment->sliced && i < segment->end; i++) {
       ssti_engine_run_slices(e, worker, i, first, pictures);
+      take_time(e, worker, i, &since);
     }
     convert_values(e, worker, segment, pictures);
   }
@@ -287,7 +308,7 @@ sst_status sst_engine_step(sst_engine *e, const int16_t *input, int64_t *logits)
   ssti_engine_worker *worker = &e->worker[0];
   const ssti_engine_picture picture = {e, worker, 0, 0, e->options.observer == NULL};
   take_input(e, worker, 0, input);
-  for (int i = 0; i < e->network->node_count; i++) { ssti_engine_run_rows(&picture, i); }
+  run_rows(&picture, 0, e->network->node_count);
   const int64_t classes = e->network->classes;
   int64_t *sums = readout_scratch(e, worker);
   read_out(e, ssti_engine_rows(worker, ssti_engine_input(e, e->network->node_count - 1, 0), 0), e->step, sums,
@@ -310,7 +331,16 @@ uint64_t sst_engine_spikes(const sst_engine *e, int node) {
 void sst_engine_clear_counts(sst_engine *e) {
   for (int i = 0; i < e->workers; i++) {
     memset(e->worker[i].spikes, 0, (size_t)e->network->node_count * sizeof *e->worker[i].spikes);
+    memset(e->worker[i].seconds, 0, (size_t)e->network->node_count * sizeof *e->worker[i].seconds);
   }
+}
+
+double sst_engine_seconds(const sst_engine *e, int node) {
+  double seconds = 0;
+  for (int i = 0; node >= 0 && node < e->network->node_count && i < e->workers; i++) {
+    seconds += e->worker[i].seconds[node];
+  }
+  return seconds;
 }
 
 sst_engine_layer sst_engine_layer_of(const sst_engine *e, int node) {
@@ -325,7 +355,8 @@ sst_engine_memory sst_engine_memory_of(const sst_engine *e) {
   sst_engine_memory m = {.weights = e->weight_bytes,
                          .values = e->values_bytes * workers + (size_t)e->state_count * sizeof *e->states};
   m.total = m.weights + m.values + e->table_bytes + (e->block_bytes - e->values_bytes) * workers +
-            (size_t)e->network->node_count * (sizeof *e->nodes + sizeof *e->segments + workers * sizeof(uint64_t)) +
+            (size_t)e->network->node_count *
+                (sizeof *e->nodes + sizeof *e->segments + workers * (sizeof(uint64_t) + sizeof(double))) +
             (size_t)e->network->value_count * sizeof *e->values + workers * sizeof *e->worker + sizeof *e;
   m.scratch = m.total - m.weights - m.values;
   return m;

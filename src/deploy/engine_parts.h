@@ -74,6 +74,7 @@ typedef struct ssti_engine_scratch {
 typedef struct ssti_engine_worker {
   uint8_t *block;   // values, then scratch
   uint64_t *spikes; // [nodes]
+  double *seconds;  // [nodes]
 } ssti_engine_worker;
 
 struct sst_engine {

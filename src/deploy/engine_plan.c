@@ -77,11 +77,16 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
   const kernel_rates *r = &rates[e->level];
   const ssti_engine_node *n = &e->nodes[index];
   const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
-  const double bits = (double)in->planes * n->magnitudes;
+  const double bits = (double)in->planes * n->magnitudes, bytes_a_cycle = 16;
+  const double a_byte = 1 / (bytes_a_cycle * (double)smaller(in->steps * out->positions, 64));
+  const double padding = (double)n->words * 64 / (double)n->inputs;
   switch (kernel) {
-  case SST_ENGINE_KERNEL_POPCOUNT: return bits / r->popcount * (double)n->words * 64 / (double)n->inputs;
-  case SST_ENGINE_KERNEL_INT8: return 1 / r->int8;
-  case SST_ENGINE_KERNEL_EVENT: return (in->planes == 1 ? usual_density : 1) / r->event;
+  case SST_ENGINE_KERNEL_POPCOUNT: return padding * (bits / r->popcount + (1 + n->magnitudes) / 8.0 * a_byte);
+  case SST_ENGINE_KERNEL_INT8: return 1 / r->int8 + a_byte;
+  case SST_ENGINE_KERNEL_EVENT: {
+    const double short_rows = ((double)n->outputs + 64) / (double)n->outputs; // what an input costs besides its row
+    return (in->planes == 1 ? usual_density : 1) * short_rows / r->event + a_byte;
+  }
   case SST_ENGINE_KERNEL_BITSLICED:
     return bits * (n->magnitudes == 1 ? usual_weights : 0.5) / (r->bitsliced * tile_use(e, out));
   case SST_ENGINE_KERNEL_REFERENCE:
@@ -157,9 +162,12 @@ static sst_status plan_neurons(const sst_engine *e, int index) {
   int width =
       ssti_engine_signed_bits(smaller(smaller(r.h.low, r.u.low), low), larger(larger(r.h.high, r.u.high), high));
   width = (int)larger(width, s->state_planes + s->decay_shift);
-  s->clips = n->limit > 0 && (low >> s->decay_shift < -n->limit || high >> s->decay_shift > n->limit);
+  s->clips_above = n->limit > 0 && high >> s->decay_shift > n->limit;
+  s->clips_below = n->limit > 0 && low >> s->decay_shift < -n->limit;
   // The limit and the number above it must be numbers of that many planes.
-  if (s->clips) { width = (int)larger(width, ssti_engine_signed_bits(-n->limit, n->limit + 1) + s->decay_shift); }
+  if (s->clips_above || s->clips_below) {
+    width = (int)larger(width, ssti_engine_signed_bits(-n->limit, n->limit + 1) + s->decay_shift);
+  }
   s->width = width;
   return SST_OK;
 }
@@ -339,6 +347,10 @@ static void measure_slices(const sst_engine *e, int index, ssti_engine_scratch *
   const ssti_engine_value *out = ssti_engine_output(e, index);
   const int neurons = n->fused >= 0 ? n->fused : index;
   at_least(&s->counters, out->channels * n->acc_planes * SSTI_TILE_BYTES);
+  if (n->node->kind == SST_INTEGER_NODE_SUM_POOL || n->node->kind == SST_INTEGER_NODE_MAX_POOL) {
+    const ssti_engine_value *in = ssti_engine_input(e, index, 0);
+    at_least(&s->counters, out->channels * larger(out->planes, in->planes) * SSTI_TILE_BYTES);
+  }
   at_least(&s->slice_states,
            (n->fused >= 0 ? out->channels : 1) * larger(e->nodes[neurons].slices.state_planes, 1) * SSTI_TILE_BYTES);
 }

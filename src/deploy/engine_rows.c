@@ -6,7 +6,7 @@
 #include "base/parallel.h"
 #include "deploy/engine_parts.h"
 
-enum { BLOCK_ITEMS = 16, CHUNK = 1024, PARALLEL_OPERATIONS = 1 << 22 };
+enum { BLOCK_ITEMS = 16, CHUNK = 1024, PARALLEL_OPERATIONS = 1 << 21 };
 
 // A part of a node that one worker computes: positions and sixteens of outputs.
 typedef struct rows_part {
@@ -34,14 +34,32 @@ static int64_t tap_position(const rows_part *p, int64_t position, int64_t tap) {
 
 static int64_t taps_of(const rows_part *p) { return p->n->node->synapses.kernel_h * p->n->node->synapses.kernel_w; }
 
+// Whole sixteens, as blocks and windows have room behind them: most copies are a few bytes long.
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, int64_t count) {
+  for (int64_t i = 0; i < count; i += 16) { memcpy(to + i, from + i, 16); }
+}
+
+// A row of the window that lies inside is one stretch.
 static void window_bytes(const rows_part *p, const uint8_t *x, int64_t position, uint8_t *window) {
-  const int64_t channels = p->in->channels, taps = taps_of(p);
-  for (int64_t tap = 0; tap < taps; tap++, window += channels) {
-    const int64_t at = tap_position(p, position, tap);
-    if (at < 0) {
-      memset(window, (int)p->in->bias, (size_t)channels);
-    } else {
-      memcpy(window, x + at * channels, (size_t)channels);
+  const sst_integer_synapses *w = &p->n->node->synapses;
+  const int64_t channels = p->in->channels;
+  const int64_t first = position % p->out->width * w->stride_w - w->pad_w;
+  const bool whole = w->dilation_w == 1 && first >= 0 && first + w->kernel_w <= p->in->width;
+  for (int64_t kh = 0; kh < w->kernel_h; kh++) {
+    const int64_t h = position / p->out->width * w->stride_h - w->pad_h + kh * w->dilation_h;
+    const bool inside = h >= 0 && h < p->in->height;
+    if (whole && inside) {
+      copy_bytes(window, x + (h * p->in->width + first) * channels, w->kernel_w * channels);
+      window += w->kernel_w * channels;
+      continue;
+    }
+    for (int64_t kw = 0; kw < w->kernel_w; kw++, window += channels) {
+      const int64_t column = first + kw * w->dilation_w;
+      if (inside && column >= 0 && column < p->in->width) {
+        copy_bytes(window, x + (h * p->in->width + column) * channels, channels);
+      } else {
+        memset(window, (int)p->in->bias, (size_t)channels);
+      }
     }
   }
 }
@@ -190,13 +208,13 @@ static void end_states(const rows_part *p, const neuron_site *s, int64_t at, int
   if (e->options.stream) { memcpy(e->states + e->nodes[s->index].state_at + at, state, (size_t)count * sizeof *state); }
 }
 
-// One step of neurons [at, at + count) with sums z.
-static void step_neurons(const rows_part *p, const neuron_site *s, int64_t step, int64_t at, int64_t count,
-                         const int32_t *z, const int32_t *factor, const int32_t *offset, int32_t *state) {
+// One step of neurons from `at` on: z, factors, states and counts are told, the rest follows from the place.
+static void step_neurons(const rows_part *p, const neuron_site *s, int64_t step, int64_t at, ssti_lane_rows *rows) {
   const sst_engine *e = p->picture->engine;
-  const int64_t fired = e->kernels.neurons(&e->nodes[s->index].lanes, count, z, factor, offset, state,
-                                           output_of(p, s->out, step) + at, membrane_of(p, s, step, at));
-  p->worker->spikes[s->index] += (uint64_t)fired;
+  rows->spikes = output_of(p, s->out, step) + at;
+  rows->membrane = membrane_of(p, s, step, at);
+  rows->stride = s->out->channels;
+  p->worker->spikes[s->index] += (uint64_t)e->kernels.neurons(&e->nodes[s->index].lanes, rows);
 }
 
 // ---- synapses
@@ -239,13 +257,17 @@ static void run_block(const rows_part *p, int64_t position, int64_t positions) {
       continue;
     }
     // Sums of a picture that is shown in every step are the same in every step.
-    const int64_t run = p->in->steps == 1 ? s.out->steps : steps;
-    for (int64_t i = 0; i < positions; i++) {
-      for (int64_t k = 0; k < run; k++) {
-        const int64_t item = p->in->steps == 1 ? i : i * steps + k;
-        step_neurons(p, &s, t + k, (position + i) * p->out->channels + first, count, z + item * width,
-                     n->factor + first, n->offset + first, states + i * width);
-      }
+    const bool once = p->in->steps == 1;
+    for (int64_t k = 0; k < (once ? s.out->steps : steps); k++) {
+      ssti_lane_rows rows = {.rows = positions,
+                             .count = count,
+                             .z = z + (once ? 0 : k * width),
+                             .z_stride = (once ? 1 : steps) * width,
+                             .factor = n->factor + first,
+                             .offset = n->offset + first,
+                             .state = states,
+                             .state_stride = width};
+      step_neurons(p, &s, t + k, position * p->out->channels + first, &rows);
     }
   }
   for (int64_t i = 0; s.out != NULL && i < positions; i++) {
@@ -305,7 +327,10 @@ static void start_synapses(rows_part *p) {
   }
   p->end = p->out->positions;
   p->blocks = p->n->outputs / SSTI_LANES;
-  const double work = (double)p->in->steps * (double)p->end * (double)p->n->inputs * (double)p->n->outputs;
+  // A neuron's step is worth some fifty multiply-adds.
+  const double neurons = p->n->fused >= 0 ? 50.0 * (double)ssti_engine_output(e, p->n->fused)->steps : 0;
+  const double sums = (double)p->in->steps * (double)p->n->inputs;
+  const double work = (sums + neurons) * (double)p->end * (double)p->n->outputs;
   if (!p->picture->alone || e->workers == 1 || work < PARALLEL_OPERATIONS) {
     run_synapses(p);
     return;
@@ -345,7 +370,8 @@ static void run_neurons(const rows_part *p) {
     begin_states(p, &s, at, count, state);
     for (int64_t t = 0; t < p->out->steps; t++) {
       if (t == 0 || p->in->steps > 1) { read_integers(p->in, input_of(p, 0, t), at, count, x); }
-      step_neurons(p, &s, t, at, count, x, NULL, &nothing, state);
+      ssti_lane_rows rows = {.rows = 1, .count = count, .z = x, .offset = &nothing, .state = state};
+      step_neurons(p, &s, t, at, &rows);
     }
     end_states(p, &s, at, count, state);
   }
@@ -371,7 +397,30 @@ static void pool_position(const rows_part *p, int64_t step, int64_t position, in
   }
 }
 
+// A position of small numbers: bytes all the way. Only where what lies beyond the border adds nothing.
+static void pool_bytes(const rows_part *p, const uint8_t *x, int64_t position, uint8_t *sum) {
+  const sst_integer_pool *pool = &p->n->node->pool;
+  const bool largest = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL;
+  const int64_t row = position / p->out->width * pool->stride_h - pool->pad_h;
+  const int64_t column = position % p->out->width * pool->stride_w - pool->pad_w;
+  bool first = true;
+  for (int64_t h = row < 0 ? 0 : row; h < smaller(row + pool->kernel_h, p->in->height); h++) {
+    for (int64_t w = column < 0 ? 0 : column; w < smaller(column + pool->kernel_w, p->in->width); w++) {
+      p->picture->engine->kernels.pool_bytes(p->in->channels, x + (h * p->in->width + w) * p->in->channels, sum, first,
+                                             largest);
+      first = false;
+    }
+  }
+}
+
 static void run_pool(const rows_part *p) {
+  const bool bytes = p->in->narrow && p->out->narrow && p->in->bias == 0 && p->out->bias == 0;
+  for (int64_t t = 0; bytes && t < p->out->steps; t++) {
+    const uint8_t *from = input_of(p, 0, t);
+    uint8_t *to = output_of(p, p->out, t);
+    for (int64_t i = 0; i < p->out->positions; i++) { pool_bytes(p, from, i, to + i * p->out->channels); }
+  }
+  if (bytes) { return; }
   int32_t *x = scratch(p, p->picture->engine->at.integers), *sum = x + CHUNK;
   for (int64_t t = 0; t < p->out->steps; t++) {
     for (int64_t position = 0; position < p->out->positions; position++) {

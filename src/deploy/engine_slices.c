@@ -126,7 +126,6 @@ static void count_inputs(const slice_part *p, const tile *t) {
   const window w = {s->kernel_w, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w};
   uint8_t *slab = p->worker->block + p->e->at.slab, *counters = p->worker->block + p->e->at.counters;
   const int64_t size = n->acc_planes * SSTI_TILE_BYTES, row = (1 + n->magnitudes) * SSTI_SLAB_WORDS;
-  memset(counters, 0, (size_t)(p->out->channels * size));
   for (int plane = 0; plane < p->in->planes; plane++) {
     for (int64_t k = 0; k < n->slabs; k++) {
       const int64_t rows = smaller(SSTI_SLAB_ROWS, n->inputs - k * SSTI_SLAB_ROWS);
@@ -135,7 +134,7 @@ static void count_inputs(const slice_part *p, const tile *t) {
       for (int64_t o = 0; o < p->out->channels; o++, weights += row) {
         for (int m = 0; m < n->magnitudes; m++) {
           p->e->kernels.slab_sum(weights, weights + (1 + m) * SSTI_SLAB_WORDS, (int)((rows + 63) / 64), slab,
-                                 counters + o * size, plane + m, n->acc_planes);
+                                 counters + o * size, plane + m, n->acc_planes, plane + m + k == 0);
         }
       }
     }
@@ -239,47 +238,56 @@ static void run_add(const slice_part *p, const tile *t, int64_t channel) {
   }
 }
 
-// One step of a pool. The sum counts stored numbers, the border as stored zeros; of the largest, the border is least.
-static void pool_step(const slice_part *p, const tile *t, int64_t channel) {
+// A tap of a pool joins the sums of all channels [channels][planes]. The sum counts stored numbers, the border as
+// stored zeros; of the largest, the border is least.
+static void join_tap(const slice_part *p, const tile *t, int64_t tap, const copy_list *list) {
   const sst_integer_pool *pool = &p->n->node->pool;
-  const window w = {pool->kernel_w, pool->stride_h, pool->stride_w, pool->pad_h, pool->pad_w, 1, 1};
   const bool largest = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL;
   const ssti_kernels_of_level *k = &p->e->kernels;
   const ssti_digits one = ssti_engine_digits(1);
-  uint8_t *row = p->worker->block + p->e->at.slab, *sum = p->worker->block + p->e->at.counters;
+  const int64_t bytes = t->steps * t->bytes;
   const int64_t taps = pool->kernel_h * pool->kernel_w;
-  for (int64_t tap = 0; tap < taps; tap++) {
-    const copy_list list = make_copies(p, &w, t, tap);
+  const int planes = p->out->planes > p->in->planes ? p->out->planes : p->in->planes;
+  uint8_t *row = p->worker->block + p->e->at.slab, *sum = p->worker->block + p->e->at.counters;
+  for (int64_t c = 0; c < p->in->channels; c++, sum += planes * SSTI_TILE_BYTES) {
     for (int plane = 0; plane < p->in->planes; plane++) {
       const uint8_t fill = !largest && p->in->bias >> plane & 1 ? 255 : 0;
-      k->slab_fill(row + plane * SSTI_TILE_BYTES, 1, plane_of(p, p->in, t->step, plane, channel), 0, list.copies,
-                   list.count, fill);
+      k->slab_fill(row + plane * SSTI_TILE_BYTES, 1, plane_of(p, p->in, t->step, plane, c), 0, list->copies,
+                   list->count, fill);
     }
     const ssti_slice_term terms[2] = {{row, SSTI_TILE_BYTES, p->in->planes, &one},
-                                      {sum, SSTI_TILE_BYTES, p->out->planes, &one}};
+                                      {sum, SSTI_TILE_BYTES, planes, &one}};
     if (tap == 0) {
-      k->slice_affine(terms, 1, largest ? 0 : p->out->bias - taps * p->in->bias, p->out->planes, t->bytes, sum,
-                      SSTI_TILE_BYTES);
+      k->slice_affine(terms, 1, largest ? 0 : p->out->bias - taps * p->in->bias, planes, bytes, sum, SSTI_TILE_BYTES);
     } else if (largest) {
-      k->slice_max(p->in->planes, t->bytes, row, SSTI_TILE_BYTES, sum, SSTI_TILE_BYTES);
+      k->slice_max(p->in->planes, bytes, row, SSTI_TILE_BYTES, sum, SSTI_TILE_BYTES);
     } else {
-      k->slice_affine(terms, 2, 0, p->out->planes, t->bytes, sum, SSTI_TILE_BYTES);
+      k->slice_affine(terms, 2, 0, planes, bytes, sum, SSTI_TILE_BYTES);
     }
-  }
-  if (largest && p->out->bias != p->in->bias) { // bounds may be stated wider than they need be
-    const ssti_slice_term term = {sum, SSTI_TILE_BYTES, p->in->planes, &one};
-    k->slice_affine(&term, 1, p->out->bias - p->in->bias, p->out->planes, t->bytes, sum, SSTI_TILE_BYTES);
-  }
-  for (int plane = 0; plane < p->out->planes; plane++) {
-    memcpy(plane_of(p, p->out, t->step, plane, channel) + t->at, sum + plane * SSTI_TILE_BYTES, (size_t)t->bytes);
   }
 }
 
-static void run_pool(const slice_part *p, const tile *t, int64_t channel) {
-  for (int64_t step = 0; step < p->out->steps; step++) {
-    tile now = *t;
-    now.step = step;
-    pool_step(p, &now, channel);
+static void run_pool(const slice_part *p, const tile *t) {
+  const sst_integer_pool *pool = &p->n->node->pool;
+  const window w = {pool->kernel_w, pool->stride_h, pool->stride_w, pool->pad_h, pool->pad_w, 1, 1};
+  const bool largest = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL;
+  const ssti_digits one = ssti_engine_digits(1);
+  const int planes = p->out->planes > p->in->planes ? p->out->planes : p->in->planes;
+  for (int64_t tap = 0; tap < pool->kernel_h * pool->kernel_w; tap++) {
+    const copy_list list = make_copies(p, &w, t, tap);
+    join_tap(p, t, tap, &list);
+  }
+  // Bounds may be stated wider than they need be, and then the bias of the largest differs.
+  const int64_t offset = largest ? p->out->bias - p->in->bias : 0;
+  for (int64_t c = 0; c < p->out->channels; c++) {
+    const ssti_slice_term term = {p->worker->block + p->e->at.counters + c * planes * SSTI_TILE_BYTES, SSTI_TILE_BYTES,
+                                  planes, &one};
+    for (int64_t i = 0; i < t->steps; i++) {
+      ssti_slice_term now = term;
+      now.x += i * t->bytes;
+      p->e->kernels.slice_affine(&now, 1, offset, p->out->planes, t->bytes,
+                                 plane_of(p, p->out, t->step + i, 0, c) + t->at, plane_stride(p->out));
+    }
   }
 }
 
@@ -309,16 +317,10 @@ static void run_flatten(const slice_part *p) {
 static void count_spikes(const slice_part *p, int neurons) {
   const int64_t word = p->e->word;
   const uint64_t lanes = p->pictures >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << p->pictures) - 1;
-  uint64_t mask = 0, count = 0;
+  uint64_t mask = 0;
   for (int64_t bit = 0; bit < 64; bit += word * 8) { mask |= lanes << bit; }
-  const uint8_t *plane = plane_of(p, p->out, 0, 0, 0);
   const int64_t bytes = p->out->steps * plane_stride(p->out);
-  for (int64_t i = 0; i < bytes; i += 8) {
-    uint64_t bits = 0;
-    memcpy(&bits, plane + i, (size_t)smaller(8, bytes - i));
-    count += (uint64_t)__builtin_popcountll(bits & mask);
-  }
-  p->worker->spikes[neurons] += count;
+  p->worker->spikes[neurons] += (uint64_t)p->e->kernels.count_bits(bytes, plane_of(p, p->out, 0, 0, 0), mask);
 }
 
 static void tell_observer(const slice_part *p, int neurons) {
@@ -352,7 +354,7 @@ void ssti_engine_run_slices(sst_engine *e, ssti_engine_worker *worker, int node,
   case SST_INTEGER_NODE_SYNAPSES: for_tiles(&p, run_synapses); break;
   case SST_INTEGER_NODE_NEURONS: for_channels(&p, run_neurons); break;
   case SST_INTEGER_NODE_SUM_POOL:
-  case SST_INTEGER_NODE_MAX_POOL: for_channels(&p, run_pool); break;
+  case SST_INTEGER_NODE_MAX_POOL: for_tiles(&p, run_pool); break;
   case SST_INTEGER_NODE_ADD: for_channels(&p, run_add); break;
   case SST_INTEGER_NODE_FLATTEN: run_flatten(&p); break;
   case SST_INTEGER_NODE_READOUT:
@@ -367,29 +369,40 @@ void ssti_engine_run_slices(sst_engine *e, ssti_engine_worker *worker, int node,
 
 // ---- between the forms
 
+// Bits of up to 64 channels at as many positions as make 64 bits of all pictures: turned around they are the words of
+// those positions, one behind the other.
 void ssti_engine_to_slices(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
                            int64_t pictures) {
   const ssti_kernels_of_level *k = &e->kernels;
   uint8_t *slices = ssti_engine_slices(worker, v);
-  const int64_t size = v->narrow ? 1 : 4;
-  uint64_t bits[64] = {0};
-  for (int64_t t = 0; t < v->steps; t++) {
-    for (int64_t i = 0; i < v->positions; i++) {
+  const int64_t size = v->narrow ? 1 : 4, group = e->word * 8, together = 64 / group;
+  uint64_t bits[64];
+  for (int64_t place = 0; place < v->steps * v->planes; place++) {
+    const int64_t t = place / v->planes;
+    const int plane = (int)(place % v->planes);
+    for (int64_t i = 0; i < v->positions; i += together) {
+      const int64_t positions = smaller(together, v->positions - i);
       for (int64_t c = 0; c < v->channels; c += 64) {
-        const int64_t count = smaller(64, v->channels - c), at = (t * v->count + i * v->channels + c) * size;
-        for (int plane = 0; plane < v->planes; plane++) {
-          for (int64_t p = 0; p < pictures; p++) {
-            const uint8_t *x = ssti_engine_rows(worker, v, p) + at;
+        const int64_t count = smaller(64, v->channels - c);
+        memset(bits, 0, sizeof bits);
+        for (int64_t p = 0; p < pictures; p++) {
+          const uint8_t *x = ssti_engine_rows(worker, v, p) + (t * v->count + i * v->channels + c) * size;
+          for (int64_t q = 0; q < positions; q++, x += v->channels * size) {
             if (v->narrow) {
-              k->pack(count, x, plane, &bits[p]);
+              k->pack(count, x, plane, &bits[q * group + p]);
             } else {
-              k->pack_wide(count, (const int32_t *)(const void *)x, (uint32_t)v->bias, plane, &bits[p]);
+              k->pack_wide(count, (const int32_t *)(const void *)x, (uint32_t)v->bias, plane, &bits[q * group + p]);
             }
           }
-          for (int64_t p = pictures; p < 64; p++) { bits[p] = 0; }
-          k->transpose64(bits);
-          uint8_t *to = slices + ((t * v->planes + plane) * v->channels + c) * v->channel_bytes + i * e->word;
-          for (int64_t o = 0; o < count; o++) { memcpy(to + o * v->channel_bytes, &bits[o], (size_t)e->word); }
+        }
+        k->transpose64(bits);
+        uint8_t *to = slices + (place * v->channels + c) * v->channel_bytes + i * e->word;
+        if (positions * e->word == 8) {
+          for (int64_t o = 0; o < count; o++) { memcpy(to + o * v->channel_bytes, &bits[o], 8); }
+        } else {
+          for (int64_t o = 0; o < count; o++) {
+            memcpy(to + o * v->channel_bytes, &bits[o], (size_t)(positions * e->word));
+          }
         }
       }
     }

@@ -33,18 +33,42 @@ INLINE int64_t step(const ssti_lane_neurons *parameters, bool hard, bool fits, b
   return total;
 }
 
+INLINE int64_t all_rows(const ssti_lane_neurons *n, const ssti_lane_rows *r, bool hard, bool fits, bool scaled) {
+  int64_t total = 0;
+  for (int64_t i = 0; i < r->rows; i++) {
+    total += step(n, hard, fits, scaled, r->count, r->z + i * r->z_stride, r->factor, r->offset,
+                  r->state + i * r->state_stride, r->spikes + i * r->stride, NULL);
+  }
+  return total;
+}
+
+static int64_t observed_rows(const ssti_lane_neurons *n, const ssti_lane_rows *r) {
+  int64_t total = 0;
+  for (int64_t i = 0; i < r->rows; i++) {
+    total += step(n, n->hard_reset, n->product_fits, r->factor != NULL, r->count, r->z + i * r->z_stride, r->factor,
+                  r->offset, r->state + i * r->state_stride, r->spikes + i * r->stride, r->membrane + i * r->stride);
+  }
+  return total;
+}
+
 // Every combination that matters in the loop gets a loop of its own.
-static int64_t neurons(const ssti_lane_neurons *n, int64_t count, const int32_t *z, const int32_t *factor,
-                       const int32_t *offset, int32_t *state, uint8_t *spikes, int32_t *membrane) {
-  if (membrane != NULL || !n->product_fits) {
-    return step(n, n->hard_reset, n->product_fits, factor != NULL, count, z, factor, offset, state, spikes, membrane);
-  }
+static int64_t neurons(const ssti_lane_neurons *n, const ssti_lane_rows *r) {
+  if (r->membrane != NULL) { return observed_rows(n, r); }
+  if (!n->product_fits) { return all_rows(n, r, n->hard_reset, false, r->factor != NULL); }
   if (n->hard_reset) {
-    return factor != NULL ? step(n, true, true, true, count, z, factor, offset, state, spikes, NULL)
-                          : step(n, true, true, false, count, z, factor, offset, state, spikes, NULL);
+    return r->factor != NULL ? all_rows(n, r, true, true, true) : all_rows(n, r, true, true, false);
   }
-  return factor != NULL ? step(n, false, true, true, count, z, factor, offset, state, spikes, NULL)
-                        : step(n, false, true, false, count, z, factor, offset, state, spikes, NULL);
+  return r->factor != NULL ? all_rows(n, r, false, true, true) : all_rows(n, r, false, true, false);
+}
+
+static void pool_bytes(int64_t count, const uint8_t *restrict x, uint8_t *restrict sum, bool first, bool largest) {
+  if (first) {
+    for (int64_t i = 0; i < count; i++) { sum[i] = x[i]; }
+  } else if (largest) {
+    for (int64_t i = 0; i < count; i++) { sum[i] = x[i] > sum[i] ? x[i] : sum[i]; }
+  } else {
+    for (int64_t i = 0; i < count; i++) { sum[i] = (uint8_t)(sum[i] + x[i]); }
+  }
 }
 
 static void affine(int64_t count, const int32_t *restrict z, const int32_t *restrict factor,
@@ -55,4 +79,5 @@ static void affine(int64_t count, const int32_t *restrict z, const int32_t *rest
 void SSTI_KERNEL(ssti_kernel_fill_neurons)(ssti_kernels_of_level *table) {
   table->neurons = neurons;
   table->affine = affine;
+  table->pool_bytes = pool_bytes;
 }

@@ -10,29 +10,47 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void popcount_tile(const ssti_rows *r, int64_t first, int items, int planes, int magnitudes, int64_t words,
-                          const uint64_t *w, int64_t block) {
-  __m512i sum[4];
-  for (int i = 0; i < items; i++) { sum[i] = _mm512_setzero_si512(); }
-  const int64_t row = (1 + magnitudes) * SSTI_WORD_LANES;
-  for (int m = 0; m < magnitudes; m++) {
-    for (int p = 0; p < planes; p++) {
-      __m512i all[4], minus[4];
-      for (int i = 0; i < items; i++) { all[i] = minus[i] = _mm512_setzero_si512(); }
-      for (int64_t k = 0; k < words; k++) {
-        const __m512i sign = _mm512_loadu_si512(w + k * row);
-        const __m512i code = _mm512_loadu_si512(w + k * row + (1 + m) * SSTI_WORD_LANES);
-        for (int i = 0; i < items; i++) {
-          int64_t bits;
-          memcpy(&bits, r->x + (first + i) * r->x_stride + (p * words + k) * 8, sizeof bits);
-          const __m512i hit = _mm512_and_si512(_mm512_set1_epi64(bits), code);
-          all[i] = _mm512_add_epi64(all[i], _mm512_popcnt_epi64(hit));
-          minus[i] = _mm512_add_epi64(minus[i], _mm512_popcnt_epi64(_mm512_and_si512(hit, sign)));
-        }
+// `planes` planes of the input from `first_plane` on, for `items` windows, all counts in registers: weights are loaded
+// once for all of them.
+INLINE void popcount_tile(const ssti_rows *r, int64_t first, int items, int first_plane, int planes, int64_t words,
+                          const uint64_t *sign, const uint64_t *code, int64_t row, int shift, __m512i *sum) {
+  __m512i all[4][3], minus[4][3];
+  for (int i = 0; i < items; i++) {
+    for (int p = 0; p < planes; p++) { all[i][p] = minus[i][p] = _mm512_setzero_si512(); }
+  }
+  const uint8_t *x = r->x + first * r->x_stride + first_plane * words * 8;
+  for (int64_t k = 0; k < words; k++, sign += row, code += row, x += 8) {
+    const __m512i s = _mm512_loadu_si512(sign), c = _mm512_loadu_si512(code);
+    for (int i = 0; i < items; i++) {
+      for (int p = 0; p < planes; p++) {
+        int64_t bits;
+        memcpy(&bits, x + i * r->x_stride + p * words * 8, sizeof bits);
+        const __m512i hit = _mm512_and_si512(_mm512_set1_epi64(bits), c);
+        all[i][p] = _mm512_add_epi64(all[i][p], _mm512_popcnt_epi64(hit));
+        minus[i][p] = _mm512_add_epi64(minus[i][p], _mm512_popcnt_epi64(_mm512_and_si512(hit, s)));
       }
-      for (int i = 0; i < items; i++) {
-        const __m512i z = _mm512_sub_epi64(all[i], _mm512_slli_epi64(minus[i], 1));
-        sum[i] = _mm512_add_epi64(sum[i], _mm512_slli_epi64(z, (unsigned)(m + p)));
+    }
+  }
+  for (int i = 0; i < items; i++) {
+    for (int p = 0; p < planes; p++) {
+      const __m512i z = _mm512_sub_epi64(all[i][p], _mm512_slli_epi64(minus[i][p], 1));
+      sum[i] = _mm512_add_epi64(sum[i], _mm512_slli_epi64(z, (unsigned)(shift + p)));
+    }
+  }
+}
+
+INLINE void popcount_items(const ssti_rows *r, int64_t first, int items, int planes, int magnitudes, int64_t words,
+                           const uint64_t *w, int64_t block) {
+  __m512i sum[4];
+  const int64_t row = (1 + magnitudes) * SSTI_WORD_LANES;
+  for (int i = 0; i < items; i++) { sum[i] = _mm512_setzero_si512(); }
+  for (int m = 0; m < magnitudes; m++) {
+    const uint64_t *code = w + (1 + m) * SSTI_WORD_LANES;
+    for (int p = 0; p < planes; p += 3) {
+      switch (planes - p) {
+      case 1: popcount_tile(r, first, items, p, 1, words, w, code, row, m + p, sum); break;
+      case 2: popcount_tile(r, first, items, p, 2, words, w, code, row, m + p, sum); break;
+      default: popcount_tile(r, first, items, p, 3, words, w, code, row, m + p, sum); break;
       }
     }
   }
@@ -47,8 +65,8 @@ static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t wor
   for (int64_t block = 0; block < blocks; block++) {
     const uint64_t *w = weights + block * words * (1 + magnitudes) * SSTI_WORD_LANES;
     int64_t item = 0;
-    for (; item + 4 <= r->items; item += 4) { popcount_tile(r, item, 4, planes, magnitudes, words, w, block); }
-    for (; item < r->items; item++) { popcount_tile(r, item, 1, planes, magnitudes, words, w, block); }
+    for (; item + 4 <= r->items; item += 4) { popcount_items(r, item, 4, planes, magnitudes, words, w, block); }
+    for (; item < r->items; item++) { popcount_items(r, item, 1, planes, magnitudes, words, w, block); }
   }
 }
 #else

@@ -59,6 +59,19 @@ typedef struct ssti_lane_neurons {
   int32_t limit; // INT32_MAX: none
 } ssti_lane_neurons;
 
+// Neurons of several positions: [rows][count], each array with a stride of its own.
+typedef struct ssti_lane_rows {
+  int64_t rows, count;
+  const int32_t *z;
+  int64_t z_stride;
+  const int32_t *factor, *offset; // [count] the same for all rows; factor NULL: y = z + offset[0]
+  int32_t *state;
+  int64_t state_stride;
+  uint8_t *spikes;
+  int32_t *membrane; // may be NULL
+  int64_t stride;    // of spikes and membranes
+} ssti_lane_rows;
+
 // ---- slices
 
 // Operations that fill one row of a slab, in ascending order of dst: each may write up to 31 bytes too many.
@@ -78,7 +91,7 @@ typedef struct ssti_slice_neurons {
   bool hard_reset, always, never; // fires whatever h is
   int64_t decay, half;            // with decay_shift reduced to lowest terms
   int decay_shift;
-  bool clips;
+  bool clips_above, clips_below;
   int64_t limit;
 } ssti_slice_neurons;
 
@@ -110,12 +123,12 @@ typedef struct ssti_kernels_of_level {
   // The same with x [inputs] of 32 bits.
   void (*event_wide)(const ssti_rows *rows, int64_t inputs, int64_t width, int64_t weight_stride,
                      const int8_t *weights);
-  // One step of `count` neurons with input y = factor * z + offset (factor NULL: z + offset[0]). Spikes as bytes;
-  // membrane may be NULL. Returns the number of spikes.
-  int64_t (*neurons)(const ssti_lane_neurons *n, int64_t count, const int32_t *z, const int32_t *factor,
-                     const int32_t *offset, int32_t *state, uint8_t *spikes, int32_t *membrane);
+  // One step of neurons with input y = factor * z + offset. Returns the number of spikes.
+  int64_t (*neurons)(const ssti_lane_neurons *n, const ssti_lane_rows *rows);
   // y = factor * z + offset
   void (*affine)(int64_t count, const int32_t *z, const int32_t *factor, const int32_t *offset, int32_t *y);
+  // sum (+)= x, or the larger of the two, of bytes that stay bytes.
+  void (*pool_bytes)(int64_t count, const uint8_t *x, uint8_t *sum, bool first, bool largest);
   // Bit `plane` of `count` bytes as 64-bit words, zeros behind the last.
   void (*pack)(int64_t count, const uint8_t *x, int plane, uint64_t *bits);
   void (*pack_wide)(int64_t count, const int32_t *x, uint32_t bias, int plane, uint64_t *bits);
@@ -127,11 +140,11 @@ typedef struct ssti_kernels_of_level {
   // Rows [first, first + channels) of a slab: row i from plane base + i * channel_stride.
   void (*slab_fill)(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
                     const ssti_copy *copies, int count, uint8_t fill);
-  // acc [width][TILE_BYTES] += 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight).
+  // acc [width][TILE_BYTES] (+)= 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight).
   // weights: sign words, then magnitude words.
   void (*slab_sum)(const uint64_t *sign, const uint64_t *magnitude, int words, const uint8_t *slab, uint8_t *acc,
-                   int level, int width);
-  // out [width][out_stride] = sum of terms + offset, for `bytes` bytes.
+                   int level, int width, bool first);
+  // out [width][out_stride] = sum of one or two terms + offset, for `bytes` bytes.
   void (*slice_affine)(const ssti_slice_term *terms, int count, int64_t offset, int width, int64_t bytes, uint8_t *out,
                        int64_t out_stride);
   // One step: spikes [bytes], state [state_planes][TILE_BYTES], h [width][TILE_BYTES] if not NULL.
@@ -139,6 +152,8 @@ typedef struct ssti_kernels_of_level {
                         uint8_t *state, uint8_t *spikes, uint8_t *h);
   // out = larger of out and x, both unsigned of `planes` planes.
   void (*slice_max)(int planes, int64_t bytes, const uint8_t *x, int64_t x_stride, uint8_t *out, int64_t out_stride);
+  // Bits that are set under a mask of 64 bits, again and again.
+  int64_t (*count_bits)(int64_t bytes, const uint8_t *x, uint64_t mask);
 
   // Ceilings: operations on 64-bit lanes (full adders; AND, population count and addition; 8-bit multiply-adds) that
   // `rounds` rounds do in registers. The result keeps the compiler honest.

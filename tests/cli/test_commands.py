@@ -75,7 +75,8 @@ class Usage(ProgramTest):
             ("inspect", "tiny.yaml", "--batch", "0"): "from 1 to 65536",
             ("bench", "--repetitions", "0"): "from 1 to 10000",
             ("bench", "data"): "bench data needs NAME or RECIPE",
-            ("bench", "date", "digits"): "expected one of data",
+            ("bench", "date", "digits"): "expected one of data|deploy",
+            ("bench", "deploy", "digits"): "bench deploy takes no further word",
             ("data", "info"): "needs info|show|get NAME|RECIPE",
             ("data", "draw", "digits"): "info|show|get",
             ("data", "show", "digits"): "data show needs --out FILE.png",
@@ -292,6 +293,18 @@ class Looking(ProgramTest):
         for key in ("first_samples_per_second", "later_samples_per_second", "train_samples_per_second"):
             self.assertGreater(answer[key], 0)
         self.assertIn("the network is", self.good(*words).out)
+
+    @unittest.skipIf(os.environ.get("SPIKESTILL_SANITIZE"), "takes minutes under a sanitizer")
+    def test_bench_deploy(self):
+        answer = self.good("bench", "deploy", "--repetitions", "1", "--set", "student.width=0.1", "--json").json
+        self.assertEqual([row["network"] for row in answer["networks"]], ["vgg9", "vgg9", "vgg9", "cnn", "cnn"])
+        for row in answer["networks"]:
+            self.assertGreater(row["pictures_per_second"], 0)
+            self.assertGreater(row["share"], 0)
+            self.assertLess(row["share"], 1)
+            self.assertGreaterEqual(row["least_layer_rate"], 0.09)
+            self.assertLessEqual(row["most_layer_rate"], 0.16)
+        self.assertGreater(answer["times_float"], 0)
 
     def test_bench(self):
         answer = self.good("bench", "--repetitions", "1", "--threads", "1", "--json").json

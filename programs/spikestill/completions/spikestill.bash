@@ -57,7 +57,7 @@ _spikestill() {
     export) options="--help --out --set --device --map --to --layout --target --dt --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
-    bench) options="--help --set --device --root --repetitions --calibrate --threads --json" words="data" ;;
+    bench) options="--help --set --device --root --repetitions --calibrate --threads --json" words="data deploy" ;;
     recipe) options="--help --set" ;;
     version) options="--help --json" ;;
     completion) options="--help" words="bash zsh fish" ;;
