@@ -85,9 +85,9 @@ int main(int argc, char **argv) {
          ceiling.popcounts * 1e-12 / ceiling.threads, ceiling.products * 1e-12 / ceiling.threads);
   free(least);
   const sst_engine_memory m = sst_engine_memory_of(engine);
-  printf("%s, batch %d: %.1f pictures/s at best, %.0f us a run; bytes: weights %zu, values %zu, scratch %zu, all %zu\n",
+  printf("%s, batch %d: %.1f pictures/s at best, %.0f us a run; bytes: weights %zu, planes %zu, scratch %zu, all %zu\n",
          sst_engine_level_word(sst_engine_level_of(engine)), (int)options.batch, (double)options.batch / best,
-         best * 1e6, m.weights, m.values, m.scratch, m.total);
+         best * 1e6, m.weights, m.planes, m.scratch, m.total);
   sst_engine_close(engine);
   sst_integer_network_free(network);
   free(input);

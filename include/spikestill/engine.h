@@ -121,8 +121,8 @@ SST_API sst_engine_level sst_engine_level_of(const sst_engine *engine);
 
 typedef struct sst_engine_memory {
   size_t weights; // packed as the kernels read them
-  size_t values;  // spikes and other values between layers, states of a stream
-  size_t scratch; // all else: sums, windows, thresholds, tables
+  size_t planes;  // values between layers, states, and the planes of a tile's inputs, sums and states
+  size_t scratch; // all else: windows and sums in rows, factors and offsets, tables
   size_t total;
 } sst_engine_memory;
 SST_API sst_engine_memory sst_engine_memory_of(const sst_engine *engine);

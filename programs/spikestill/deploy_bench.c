@@ -55,9 +55,9 @@ static sst_status measure(sst_context *context, const arguments *a, deploy_resul
   return measure_peer(context, a, &out->peer);
 }
 
-// All of the engine's memory beside what it must hold: weights of two bits and what lies between layers.
+// All of the engine's memory beside what it must hold: weights of two bits and all planes.
 static double memory_ratio(const sst_deploy_bench *b) {
-  return (double)b->memory.total / ((double)b->weights / 4 + (double)b->memory.values);
+  return (double)b->memory.total / ((double)b->weights / 4 + (double)b->memory.planes);
 }
 
 static void print(const deploy_result *r) {
@@ -81,8 +81,8 @@ static void print(const deploy_result *r) {
   printf(
       "\nvgg9 in floating point, batch 64: %.0f pictures/s; the engine is %.1f times as fast, %.1f with max pooling\n",
       r->peer, rate_of(&r->row[0]) / r->peer, rate_of(&r->row[1]) / r->peer);
-  printf("memory: times the weights at two bits and what lies between layers (%.2f and %.2f MiB for vgg9, batch 64)\n",
-         (double)first->weights / 4 / 1048576, (double)first->memory.values / 1048576);
+  printf("memory: times the weights at two bits and all planes (%.2f and %.2f MiB for vgg9, batch 64)\n",
+         (double)first->weights / 4 / 1048576, (double)first->memory.planes / 1048576);
 }
 
 static json_t *row_json(int i, const sst_deploy_bench *b) {
@@ -92,7 +92,7 @@ static json_t *row_json(int i, const sst_deploy_bench *b) {
                    "least_run_seconds", b->least_seconds, "share", b->share, "spike_rate", b->rate, "least_layer_rate",
                    b->least_rate, "most_layer_rate", b->most_rate, "weights", (json_int_t)b->weights, "zero_share",
                    b->zero_share, "multiply_adds", b->products, "weight_bytes", (json_int_t)b->memory.weights,
-                   "value_bytes", (json_int_t)b->memory.values, "bytes", (json_int_t)b->memory.total, "memory_ratio",
+                   "plane_bytes", (json_int_t)b->memory.planes, "bytes", (json_int_t)b->memory.total, "memory_ratio",
                    memory_ratio(b));
 }
 

@@ -205,15 +205,27 @@ static double time_now(const sst_engine *e) { return e->options.timed ? ssti_clo
 static void convert_values(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_segment *s,
                            int64_t pictures) {
   for (int node = s->first; node < s->end; node++) {
-    const int output = e->nodes[node].node->output;
-    if (output < 0 || !e->values[output].in_rows || !e->values[output].in_slices) { continue; }
+    const ssti_engine_value *v = e->nodes[node].node->output >= 0 ? &e->values[e->nodes[node].node->output] : NULL;
+    if (v == NULL || !v->in_rows || !v->in_slices) { continue; }
     double since = time_now(e);
-    if (s->sliced) {
-      ssti_engine_to_rows(e, worker, &e->values[output], pictures);
+    if (v->packed) {
+      ssti_engine_to_slices(e, worker, v, pictures);
     } else {
-      ssti_engine_to_slices(e, worker, &e->values[output], pictures);
+      ssti_engine_to_rows(e, worker, v, pictures);
     }
     take_time(e, worker, node, &since);
+  }
+}
+
+// What a segment in rows made of one picture for slices.
+static void pack_values(const ssti_engine_picture *picture, const ssti_engine_segment *s) {
+  const sst_engine *e = picture->engine;
+  for (int node = s->first; node < s->end; node++) {
+    const ssti_engine_value *v = e->nodes[node].node->output >= 0 ? &e->values[e->nodes[node].node->output] : NULL;
+    if (v == NULL || !v->packed) { continue; }
+    double since = time_now(e);
+    ssti_engine_pack_picture(e, picture->owner, v, picture->in_group);
+    take_time(e, picture->owner, node, &since);
   }
 }
 
@@ -225,26 +237,41 @@ static void run_rows(const ssti_engine_picture *picture, int first, int end) {
   }
 }
 
+static void take_readout(const run_work *w, const ssti_engine_picture *picture) {
+  const sst_engine *e = w->e;
+  const int64_t classes = e->network->classes;
+  const ssti_engine_value *output = ssti_engine_input(e, e->network->node_count - 1, 0);
+  int64_t *logits = w->logits + picture->number * classes, *m = readout_scratch(e, picture->owner);
+  memset(logits, 0, (size_t)classes * sizeof *logits);
+  memset(m, 0, (size_t)classes * sizeof *m);
+  read_out(e, ssti_engine_rows(picture->owner, output, picture->in_group), 0, logits, m);
+}
+
+// One picture's input, and what slices need of it.
+static void take_picture(const run_work *w, const ssti_engine_picture *picture) {
+  const ssti_engine_value *v = &w->e->values[0];
+  take_input(w->e, picture->owner, picture->in_group, w->input + picture->number * picture_inputs(w->e));
+  if (v->packed) { ssti_engine_pack_picture(w->e, picture->owner, v, picture->in_group); }
+}
+
 static void run_group(const run_work *w, ssti_engine_worker *worker, int64_t first, int64_t pictures, bool alone) {
   sst_engine *e = w->e;
-  const int64_t each = picture_inputs(e);
-  const int last = e->network->node_count - 1;
-  const ssti_engine_value *input = &e->values[0], *output = ssti_engine_input(e, last, 0);
-  const int16_t *x = w->input + first * each;
-  for (int64_t p = 0; input->crossing && p < pictures; p++) { take_input(e, worker, p, x + p * each); }
-  if (input->in_slices) { ssti_engine_to_slices(e, worker, input, pictures); }
+  const bool at_once = e->values[0].crossing || e->segments[0].sliced; // the input of all pictures
+  for (int64_t p = 0; at_once && p < pictures; p++) {
+    take_picture(w, &(ssti_engine_picture){e, worker, p, first + p, alone});
+  }
+  if (e->segments[0].sliced) { ssti_engine_to_slices(e, worker, &e->values[0], pictures); }
   for (int s = 0; s < e->segment_count; s++) {
     const ssti_engine_segment *segment = &e->segments[s];
     for (int64_t p = 0; !segment->sliced && p < pictures; p++) {
       const ssti_engine_picture picture = {e, worker, p, first + p, alone};
-      if (s == 0 && !input->crossing) { take_input(e, worker, p, x + p * each); }
+      if (s == 0 && !at_once) { take_picture(w, &picture); }
       run_rows(&picture, segment->first, segment->end);
-      if (segment->end == last + 1) {
-        int64_t *logits = w->logits + (first + p) * e->network->classes, *m = readout_scratch(e, worker);
-        memset(logits, 0, (size_t)e->network->classes * sizeof *logits);
-        memset(m, 0, (size_t)e->network->classes * sizeof *m);
-        read_out(e, ssti_engine_rows(worker, output, p), 0, logits, m);
-      }
+      pack_values(&picture, segment);
+      if (segment->end == e->network->node_count) { take_readout(w, &picture); }
+    }
+    if (s == 0 && !segment->sliced && e->values[0].packed) {
+      ssti_engine_to_slices(e, worker, &e->values[0], pictures);
     }
     double since = time_now(e);
     for (int i = segment->first; segment->sliced && i < segment->end; i++) {
@@ -353,11 +380,12 @@ sst_engine_level sst_engine_level_of(const sst_engine *e) { return e->level; }
 sst_engine_memory sst_engine_memory_of(const sst_engine *e) {
   const size_t workers = (size_t)e->workers;
   sst_engine_memory m = {.weights = e->weight_bytes,
-                         .values = e->values_bytes * workers + (size_t)e->state_count * sizeof *e->states};
-  m.total = m.weights + m.values + e->table_bytes + (e->block_bytes - e->values_bytes) * workers +
+                         .planes = (e->values_bytes + e->planes_bytes) * workers +
+                                   (size_t)e->state_count * sizeof *e->states};
+  m.total = m.weights + m.planes + e->table_bytes + (e->block_bytes - e->values_bytes - e->planes_bytes) * workers +
             (size_t)e->network->node_count *
                 (sizeof *e->nodes + sizeof *e->segments + workers * (sizeof(uint64_t) + sizeof(double))) +
             (size_t)e->network->value_count * sizeof *e->values + workers * sizeof *e->worker + sizeof *e;
-  m.scratch = m.total - m.weights - m.values;
+  m.scratch = m.total - m.weights - m.planes;
   return m;
 }

@@ -25,10 +25,11 @@ typedef struct ssti_engine_value {
   int64_t bias;
   int planes; // of x + bias
   bool narrow;
-  bool in_rows, in_slices, crossing;
+  bool in_rows, in_slices, crossing, packed;
   int first, last; // nodes between which it lives
   size_t rows_bytes, rows_at;
-  int64_t channel_bytes; // slices: a channel's plane in a step
+  size_t packed_bytes, packed_at; // of a picture
+  int64_t channel_bytes;          // slices: a channel's plane in a step
   size_t slices_bytes, slices_at;
 } ssti_engine_value;
 
@@ -91,7 +92,7 @@ struct sst_engine {
   ssti_engine_segment *segments;
   int segment_count;
   ssti_engine_scratch at;
-  size_t values_bytes, block_bytes, weight_bytes, table_bytes;
+  size_t values_bytes, planes_bytes, block_bytes, weight_bytes, table_bytes;
   ssti_engine_worker *worker;
   int32_t *states; // stream: of all neurons
   int64_t state_count;
@@ -148,7 +149,9 @@ void ssti_engine_run_rows(const ssti_engine_picture *picture, int node);
 // One node in slices, all its steps, the whole group; `pictures` of it count.
 void ssti_engine_run_slices(sst_engine *engine, ssti_engine_worker *worker, int node, int64_t first, int64_t pictures);
 
-// Between the two forms of a value.
+// Between the two forms of a value: from rows by way of the packed form, one picture after the other.
+void ssti_engine_pack_picture(const sst_engine *engine, const ssti_engine_worker *worker,
+                              const ssti_engine_value *value, int64_t in_group);
 void ssti_engine_to_slices(const sst_engine *engine, const ssti_engine_worker *worker, const ssti_engine_value *value,
                            int64_t pictures);
 void ssti_engine_to_rows(const sst_engine *engine, const ssti_engine_worker *worker, const ssti_engine_value *value,

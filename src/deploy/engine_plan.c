@@ -237,8 +237,9 @@ static void plan_forms(const sst_engine *e) {
     ssti_engine_value *v = &e->values[value];
     const int maker = value - 1;
     if (maker >= 0 && e->nodes[maker].fused >= 0) { continue; }
-    const int made_in = maker >= 0 ? segment_of(e, maker) : 0;
     const bool made_sliced = maker >= 0 && e->nodes[maker].sliced;
+    // The input is there before anything runs; in rows it is taken picture by picture if the first segment is.
+    const int made_in = maker >= 0 ? segment_of(e, maker) : e->segments[0].sliced ? -1 : 0;
     v->in_slices = made_sliced;
     v->in_rows = !made_sliced;
     v->first = v->last = maker > 0 ? maker : 0;
@@ -248,14 +249,14 @@ static void plan_forms(const sst_engine *e) {
       v->last = (int)larger(v->last, e->nodes[i].fused >= 0 ? e->nodes[i].fused : i);
       v->in_slices |= e->nodes[i].sliced;
       v->in_rows |= !e->nodes[i].sliced;
-      v->crossing |= segment_of(e, i) != made_in;
+      v->crossing |= e->group > 1 && !e->nodes[i].sliced && segment_of(e, i) != made_in;
     }
     // Neurons that were run along with their synapses write while those still read.
     if (maker >= 0 && e->nodes[maker].absorbed) { v->first = maker - 1; }
-    v->crossing = e->group > 1 && v->in_rows && (v->crossing || v->in_slices);
-    if (v->crossing || (v->in_rows && v->in_slices)) {
+    v->packed = !made_sliced && v->in_slices;
+    if (v->crossing || v->packed) {
       // In rows a whole segment is run for one picture before the next.
-      v->first = e->segments[made_in].first;
+      v->first = made_in >= 0 ? e->segments[made_in].first : 0;
       v->last = e->segments[segment_of(e, v->last)].end - 1;
     }
   }
@@ -273,6 +274,8 @@ static sst_status size_value(const sst_engine *e, ssti_engine_value *v) {
     SST_FAIL(e->context, SST_OUT_OF_MEMORY, "a value of %g bytes is more than this machine can address", rows + slices);
   }
   v->rows_bytes = v->in_rows ? rounded((size_t)(v->steps * v->count) * (v->narrow ? 1 : 4)) : 0;
+  const int64_t packed = v->steps * v->planes * v->positions * ((v->channels + 63) / 64) * (int64_t)sizeof(uint64_t);
+  v->packed_bytes = v->packed ? (size_t)packed : 0;
   v->slices_bytes = v->in_slices ? rounded((size_t)(v->steps * v->planes * v->channels * v->channel_bytes)) : 0;
   return SST_OK;
 }
@@ -298,15 +301,23 @@ static size_t place_piece(const piece *placed, int count, const piece *p) {
   return at;
 }
 
+// The last node of the segment in which a value is made: there rows become slices.
+static int handed_on(const sst_engine *e, int value) {
+  return value > 0 || !e->segments[0].sliced ? e->segments[segment_of(e, value > 0 ? value - 1 : 0)].end - 1 : 0;
+}
+
 static sst_status place_values(sst_engine *e) {
   piece *pieces = NULL;
   int count = 0;
-  SST_TRY(ssti_allocate(e->context, (size_t)(2 * e->network->value_count), sizeof *pieces, &pieces));
+  SST_TRY(ssti_allocate(e->context, (size_t)(3 * e->network->value_count), sizeof *pieces, &pieces));
   for (int i = 0; i < e->network->value_count; i++) {
     ssti_engine_value *v = &e->values[i];
     const size_t rows = v->rows_bytes * (size_t)(v->crossing ? e->group : 1);
-    if (rows > 0) { pieces[count++] = (piece){rows, 0, &v->rows_at, v->first, v->last}; }
-    if (v->slices_bytes > 0) { pieces[count++] = (piece){v->slices_bytes, 0, &v->slices_at, v->first, v->last}; }
+    const int turned = v->packed ? handed_on(e, i) : v->first, last = v->packed && !v->crossing ? turned : v->last;
+    const size_t packed = v->packed_bytes * (size_t)e->group;
+    if (rows > 0) { pieces[count++] = (piece){rows, 0, &v->rows_at, v->first, last}; }
+    if (packed > 0) { pieces[count++] = (piece){rounded(packed), 0, &v->packed_at, v->first, turned}; }
+    if (v->slices_bytes > 0) { pieces[count++] = (piece){v->slices_bytes, 0, &v->slices_at, turned, v->last}; }
   }
   // The largest first: the small ones find room between them.
   for (int i = 0; i < count; i++) {
@@ -334,7 +345,10 @@ static void at_least(size_t *bytes, int64_t needed) {
 static void measure_rows(const sst_engine *e, int index, ssti_engine_scratch *s) {
   const ssti_engine_node *n = &e->nodes[index];
   const ssti_engine_value *in = ssti_engine_input(e, index, 0);
-  at_least(&s->windows, BLOCK_ITEMS * larger(n->inputs * 4, in->planes * n->words * 8) + BLOCK_ITEMS * 64);
+  const int64_t window = n->kernel == SST_ENGINE_KERNEL_POPCOUNT ? in->planes * n->words * 8
+                         : in->narrow                            ? n->inputs + 8
+                                                                 : n->inputs * 4;
+  at_least(&s->windows, BLOCK_ITEMS * window);
   at_least(&s->sums, BLOCK_ITEMS * n->outputs * 4);
   at_least(&s->states, BLOCK_ITEMS * n->outputs * 4);
   if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
@@ -399,6 +413,7 @@ static void place_scratch(sst_engine *e) {
   at->planes = take(&end, size.planes);
   at->readout = take(&end, (size_t)(2 * e->network->classes) * sizeof(int64_t));
   e->block_bytes = end;
+  e->planes_bytes = size.slab + size.counters + size.slice_states + size.planes;
 }
 
 // ---- streams

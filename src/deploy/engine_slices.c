@@ -369,40 +369,52 @@ void ssti_engine_run_slices(sst_engine *e, ssti_engine_worker *worker, int node,
 
 // ---- between the forms
 
+static uint64_t *packed_of(const ssti_engine_worker *worker, const ssti_engine_value *v, int64_t picture) {
+  return (uint64_t *)(void *)(worker->block + v->packed_at + (size_t)picture * v->packed_bytes);
+}
+
+void ssti_engine_pack_picture(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
+                              int64_t in_group) {
+  const uint8_t *rows = ssti_engine_rows(worker, v, in_group);
+  const int64_t words = (v->channels + 63) / 64, size = v->narrow ? 1 : 4;
+  uint64_t *bits = packed_of(worker, v, in_group);
+  for (int64_t t = 0; t < v->steps; t++) {
+    for (int plane = 0; plane < v->planes; plane++) {
+      for (int64_t i = 0; i < v->positions; i++, bits += words) {
+        const uint8_t *x = rows + (t * v->count + i * v->channels) * size;
+        if (v->narrow) {
+          e->kernels.pack(v->channels, x, plane, bits);
+        } else {
+          e->kernels.pack_wide(v->channels, (const int32_t *)(const void *)x, (uint32_t)v->bias, plane, bits);
+        }
+      }
+    }
+  }
+}
+
 // Bits of up to 64 channels at as many positions as make 64 bits of all pictures: turned around they are the words of
 // those positions, one behind the other.
 void ssti_engine_to_slices(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
                            int64_t pictures) {
-  const ssti_kernels_of_level *k = &e->kernels;
   uint8_t *slices = ssti_engine_slices(worker, v);
-  const int64_t size = v->narrow ? 1 : 4, group = e->word * 8, together = 64 / group;
+  const int64_t group = e->word * 8, together = 64 / group, words = (v->channels + 63) / 64;
   uint64_t bits[64];
   for (int64_t place = 0; place < v->steps * v->planes; place++) {
-    const int64_t t = place / v->planes;
-    const int plane = (int)(place % v->planes);
     for (int64_t i = 0; i < v->positions; i += together) {
-      const int64_t positions = smaller(together, v->positions - i);
-      for (int64_t c = 0; c < v->channels; c += 64) {
-        const int64_t count = smaller(64, v->channels - c);
+      const int64_t positions = smaller(together, v->positions - i), bytes = positions * e->word;
+      for (int64_t w = 0; w < words; w++) {
+        const int64_t count = smaller(64, v->channels - w * 64);
         memset(bits, 0, sizeof bits);
         for (int64_t p = 0; p < pictures; p++) {
-          const uint8_t *x = ssti_engine_rows(worker, v, p) + (t * v->count + i * v->channels + c) * size;
-          for (int64_t q = 0; q < positions; q++, x += v->channels * size) {
-            if (v->narrow) {
-              k->pack(count, x, plane, &bits[q * group + p]);
-            } else {
-              k->pack_wide(count, (const int32_t *)(const void *)x, (uint32_t)v->bias, plane, &bits[q * group + p]);
-            }
-          }
+          const uint64_t *from = packed_of(worker, v, p) + (place * v->positions + i) * words + w;
+          for (int64_t q = 0; q < positions; q++) { bits[q * group + p] = from[q * words]; }
         }
-        k->transpose64(bits);
-        uint8_t *to = slices + (place * v->channels + c) * v->channel_bytes + i * e->word;
-        if (positions * e->word == 8) {
+        e->kernels.transpose64(bits);
+        uint8_t *to = slices + (place * v->channels + w * 64) * v->channel_bytes + i * e->word;
+        if (bytes == 8) {
           for (int64_t o = 0; o < count; o++) { memcpy(to + o * v->channel_bytes, &bits[o], 8); }
         } else {
-          for (int64_t o = 0; o < count; o++) {
-            memcpy(to + o * v->channel_bytes, &bits[o], (size_t)(positions * e->word));
-          }
+          for (int64_t o = 0; o < count; o++) { memcpy(to + o * v->channel_bytes, &bits[o], (size_t)bytes); }
         }
       }
     }
