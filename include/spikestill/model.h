@@ -113,6 +113,8 @@ typedef struct sst_quantization {
   sst_weight_quantizer weights;
   bool first_last; // also the first and the last layer, with their norms; otherwise those stay in full precision
   int norm_bits;   // of factors and offsets of norms, and of scale and bias where none follows; 0: full precision
+  int input_bits;  // of the network's input, 2..12; 0: full precision
+  float input_low, input_high; // what the input may be; with input_bits
 } sst_quantization;
 
 typedef struct sst_model_options {
@@ -135,7 +137,7 @@ typedef struct sst_model_options {
 // SNN, T = 4, default neuron, batch norm, current readout, relu, nothing quantised, no layers.
 SST_API sst_model_options sst_model_default(void);
 
-// Nothing quantised: neither weights nor norms nor membranes.
+// Nothing quantised: neither input nor weights nor norms nor membranes.
 SST_API void sst_model_full_precision(sst_model_options *options);
 
 // X(NAME, "word", "one line"): named layer lists.
@@ -193,6 +195,7 @@ SST_API void sst_layers_free(sst_context *context, sst_layer *layers);
 //   "head.weight" the weight [1,classes,1,1,I] of the last linear layer, before quantisation;
 //   "step_logits" and "logits";
 //   those of sst_activation_build where layers have thresholds;
+//   "input.rounded", where the input has bits;
 //   of a quantised layer "<layer>.conv.codes" and "<layer>.conv.sums", what the convolution makes of the codes
 //     (".linear.codes", ".conv1.sums" and so on).
 //

@@ -91,6 +91,10 @@ SST_API sst_value sst_clip(sst_graph *g, sst_value x, float low, float high);
 // The next whole number below; straight-through: the gradient passes as if it were the identity.
 SST_API sst_value sst_floor(sst_graph *g, sst_value x);
 
+// To the nearest multiple of `step` > 0, halves up (quantize.h); straight-through as well. |x / step| must stay below
+// 2^22.
+SST_API sst_value sst_round(sst_graph *g, sst_value x, float step);
+
 // Over the axes of a set (SST_AXES_T | ...); those axes have length 1 in the result.
 SST_API sst_value sst_sum(sst_graph *g, sst_value x, int axes);
 SST_API sst_value sst_mean(sst_graph *g, sst_value x, int axes);

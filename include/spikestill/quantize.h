@@ -2,6 +2,7 @@
 // Quantisation-aware training. What lies between spikes is kept on dyadic grids, so that a quantised network in
 // evaluation mode is integer arithmetic that f32 happens to carry out without error:
 //
+//     input       multiples of a power of two (input_bits of model.h), so that the first layer is exact as well
 //     weights     integer codes; the full-precision shadow weights learn through them (ops.h: sst_quantize_weights)
 //     norms       factor and offset of each channel are multiples of powers of two (sst_batch_norm, sst_rescale)
 //     membranes   the stored state is a multiple of a power of two (neuron.h: membrane_bits)
@@ -29,7 +30,7 @@ typedef enum sst_weight_quantizer_kind {
   SST_WEIGHT_QUANTIZER_COUNT
 } sst_weight_quantizer_kind;
 
-enum { SST_MIN_BITS = 2, SST_MAX_WEIGHT_BITS = 8, SST_MAX_BITS = 16 }; // one symmetric bit could only hold 0
+enum { SST_MIN_BITS = 2, SST_MAX_WEIGHT_BITS = 8, SST_MAX_INPUT_BITS = 12, SST_MAX_BITS = 16 }; // one symmetric bit could only hold 0
 
 typedef struct sst_weight_quantizer {
   sst_weight_quantizer_kind kind;

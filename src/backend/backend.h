@@ -104,7 +104,8 @@ typedef struct ssti_weight_shape {
   X(TANH, tanh)                                                                                                        \
   X(POWER, power) /* |x|^a, a > 0 */                                                                                   \
   X(CLIP, clip)   /* to [a, b]; derivative 1 inside and on the border */                                               \
-  X(FLOOR, floor) /* straight-through: derivative 1 */
+  X(FLOOR, floor) /* straight-through: derivative 1 */                                                                 \
+  X(ROUND, round) /* to multiples of a, halves up; straight-through; |x/a| < 2^22 */
 typedef enum ssti_unary_kind {
 #define SSTI_UNARY_ENUM(name, word) SSTI_UNARY_##name,
   SSTI_UNARY_LIST(SSTI_UNARY_ENUM)

@@ -36,6 +36,7 @@ sst_value sst_clip(sst_graph *g, sst_value x, float low, float high) {
   return add_unary(g, SSTI_UNARY_CLIP, x, low, high);
 }
 sst_value sst_floor(sst_graph *g, sst_value x) { return add_unary(g, SSTI_UNARY_FLOOR, x, 0, 0); }
+sst_value sst_round(sst_graph *g, sst_value x, float step) { return add_unary(g, SSTI_UNARY_ROUND, x, step, 0); }
 
 static sst_value add_reduce(sst_graph *g, ssti_reduce_kind kind, sst_value x, int axes) {
   ssti_reduce_attributes attributes = {kind, axes};

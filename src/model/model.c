@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "model/model_internal.h"
+#include "quantize/grid.h"
 
 // Far above anything that fits in memory, far below anything that overflows.
 enum { LARGEST_SIZE = 1 << 20, LARGEST_KERNEL = 1 << 10 };
@@ -46,6 +47,7 @@ sst_model_options sst_model_default(void) {
 void sst_model_full_precision(sst_model_options *options) {
   options->quantization.weights.kind = SST_WEIGHT_QUANTIZER_NONE;
   options->quantization.norm_bits = 0;
+  options->quantization.input_bits = 0;
   options->neuron.membrane_bits = 0;
 }
 
@@ -222,6 +224,23 @@ static void end_stage(ssti_model *model) {
   model->last_stage = model->before_reduction.output;
 }
 
+// The input on its grid, so that the first layer's sums are exact as well.
+static sst_value build_input(sst_graph *graph, const sst_quantization *quantization, sst_value x) {
+  const int bits = quantization->input_bits;
+  const float low = quantization->input_low, high = quantization->input_high;
+  if (bits == 0) { return x; }
+  if (bits < SST_MIN_BITS || bits > SST_MAX_INPUT_BITS || !(low <= high) || !(high - low < INFINITY)) {
+    sst_graph_fail(graph, SST_INVALID_ARGUMENT,
+                   "the network's input has %d bits and lies within %g..%g, expected %d to %d bits and a range", bits,
+                   (double)low, (double)high, SST_MIN_BITS, SST_MAX_INPUT_BITS);
+    return SST_NO_VALUE;
+  }
+  float codes[2];
+  const float step = ssti_input_step(bits, low, high, codes);
+  x = sst_clip(graph, sst_round(graph, x, step), codes[0] * step, codes[1] * step);
+  return sst_graph_tap(graph, "input.rounded", x);
+}
+
 sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, sst_value x, sst_value *logits) {
   *logits = SST_NO_VALUE;
   if (sst_graph_status(graph) != SST_OK || !check_options(graph, options) || !check_input(graph, options, x)) {
@@ -236,6 +255,7 @@ sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, ss
                       .last_weights = find_last_weights(options),
                       .head_weight = SST_NONE};
   int last_linear = find_last_linear(options);
+  x = build_input(graph, &options->quantization, x);
   for (int i = 0; i < options->layer_count && sst_graph_status(graph) == SST_OK; i++) {
     const sst_layer *layer = &options->layers[i];
     model.index = i;

@@ -29,6 +29,9 @@ static sst_status infer(sst_context *context, ssti_call *call) {
   if (attributes->kind == SSTI_UNARY_POWER && !(a > 0 && isfinite(a))) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s has the exponent %g, expected a finite number above 0", word, a);
   }
+  if (attributes->kind == SSTI_UNARY_ROUND && !(a > 0 && isfinite(a))) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "%s has the step %g, expected a finite number above 0", word, a);
+  }
   if (attributes->kind == SSTI_UNARY_CLIP && !(a <= b)) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "%s has the bounds %g and %g, expected the lower one first", word, a, b);
   }

@@ -37,6 +37,11 @@ float ssti_step_for(float largest, int bits);
 // step before it.
 float ssti_membrane_step(int bits, float range, float threshold);
 
+// The grid of a network's input that lies within low..high: the larger end, made a power of two, is cut into 2^bits
+// steps, or 2^(bits-1) where the input may be negative. It ends one step before it. `codes` receives smallest and
+// largest code.
+float ssti_input_step(int bits, float low, float high, float codes[2]);
+
 // Whether every field is in its range. Errors: INVALID_ARGUMENT.
 sst_status ssti_weight_quantizer_check(sst_context *context, const sst_weight_quantizer *quantizer);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one key alone cannot tell: defaults that depend on other keys, and values that do not fit together.
+#include <math.h>
+
 #include "neuron/dynamics.h"
 #include "recipe/recipe_parts.h"
 
@@ -191,12 +193,34 @@ static sst_status check_bits(const ssti_recipe_reader *reader, const char *key, 
                    SST_MAX_BITS);
 }
 
+// What the input may be: pixels and counts are bytes, pixels are scaled to 0..1, and both are normalised.
+static sst_status complete_input_bits(const ssti_recipe_reader *reader) {
+  const sst_recipe_data *data = &reader->draft->recipe.data;
+  sst_quantization *quantization = &reader->draft->recipe.student.options.quantization;
+  SST_TRY(check_bits(reader, "input_bits", quantization->input_bits));
+  if (data->encoding != SST_ENCODING_DIRECT && data->encoding != SST_ENCODING_FRAMES) {
+    if (quantization->input_bits == 0) { return SST_OK; }
+    SSTI_RECIPE_FAIL(reader, blame_quantize(reader, "input_bits"),
+                     "student.quantize.input_bits is %d, expected 0 with data.encoding %s, whose input is spikes",
+                     quantization->input_bits, sst_encoding_word(data->encoding));
+  }
+  const float most = data->encoding == SST_ENCODING_FRAMES ? 255.0f : 1.0f;
+  quantization->input_low = INFINITY;
+  quantization->input_high = -INFINITY;
+  for (int64_t c = 0; c < data->channels; c++) {
+    quantization->input_low = fminf(quantization->input_low, -data->mean[c] / data->deviation[c]);
+    quantization->input_high = fmaxf(quantization->input_high, (most - data->mean[c]) / data->deviation[c]);
+  }
+  return SST_OK;
+}
+
 static sst_status complete_quantize(const ssti_recipe_reader *reader) {
   sst_recipe_network *student = &reader->draft->recipe.student;
   sst_model_options *options = &student->options;
   options->quantization.first_last = reader->draft->first_last == 1;
   SST_TRY(check_bits(reader, "norm_bits", options->quantization.norm_bits));
   SST_TRY(check_bits(reader, "membrane_bits", options->neuron.membrane_bits));
+  SST_TRY(complete_input_bits(reader));
   if (options->neuron.membrane_bits == 0) { return SST_OK; }
   if (!student->spiking) {
     SSTI_RECIPE_FAIL(reader, blame_quantize(reader, "membrane_bits"),

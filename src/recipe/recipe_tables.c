@@ -201,6 +201,8 @@ static const ssti_option quantize_options[] = {
            "where the grid of stored membranes ends, in thresholds"),
     NUMBER("norm_bits", INT, AT_QUANTIZATION(norm_bits), 0, SST_MAX_BITS, "0",
            "bits of the norms' factors and offsets, at least 2; 0: full precision"),
+    NUMBER("input_bits", INT, AT_QUANTIZATION(input_bits), 0, SST_MAX_INPUT_BITS, "0",
+           "bits of the input, at least 2; 0: full precision"),
 };
 
 static const ssti_option loss_options[] = {

@@ -81,6 +81,8 @@ class Quantize(ProgramTest):
         for values, sentence in [
                 (["student.quantize.membrane_bits=1"], "student.quantize.membrane_bits is 1, expected 0"),
                 (["student.quantize.norm_bits=1"], "student.quantize.norm_bits is 1, expected 0"),
+                (["student.quantize.input_bits=1"], "student.quantize.input_bits is 1, expected 0"),
+                (["student.quantize.input_bits=4", "data.encoding=poisson"], "expected 0 with data.encoding poisson"),
                 (["student.quantize.weight_bits=9"], "student.quantize.weight_bits"),
                 (["student.quantize.weights=binary"], "student.quantize.weights"),
                 (["student.quantize.membrane_bits=4", "student.kind=ann", "student.timesteps=1"], "has no membranes"),

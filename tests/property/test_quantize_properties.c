@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for any quantised network. In evaluation mode all between spikes is integer arithmetic that f32 carries
-// out without error: sums are integers (behind an average of four spikes quarters of them), currents and membranes
+// out without error: the input lies on a grid, sums are integers (behind an average of four spikes quarters of them), currents and membranes
 // multiples of powers of two, stored states codes of their grid; so the backends agree on every bit, not only about.
 // And with many bits a quantised network is the one in full precision.
 #include "networks.h"
 
 #include "quantize/grid.h"
 
-enum { TIME = 4, BATCH = 6, CLASSES = 5, SIZE = 8, LAYERS = 11, BITS = 4 };
+enum { TIME = 4, BATCH = 6, CLASSES = 5, SIZE = 8, LAYERS = 11, BITS = 4, INPUT_BITS = 5 };
 static const sst_device both[] = {SST_DEVICE_CPU_REFERENCE, SST_DEVICE_CPU};
 
 static void fill_layers(sst_layer layers[LAYERS]) {
@@ -22,7 +22,12 @@ static void fill_layers(sst_layer layers[LAYERS]) {
 static sst_model_options quantized_options(const sst_layer *layers, sst_weight_quantizer_kind kind, bool per_channel) {
   sst_model_options options = network_options(layers, LAYERS, TIME, SIZE, CLASSES);
   options.quantization = (sst_quantization){
-      .weights = {.kind = kind, .bits = BITS, .per_channel = per_channel}, .first_last = true, .norm_bits = 8};
+      .weights = {.kind = kind, .bits = BITS, .per_channel = per_channel},
+      .first_last = true,
+      .norm_bits = 8,
+      .input_bits = INPUT_BITS,
+      .input_low = -1.5f, // eighths, and some of the noise is clipped
+      .input_high = 2.0f};
   options.neuron.membrane_bits = BITS;
   return options;
 }
@@ -32,7 +37,7 @@ static bool ends_with(const char *name, const char *ending) {
   return length >= tail && strcmp(name + length - tail, ending) == 0;
 }
 
-// A network in evaluation mode over the parameters of another, all taps kept, on pictures in steps of 1/16.
+// A network in evaluation mode over the parameters of another, all taps kept, on noise.
 static sst_graph *evaluate(const trained *t, sst_device device, const sst_model_options *options) {
   sst_graph *graph = NULL;
   assert_ok(t->context, sst_graph_create(t->store, device, &graph));
@@ -44,10 +49,7 @@ static sst_graph *evaluate(const trained *t, sst_device device, const sst_model_
     sst_graph_keep(graph, value);
   }
   assert_ok(t->context, sst_graph_compile(graph, SST_NO_VALUE));
-  float *x = sst_graph_data(graph, input);
-  const int64_t count = trained_count(t, t->input);
-  fill_normal(x, count, 1.0f, 77);
-  for (int64_t i = 0; i < count; i++) { x[i] = rintf(x[i] * 16) / 16; }
+  fill_normal(sst_graph_data(graph, input), trained_count(t, t->input), 1.0f, 77);
   sst_graph_forward(graph, NULL);
   return graph;
 }
@@ -81,6 +83,14 @@ static void expect_stored(sst_graph *graph, const char *membrane, const char *cu
   assert_true(moved > n / 8);
 }
 
+// Multiples of 1/8 up to 15 of them, the nearest.
+static void expect_rounded(const float *x, const float *rounded, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    const float expected = fmaxf(-15.0f, fminf(15.0f, floorf(x[i] * 8 + 0.5f))) / 8;
+    if (rounded[i] != expected) { fail_msg("%.9g became %.9g", (double)x[i], (double)rounded[i]); }
+  }
+}
+
 static void check_integers(sst_context *context, sst_weight_quantizer_kind kind, bool per_channel) {
   sst_layer layers[LAYERS];
   fill_layers(layers);
@@ -106,9 +116,11 @@ static void check_integers(sst_context *context, sst_weight_quantizer_kind kind,
         assert_true(fabsf(data[k]) <= largest);
       }
     } else if (ends_with(name, ".sums")) {
-      // Of pictures in sixteenths, of averages of four spikes, of spikes.
-      expect_multiples(graph, name, data, value, name[0] == '0' ? 0.0625f : name[0] == '8' ? 0.25f : 1.0f);
+      // Of pictures in eighths, of averages of four spikes, of spikes.
+      expect_multiples(graph, name, data, value, name[0] == '0' ? 0.125f : name[0] == '8' ? 0.25f : 1.0f);
       sums++;
+    } else if (strcmp(name, "input.rounded") == 0) {
+      expect_rounded(sst_graph_data(graph, sst_graph_find(graph, "input")), data, trained_count(&t, t.input));
     } else if (strstr(name, ".norm") != NULL || strstr(name, ".membrane") != NULL) {
       expect_multiples(graph, name, data, value, 1.0f / 65536);
     }
@@ -143,6 +155,7 @@ static void check_many_bits(sst_context *context, bool spiking) {
   options.timesteps = spiking ? TIME : 1;
   options.quantization.weights.bits = 8;
   options.quantization.norm_bits = 16;
+  options.quantization.input_bits = 0;
   options.neuron.membrane_bits = 16;
   options.neuron.membrane_range = 8.0f;
   trained t;

@@ -40,6 +40,9 @@ static const known exact[] = {
     {SSTI_UNARY_FLOOR, 0, 0, 2.75f, 2, 1},
     {SSTI_UNARY_FLOOR, 0, 0, -2.25f, -3, 1},
     {SSTI_UNARY_FLOOR, 0, 0, 3, 3, 1},
+    {SSTI_UNARY_ROUND, 0.25f, 0, 0.625f, 0.75f, 1},
+    {SSTI_UNARY_ROUND, 0.25f, 0, -0.625f, -0.5f, 1},
+    {SSTI_UNARY_ROUND, 2, 0, 4.5f, 4, 1},
 };
 
 static void test_known_values(void **state) {
@@ -83,6 +86,7 @@ static double value(ssti_unary_kind kind, double a, double b, double x) {
   case SSTI_UNARY_POWER: return pow(fabs(x), a);
   case SSTI_UNARY_CLIP: return fmin(fmax(x, a), b);
   case SSTI_UNARY_FLOOR: return floor(x);
+  case SSTI_UNARY_ROUND: return floor(x / a + 0.5) * a;
   }
   return 0;
 }

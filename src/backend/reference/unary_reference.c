@@ -4,6 +4,7 @@
 
 #include "backend/reference/axes_reference.h"
 #include "backend/reference/reference.h"
+#include "quantize/grid.h"
 
 typedef struct unary_job {
   ssti_unary_kind kind;
@@ -39,7 +40,8 @@ static inline float power_derivative(float x, float a) {
   X(TANH, tanhf(x), 1.0f - y * y)                                                                                      \
   X(POWER, powf(fabsf(x), a), power_derivative(x, a))                                                                  \
   X(CLIP, x<a ? a : x> b ? b : x, x >= a && x <= b ? 1.0f : 0.0f)                                                      \
-  X(FLOOR, floorf(x), 1.0f)
+  X(FLOOR, floorf(x), 1.0f)                                                                                            \
+  X(ROUND, ssti_round_half_up(x / a) * a, 1.0f)
 
 static void forward_range(void *arg, int64_t begin, int64_t end) {
   const unary_job *job = arg;
