@@ -34,7 +34,7 @@
 #ifndef SPIKESTILL_INTEGER_H
 #define SPIKESTILL_INTEGER_H
 
-#include "spikestill/context.h"
+#include "spikestill/graph.h"
 #include "spikestill/tensor.h"
 
 #ifdef __cplusplus
@@ -85,6 +85,7 @@ typedef struct sst_integer_neurons {
   int32_t limit;   // of the stored state, 2^(bits-1) - 1; 0: none
   int state_bits;  // 2..16; 32 where there is no limit
   int32_t start;   // state before the first step
+  int exponent;    // of h, 0..62: for those who want to know the membrane as a real number
 } sst_integer_neurons;
 
 typedef struct sst_integer_pool {
@@ -134,7 +135,8 @@ typedef struct sst_integer_network {
   int value_count;
   sst_integer_node *nodes;
   int node_count;
-  void *storage; // what the arrays lie in; the network's own
+  const char *recipe; // YAML: whose data it is for and what trained it; NULL where that is not known
+  void *storage;      // what the arrays lie in; the network's own
 } sst_integer_network;
 
 // The word used in files, and back; false for an unknown word.
@@ -169,6 +171,33 @@ SST_MUST_CHECK SST_API sst_status sst_integer_simulate(const sst_integer_network
 SST_MUST_CHECK SST_API sst_status sst_integer_network_save(const sst_integer_network *network, const char *path);
 SST_MUST_CHECK SST_API sst_status sst_integer_network_load(sst_context *context, const char *path,
                                                            sst_integer_network **out);
+
+// Whether the file says of itself that it is such a container; false for anything that cannot be read.
+SST_API bool sst_integer_network_recognize(const char *path);
+
+// What one node takes. All 0 for nodes without weights and states.
+typedef struct sst_integer_sizes {
+  int64_t weights;        // codes of synapses
+  int64_t weight_bytes;   // of the packed codes
+  int64_t constant_bytes; // of factors and offsets
+  int64_t float_bytes;    // of the same layer in 32-bit floats: weights, and a bias that holds the norm
+  int64_t neurons;
+  int64_t state_bytes; // of their states in state_bits
+} sst_integer_sizes;
+SST_API sst_integer_sizes sst_integer_node_sizes(const sst_integer_network *network, int index);
+
+// What the samples of a graph's input are.
+typedef struct sst_integer_input {
+  const float *bytes_as; // [channels][256]: what the graph's input is for each byte of a sample; or NULL,
+  int64_t low, high;     // and samples are integers in these bounds (spikes: 0 and 1)
+} sst_integer_input;
+
+// Lowers the part of a compiled graph that lies between `input` (batch of 1) and `logits` [1,1,1,1,classes], as trained
+// with all of it on dyadic grids (docs/decisions/0027): the same spikes, bit for bit, as the graph gives in inference.
+// Errors: UNSUPPORTED with the layer, what of it no integer network has, and what would make it possible; those of
+// sst_integer_network_check.
+SST_MUST_CHECK SST_API sst_status sst_integer_from_graph(sst_graph *graph, sst_value input, sst_value logits,
+                                                         const sst_integer_input *samples, sst_integer_network **out);
 
 #ifdef __cplusplus
 }

@@ -26,9 +26,11 @@ static sst_status check_pixel_codes(const sst_integer_network *network) {
   return SST_OK;
 }
 
-static sst_status check_input(const sst_integer_network *network) {
+sst_status ssti_integer_check_header(const sst_integer_network *network) {
   sst_context *context = network->context;
   const sst_integer_value *input = &network->values[0];
+  SST_TRY(check_number(context, "number of time steps", network->timesteps, 1, SSTI_INTEGER_MOST_STEPS));
+  SST_TRY(check_number(context, "number of classes", network->classes, 1, SSTI_INTEGER_LARGEST_SIZE));
   SST_TRY(check_number(context, "input's height", input->height, 1, SSTI_INTEGER_LARGEST_SIZE));
   SST_TRY(check_number(context, "input's width", input->width, 1, SSTI_INTEGER_LARGEST_SIZE));
   SST_TRY(check_number(context, "input's number of channels", input->channels, 1, SSTI_INTEGER_LARGEST_SIZE));
@@ -105,11 +107,9 @@ static sst_status check_node(const sst_integer_network *network, int index) {
 
 sst_status sst_integer_network_check(const sst_integer_network *network) {
   sst_context *context = network->context;
-  SST_TRY(check_number(context, "number of time steps", network->timesteps, 1, SSTI_INTEGER_MOST_STEPS));
-  SST_TRY(check_number(context, "number of classes", network->classes, 1, SSTI_INTEGER_LARGEST_SIZE));
   SST_TRY(check_number(context, "number of nodes", network->node_count, 1, SSTI_INTEGER_MOST_NODES));
   SST_TRY(check_number(context, "number of values", network->value_count, network->node_count, network->node_count));
-  SST_TRY(check_input(network));
+  SST_TRY(ssti_integer_check_header(network));
   for (int i = 0; i < network->node_count; i++) { SST_TRY(check_node(network, i)); }
   return SST_OK;
 }

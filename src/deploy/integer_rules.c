@@ -183,6 +183,7 @@ static sst_status check_neurons(const site *s) {
   SST_TRY(check_number(s, "the decay", n->decay, 0, 256));
   SST_TRY(check_number(s, "decay_shift", n->decay_shift, 0, 31));
   if (n->state_bits != 32) { SST_TRY(check_number(s, "state_bits (32 or fewer)", n->state_bits, 2, 16)); }
+  SST_TRY(check_number(s, "the membrane's exponent", n->exponent, 0, 62));
   const int64_t limit = n->state_bits == 32 ? 0 : (INT64_C(1) << (n->state_bits - 1)) - 1;
   SST_TRY(check_number(s, "the limit", n->limit, limit, limit));
   const int64_t most = limit > 0 ? limit : largest;

@@ -32,6 +32,9 @@ typedef struct ssti_integer_neuron_ranges {
 // with the node's name.
 sst_status ssti_integer_infer(const sst_integer_network *network, int index, sst_integer_value *out);
 
+// The part of sst_integer_network_check that concerns the input and numbers of the whole network.
+sst_status ssti_integer_check_header(const sst_integer_network *network);
+
 // Ranges inside nodes of a sound network: how wide an engine must compute.
 sst_status ssti_integer_synapses_infer(const sst_integer_network *network, int index, ssti_integer_synapse_ranges *out);
 sst_status ssti_integer_neurons_infer(const sst_integer_network *network, int index, ssti_integer_neuron_ranges *out);
