@@ -10,8 +10,8 @@
 static inline int ssti_fraction_bits(double x, int none) {
   if (x == 0.0) { return none; }
   int exponent = 0;
-  const double mantissa = frexp(x, &exponent);      // in +-[1/2, 1)
-  int64_t digits = (int64_t)ldexp(mantissa, 53);    // whole
+  const double mantissa = frexp(x, &exponent);   // in +-[1/2, 1)
+  int64_t digits = (int64_t)ldexp(mantissa, 53); // whole
   int k = 53 - exponent;
   while (digits % 2 == 0) {
     digits /= 2;

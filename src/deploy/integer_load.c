@@ -27,9 +27,7 @@ static sst_status find_tensor(loader *l, const char *node, const char *ending, s
                               sst_safetensors_entry *out) {
   char name[NAME_SIZE];
   snprintf(name, sizeof name, "%s%s", node, ending);
-  if (!sst_safetensors_find(l->file, name, out)) {
-    SST_FAIL(l->context, SST_FORMAT, "tensor '%s' is missing", name);
-  }
+  if (!sst_safetensors_find(l->file, name, out)) { SST_FAIL(l->context, SST_FORMAT, "tensor '%s' is missing", name); }
   if (out->type != type || out->bytes != bytes) {
     SST_FAIL(l->context, SST_FORMAT, "tensor '%s' has type %d and %zu bytes, expected type %d and %zu bytes", name,
              (int)out->type, out->bytes, (int)type, bytes);
@@ -179,9 +177,7 @@ static sst_status read_network(loader *l) {
     SST_FAIL(l->context, SST_FORMAT, "it has %d tensors, expected %d", sst_safetensors_count(l->file), l->tensors);
   }
   const char *recipe = sst_safetensors_metadata(l->file, "recipe");
-  if (recipe != NULL) {
-    SST_TRY(ssti_integer_array(l->network, recipe, strlen(recipe) + 1, 1, &l->network->recipe));
-  }
+  if (recipe != NULL) { SST_TRY(ssti_integer_array(l->network, recipe, strlen(recipe) + 1, 1, &l->network->recipe)); }
   return sst_integer_network_check(l->network);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights in a file: codes of b bits as a row of bits, the first in the lowest ones of the first byte, each in two's
-// complement; ternary codes (2 bits) five in a byte instead, as the number sum of (code + 1) * 3^i, i = 0..4, below 243.
-// Places after the last code hold 0 bits, in the ternary case code 0.
+// complement; ternary codes (2 bits) five in a byte instead, as the number sum of (code + 1) * 3^i, i = 0..4, below
+// 243. Places after the last code hold 0 bits, in the ternary case code 0.
 #ifndef SPIKESTILL_DEPLOY_INTEGER_PACK_H
 #define SPIKESTILL_DEPLOY_INTEGER_PACK_H
 

@@ -54,7 +54,8 @@ static void make_name(const ssti_lowering *l, sst_value value, char out[48]) {
   const int kept = (int)(length < 40 ? length : 40);
   for (int i = 0; i < kept; i++) {
     const char c = name[i];
-    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+    const bool fine =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
     out[i] = fine ? c : '_';
   }
   out[kept] = '\0';
@@ -75,8 +76,10 @@ sst_status ssti_lower_add(ssti_lowering *l, sst_integer_node *node, sst_value na
   const sst_integer_value *value = &l->network->values[place];
   const int64_t most = INT64_C(1) << SSTI_EXACT_BITS;
   if (value->low < -most || value->high > most) {
-    return ssti_lower_refuse(l, named, "its output may reach %" PRId64 "..%" PRId64 " units, but f32 holds only 2^24 of"
-                             " them; take fewer norm_bits, weight_bits or input_bits", value->low, value->high);
+    return ssti_lower_refuse(l, named,
+                             "its output may reach %" PRId64 "..%" PRId64 " units, but f32 holds only 2^24 of"
+                             " them; take fewer norm_bits, weight_bits or input_bits",
+                             value->low, value->high);
   }
   return SST_OK;
 }
@@ -194,8 +197,9 @@ static sst_status lower_input(ssti_lowering *l) {
   byte_codes(l, &grid, count, codes, &header.input.exponent);
   sst_status status = SST_OK;
   if (header.input.exponent < 0) {
-    status = ssti_lower_refuse(l, l->input, "the numbers that it gives the first layer lie on no grid; train with "
-                                            "student.quantize.input_bits");
+    status = ssti_lower_refuse(l, l->input,
+                               "the numbers that it gives the first layer lie on no grid; train with "
+                               "student.quantize.input_bits");
   } else {
     status = begin_network(l, &header, codes, count);
   }

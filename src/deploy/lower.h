@@ -3,9 +3,9 @@
 // (lower_neurons.c).
 //
 // Every value of the graph between input and logits becomes a value of the integer network, or is skipped because a
-// layer and what stands behind it are one node there. A real number of the graph is integer * 2^-exponent, exactly: what
-// f32 computes must be what the integers say, so every number on the way must fit the 24 bits of its mantissa. Bounds of
-// what any input can bring about prove it.
+// layer and what stands behind it are one node there. A real number of the graph is integer * 2^-exponent, exactly:
+// what f32 computes must be what the integers say, so every number on the way must fit the 24 bits of its mantissa.
+// Bounds of what any input can bring about prove it.
 #ifndef SPIKESTILL_DEPLOY_LOWER_H
 #define SPIKESTILL_DEPLOY_LOWER_H
 
@@ -21,9 +21,9 @@ typedef struct ssti_lowering {
   const sst_integer_input *samples;
   int64_t timesteps;
   sst_integer_network *network;
-  int *places;  // [graph's value]: value of the integer network, or -1
-  bool *needed; // [node]: lies between input and logits
-  bool *fused;  // [node]: is part of the node before it
+  int *places;                 // [graph's value]: value of the integer network, or -1
+  bool *needed;                // [node]: lies between input and logits
+  bool *fused;                 // [node]: is part of the node before it
   const ssti_node *integrator; // a leaky integrator in front of the readout, or NULL
 } ssti_lowering;
 

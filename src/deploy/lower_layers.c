@@ -53,8 +53,9 @@ static sst_status norm_stage(const ssti_lowering *l, const ssti_node *norm, laye
   const ssti_batch_norm_attributes *n = norm->attributes;
   const float *gamma = NULL, *beta = NULL, *mean = NULL, *variance = NULL;
   if (n->bits == 0) {
-    return ssti_lower_refuse(l, norm->outputs[0], "its norm is in full precision; train with student.quantize.norm_bits"
-                                                  " and, of the first and last layer, first_last: same");
+    return ssti_lower_refuse(l, norm->outputs[0],
+                             "its norm is in full precision; train with student.quantize.norm_bits"
+                             " and, of the first and last layer, first_last: same");
   }
   SST_TRY(ssti_lower_parameter(l, w->first, norm->inputs[1], &gamma));
   SST_TRY(ssti_lower_parameter(l, w->first, norm->inputs[2], &beta));
@@ -104,13 +105,17 @@ static sst_status compose(const ssti_lowering *l, int exponent, sst_value value,
   for (int64_t o = 0; o < w->outputs; o++) {
     const double a = (double)w->a[o], b = (double)w->b[o];
     // The size of what the stage reads, in units of its own: sums, or the outputs of the stage before.
-    const int units = ssti_fraction_bits(w->factor[o], 0) + exponent, offset_bits = ssti_fraction_bits(w->offset[o], units);
+    const int units = ssti_fraction_bits(w->factor[o], 0) + exponent,
+              offset_bits = ssti_fraction_bits(w->offset[o], units);
     const int fine = units > offset_bits ? units : offset_bits;
-    const double size = ldexp((double)w->sums[o] * fabs(w->factor[o]) * ldexp(1.0, -exponent) + fabs(w->offset[o]), fine);
+    const double size =
+        ldexp((double)w->sums[o] * fabs(w->factor[o]) * ldexp(1.0, -exponent) + fabs(w->offset[o]), fine);
     if (!is_exact(size, fine, a, b)) {
       return ssti_lower_refuse(l, value,
-                               "factor * sum + offset of channel %" PRId64 " needs more than the 24 bits that f32 holds;"
-                               " take fewer norm_bits, weight_bits or input_bits", o);
+                               "factor * sum + offset of channel %" PRId64
+                               " needs more than the 24 bits that f32 holds;"
+                               " take fewer norm_bits, weight_bits or input_bits",
+                               o);
     }
     w->factor[o] *= a;
     w->offset[o] = a * w->offset[o] + b;
@@ -177,8 +182,10 @@ static sst_status add_layer(ssti_lowering *l, const ssti_node *of, layer *w, sst
     for (int64_t i = 0; i < w->fan_in; i++) { sum += (int64_t)fabsf(w->codes[o * w->fan_in + i]); }
     w->sums[o] = sum * size_of(&in);
     if (w->sums[o] > most) {
-      return ssti_lower_refuse(l, w->first, "sums of channel %" PRId64 " may reach %" PRId64
-                               ", but f32 holds only 2^24 of them; take fewer weight_bits or input_bits", o, w->sums[o]);
+      return ssti_lower_refuse(l, w->first,
+                               "sums of channel %" PRId64 " may reach %" PRId64
+                               ", but f32 holds only 2^24 of them; take fewer weight_bits or input_bits",
+                               o, w->sums[o]);
     }
   }
   SST_TRY(take_stages(l, in.exponent, w));
@@ -210,8 +217,9 @@ sst_status ssti_lower_weighted(ssti_lowering *l, const ssti_node *node) {
   const sst_value value = node->outputs[0];
   const ssti_node *quantizer = ssti_nir_quantizer(l->graph, node->inputs[1]);
   if (quantizer == NULL) {
-    return ssti_lower_refuse(l, value, "its weights are in full precision; train with student.quantize.weights and, of "
-                                       "the first and last layer, first_last: same");
+    return ssti_lower_refuse(l, value,
+                             "its weights are in full precision; train with student.quantize.weights and, of "
+                             "the first and last layer, first_last: same");
   }
   const sst_shape shape = l->graph->values[node->inputs[1]].tensor.shape;
   layer w = {.outputs = shape.dim[SST_AXIS_N], .first = value, .result = value};

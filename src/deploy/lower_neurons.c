@@ -3,9 +3,9 @@
 //
 //     H = v + gain * x;  s = [H >= theta];  u = H after the reset;  v = D * round(clip(decay * u / D, -Q, Q))
 //
-// The integers of H lie on the finest of the exponents of v, of gain * x and, where a soft reset subtracts it, of theta.
-// A threshold between two integers is the upper one. Clipping before rounding and after it is the same, because Q is an
-// integer.
+// The integers of H lie on the finest of the exponents of v, of gain * x and, where a soft reset subtracts it, of
+// theta. A threshold between two integers is the upper one. Clipping before rounding and after it is the same, because
+// Q is an integer.
 #include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
@@ -54,12 +54,15 @@ static void fill_state(const ssti_dynamics *d, int bits, int fine, sst_integer_n
 static sst_status fill_neurons(const ssti_lowering *l, sst_value value, const ssti_dynamics *d, int bits,
                                const sst_integer_value *in, sst_integer_neurons *n) {
   const int of_gain = larger(ssti_fraction_bits((double)d->gain, 0), 0), of_input = in->exponent + of_gain;
-  const int of_state = d->stores ? ssti_fraction_bits((double)d->grid_step, 0) : ssti_fraction_bits((double)d->start, 0);
+  const int of_state =
+      d->stores ? ssti_fraction_bits((double)d->grid_step, 0) : ssti_fraction_bits((double)d->start, 0);
   const int of_reset = d->hard_reset ? 0 : ssti_fraction_bits((double)d->threshold, 0);
   const int fine = larger(larger(of_input, of_state), larger(of_reset, 0));
+  const int of_leak = d->stores ? larger(ssti_fraction_bits((double)d->stored_decay, 0), 0) : 0;
   const double threshold = ceil(ldexp((double)d->threshold, fine));
-  if (fine - of_input > 31 || fine - of_state > 31 || threshold > (double)INT32_MAX) {
-    return ssti_lower_refuse(l, value, "its threshold %g and its input with %d bits behind the point do not fit 32 bits",
+  if (fine - of_input > 31 || of_leak + fine - of_state > 31 || threshold > (double)INT32_MAX) {
+    return ssti_lower_refuse(l, value,
+                             "its threshold %g and its input with %d bits behind the point do not fit 32 bits",
                              (double)d->threshold, in->exponent);
   }
   n->gain = (int)ssti_scaled((double)d->gain, of_gain);
@@ -82,11 +85,13 @@ static sst_status check_exact(const ssti_lowering *l, sst_value value) {
   SST_TRY(ssti_integer_neurons_infer(l->network, index, &r));
   const int64_t gained = node->neurons.gain * (-in->low > in->high ? -in->low : in->high);
   const int64_t passing = (int64_t)(node->neurons.limit + 1) << node->neurons.decay_shift;
-  const bool product = (r.product.low >= -most && r.product.high <= most) || (node->neurons.limit > 0 && passing <= most);
+  const bool product =
+      (r.product.low >= -most && r.product.high <= most) || (node->neurons.limit > 0 && passing <= most);
   if (r.h.low < -most || r.h.high > most || r.u.low < -most || r.u.high > most || gained > most || !product) {
-    return ssti_lower_refuse(l, value, "its membrane may reach %" PRId64 "..%" PRId64
-                             " units, but f32 holds only 2^24 of them; take fewer norm_bits or membrane_bits", r.h.low,
-                             r.h.high);
+    return ssti_lower_refuse(l, value,
+                             "its membrane may reach %" PRId64 "..%" PRId64
+                             " units, but f32 holds only 2^24 of them; take fewer norm_bits or membrane_bits",
+                             r.h.low, r.h.high);
   }
   return SST_OK;
 }

@@ -253,7 +253,8 @@ sst_value sst_model_build(sst_graph *graph, const sst_model_options *options, ss
                       .before_reduction = none,
                       .last_stage = SST_NONE,
                       .last_weights = find_last_weights(options),
-                      .head_weight = SST_NONE};
+                      .head_weight = SST_NONE,
+                      .quantized = options->quantization.first_last}; // a norm with no layer before it
   int last_linear = find_last_linear(options);
   x = build_input(graph, &options->quantization, x);
   for (int i = 0; i < options->layer_count && sst_graph_status(graph) == SST_OK; i++) {

@@ -45,7 +45,9 @@ static void test_packing_round_trip(void **state) {
       uint8_t packed[48];
       size_t bad = 0;
       for (int i = 0; i < count; i++) {
-        codes[i] = (int8_t)((int)ssti_random_below(9, (uint64_t)(bits * 100 + count), (uint64_t)i, (uint64_t)(2 * most + 1)) - most);
+        codes[i] =
+            (int8_t)((int)ssti_random_below(9, (uint64_t)(bits * 100 + count), (uint64_t)i, (uint64_t)(2 * most + 1)) -
+                     most);
       }
       memset(packed, 0xaa, sizeof packed);
       ssti_pack_codes(codes, count, bits, packed);
@@ -62,7 +64,7 @@ static void test_bytes_that_hold_no_codes(void **state) {
   size_t bad = 99;
   assert_false(ssti_unpack_codes((const uint8_t[]){121, 243}, 8, 2, codes, &bad));
   assert_int_equal(bad, 1);
-  assert_false(ssti_unpack_codes((const uint8_t[]){118}, 1, 2, codes, &bad)); // -1 in a place behind the last code
+  assert_false(ssti_unpack_codes((const uint8_t[]){118}, 1, 2, codes, &bad));  // -1 in a place behind the last code
   assert_false(ssti_unpack_codes((const uint8_t[]){0x81}, 2, 4, codes, &bad)); // -8
   assert_false(ssti_unpack_codes((const uint8_t[]){0x11}, 1, 4, codes, &bad)); // something behind the last code
 }
@@ -72,7 +74,9 @@ static void check_same(const sst_integer_network *a, const sst_integer_network *
   assert_true(a->value_count == b->value_count && a->node_count == b->node_count);
   assert_true((a->pixel_codes == NULL) == (b->pixel_codes == NULL) && (a->recipe == NULL) == (b->recipe == NULL));
   if (a->recipe != NULL) { assert_string_equal(a->recipe, b->recipe); }
-  if (a->pixel_codes != NULL) { assert_memory_equal(a->pixel_codes, b->pixel_codes, (size_t)a->values[0].channels * 512); }
+  if (a->pixel_codes != NULL) {
+    assert_memory_equal(a->pixel_codes, b->pixel_codes, (size_t)a->values[0].channels * 512);
+  }
   for (int i = 0; i < a->value_count; i++) {
     const sst_integer_value *x = &a->values[i], *y = &b->values[i];
     assert_true(x->height == y->height && x->width == y->width && x->channels == y->channels && x->low == y->low &&
