@@ -99,7 +99,7 @@ static void check_same(const sst_integer_network *a, const sst_integer_network *
 static void test_random_networks_round_trip(void **state) {
   sst_context *context = *state;
   folder f = make_folder();
-  for (uint64_t seed = 0; seed < 60; seed++) {
+  for (uint64_t seed = 0; seed < 30; seed++) {
     sst_integer_network *network = random_integer_network(context, seed, NULL), *again = NULL;
     if (seed % 2) { network->recipe = "data: {name: digits}\n"; }
     assert_ok(context, sst_integer_network_save(network, f.file));
@@ -232,7 +232,7 @@ static void test_other_files_are_not_recognized(void **state) {
   char *data = NULL;
   size_t size = 0;
   assert_ok(context, ssti_file_read(context, f.file, 0, &data, &size));
-  for (size_t cut = 0; cut < size; cut++) { // whatever is missing, it is refused
+  for (size_t cut = 0; cut < size; cut += 41) { // whatever is missing, it is refused
     sst_integer_network *network = NULL;
     assert_ok(context, ssti_file_write(context, f.file, data, cut));
     assert_true(sst_integer_network_load(context, f.file, &network) == SST_FORMAT);
