@@ -150,6 +150,9 @@ SST_API bool sst_integer_readout_parse(const char *word, sst_integer_readout_kin
 // Errors: INVALID_ARGUMENT or SHAPE, with the node's name.
 SST_MUST_CHECK SST_API sst_status sst_integer_network_check(const sst_integer_network *network);
 
+// Gives the network a copy of the text as its recipe. Errors: OUT_OF_MEMORY.
+SST_MUST_CHECK SST_API sst_status sst_integer_network_set_recipe(sst_integer_network *network, const char *text);
+
 // Frees the network and all its arrays; NULL is allowed.
 SST_API void sst_integer_network_free(sst_integer_network *network);
 

@@ -18,6 +18,7 @@
 
 #include "spikestill/convert.h"
 #include "spikestill/energy.h"
+#include "spikestill/integer.h"
 #include "spikestill/nir.h"
 #include "spikestill/recipe.h"
 #include "spikestill/stages.h"
@@ -87,6 +88,66 @@ typedef enum sst_part { SST_PART_TRAIN, SST_PART_VALIDATION, SST_PART_TEST } sst
 // of opening the data, INTERRUPTED, NOT_FINITE.
 SST_MUST_CHECK SST_API sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out);
 SST_API void sst_report_free(sst_context *context, sst_report *report);
+
+// ---- integer networks (integer.h)
+
+// Lowers a network that was trained with all of it quantised; the integer network keeps the recipe. Errors:
+// UNSUPPORTED with the layer and what would make it possible, those of sst_integer_from_graph.
+SST_MUST_CHECK SST_API sst_status sst_network_lower(sst_network *network, sst_integer_network **out);
+
+// Whether it was trained so: weights of all layers, norms, membranes and input have bits.
+SST_API bool sst_network_is_integer_trained(const sst_network *network);
+
+// Bits for what is in full precision; what has bits keeps them.
+typedef struct sst_post_training_options {
+  int weight_bits;   // 2..8, with a step for each output channel
+  int membrane_bits; // 2..16
+  int norm_bits;     // 2..16
+  int input_bits;    // 2..12
+  int64_t samples;   // pictures of the training part that the membranes' range is chosen by; 0: all
+} sst_post_training_options;
+SST_API sst_post_training_options sst_post_training_default(void); // 8 bits each, 1000 samples
+
+// Quantisation after training: a quantised simulation of the same network, to be measured, lowered or trained further.
+// Owned by the caller (sst_network_close). Errors: UNSUPPORTED (an ann, a file of another tool, layer_thresholds),
+// RECIPE (neurons that cannot have bits), those of opening the data, OUT_OF_MEMORY.
+SST_MUST_CHECK SST_API sst_status sst_network_quantize(sst_network *network, const sst_post_training_options *options,
+                                                       sst_network **out);
+
+typedef struct sst_integer_evaluation_options {
+  sst_part part;
+  int64_t samples;              // first so many; 0: all
+  const char *const *overrides; // of the recipe in the integer network, whose data it is evaluated on
+  int override_count;
+} sst_integer_evaluation_options;
+// Measures an integer network by the engine; `path` is for messages. Errors: INVALID_ARGUMENT (it has no recipe, or the
+// part is empty), SHAPE (the data do not fit), those of opening the data, INTERRUPTED.
+SST_MUST_CHECK SST_API sst_status sst_integer_evaluate(const sst_integer_network *network, const char *path,
+                                                       const sst_integer_evaluation_options *options, sst_report *out);
+
+// A spike that one of the two has. Membranes before firing, as real numbers.
+typedef struct sst_integer_difference {
+  int64_t picture, step;
+  int node;       // of the integer network
+  int64_t neuron; // (row * width + column) * channels + channel
+  double simulation, integer;
+} sst_integer_difference;
+typedef struct sst_integer_comparison {
+  int64_t count;        // samples
+  int64_t neuron_steps; // all that were compared
+  int64_t spikes;       // of the integer network
+  int64_t different_spikes, different_membranes, different_classes;
+  int64_t simulation_correct, integer_correct;
+  sst_integer_difference first; // by picture, step, node, neuron; if there is one
+  char data[64];                // "mnist test"
+} sst_integer_comparison;
+// Runs an integer network by the engine, and the simulation that it was lowered from, side by side, and compares every
+// neuron of every layer in every step. Errors: as sst_integer_evaluate; MISMATCH (neurons that the simulation does not
+// have).
+SST_MUST_CHECK SST_API sst_status sst_integer_compare(const sst_integer_network *network, const char *path,
+                                                      sst_network *simulation,
+                                                      const sst_integer_evaluation_options *options,
+                                                      sst_integer_comparison *out);
 
 typedef struct sst_cost_options {
   sst_part part;

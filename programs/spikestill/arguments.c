@@ -180,6 +180,12 @@ static bool take_option(int letter, const char *value, arguments *out) {
            add_short_form(out, out->steps, sizeof out->steps, "student.timesteps", value);
   case 'P': return parse_share_of(value, 100, &out->percentile) && out->percentile > 0;
   case 'C': return parse_int(value, 1, 1000000000, &out->samples);
+  case 'x': out->compare = value; return value[0] != '\0';
+  case 'f': out->simulation = value; return value[0] != '\0';
+  case '1': return parse_int(value, 2, 8, &out->weight_bits);
+  case '2': return parse_int(value, 2, 16, &out->membrane_bits);
+  case '3': return parse_int(value, 2, 16, &out->norm_bits);
+  case '4': return parse_int(value, 2, 12, &out->input_bits);
   case 'I': return parse_share_of(value, 1, &out->initial_membrane);
   case 'K': return parse_int(value, 1, 4096, &out->calibration_steps);
   case 'a': return parse_share_of(value, 1, &out->at_least);

@@ -16,10 +16,12 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "train recipe.yaml --out runs/first --seed 2 --set train.epochs=3")                                                \
   X(sweep, "RECIPE", 1, 1, "oVLNJsSdtjq", "train a recipe with combinations of values and several seeds, and compare", \
     "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
-  X(eval, "MODEL", 1, 1, "sSdDzTkyepatj", "accuracy and spikes of a run directory, checkpoint, ONNX or NIR file",               \
+  X(eval, "MODEL", 1, 1, "xCsSdDzTkyepatj", "accuracy and spikes of a run directory, checkpoint, ONNX or NIR file",               \
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",            \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
+  X(quantize, "MODEL", 1, 1, "o1234CfwsDSdtjq", "make an integer network of a spiking one, exactly or by quantising it",      \
+    "quantize runs/first --weight-bits 4 --out first.integer")                                                         \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsTkyedtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
   X(energy, "MODEL", 0, 1, "HGAYQCpsdDtjc", "energy, latency and area of a network, beside ANNs of its shape",         \
@@ -65,11 +67,19 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('P', "percentile", "P", "a number above 0, at most 100",                                                           \
     "share of a layer's currents that lie at or below its threshold (default: 99.9)")                                  \
   X('C', "samples", "N", "a whole number from 1 to 1000000000",                                                        \
-    "convert: training pictures that thresholds are taken from (default: 1000); energy: first so many (default: all)") \
+    "convert, quantize: training pictures that thresholds or the range of membranes are taken from (default: 1000); "  \
+    "energy, eval of an integer network: first so many (default: all)")                                               \
   X('I', "initial-membrane", "SHARE", "a number from 0 to 1",                                                          \
     "of the threshold, in every neuron at first (default: 0.5 for qcfs, else 0)")                                      \
   X('K', "calibration-steps", "N", "a whole number from 1 to 4096",                                                    \
     "threshold_balancing: steps while thresholds are taken (default: 64)")                                             \
+  X('x', "compare", "MODEL", NULL,                                                                                     \
+    "beside this one, of which one is an integer network: every spike; exit with 3 if one differs")                    \
+  X('1', "weight-bits", "N", "a whole number from 2 to 8", "of weights in full precision (default: 8)")                \
+  X('2', "membrane-bits", "N", "a whole number from 2 to 16", "of stored membranes in full precision (default: 8)")    \
+  X('3', "norm-bits", "N", "a whole number from 2 to 16", "of factors and offsets in full precision (default: 8)")     \
+  X('4', "input-bits", "N", "a whole number from 2 to 12", "of the input in full precision (default: 8)")              \
+  X('f', "simulation", "DIR", NULL, "keep the quantised simulation as a run directory")                                \
   X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
   X('w', "overwrite", NULL, NULL, "begin anew where a run is already")                                                 \
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
@@ -121,12 +131,13 @@ typedef struct arguments {
   const char *vary[MOST_VARIED];
   int vary_count;
   char seed[64], device[64], data[128], normalize[64], steps[64]; // overrides made of short forms
-  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *tensorboard, *to, *target,
-      *recipe, *map, *layout, *reset;
+  const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *tensorboard,
+      *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation;
   const char *against[MOST_AGAINST];
   int against_count;
   bool calibrate, open, resume, overwrite, json, csv, quiet, print_technology, print_map;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
+  int weight_bits, membrane_bits, norm_bits, input_bits; // 0: not given
   double at_least;                     // negative: not asked
   double percentile, initial_membrane; // NAN: not given
   double dt;                           // 0: the target's

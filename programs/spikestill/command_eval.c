@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "integer_table.h"
 #include "json_output.h"
 #include "spikestill/run.h"
 
@@ -40,23 +41,40 @@ static int print_report_json(const char *model, sst_part part, const sst_report 
                               "samples_per_second", r->samples_per_second));
 }
 
-int command_eval(sst_context *context, const arguments *a) {
-  sst_part part = chosen_part(a);
+// An integer network by the engine, another one by its graph.
+static sst_status evaluate(sst_context *context, const arguments *a, sst_part part, sst_report *out) {
+  sst_status status = SST_OK;
+  if (sst_integer_network_recognize(a->words[0])) {
+    const sst_integer_evaluation_options options = {part, a->samples, a->overrides, a->override_count};
+    sst_integer_network *network = NULL;
+    status = sst_integer_network_load(context, a->words[0], &network);
+    if (status == SST_OK) { status = sst_integer_evaluate(network, a->words[0], &options, out); }
+    sst_integer_network_free(network);
+    return status;
+  }
   sst_network *network = NULL;
-  sst_status status = open_model(context, a, &network);
-  if (status != SST_OK) { return report_failure(context, status); }
+  status = open_model(context, a, &network);
+  if (status == SST_OK) { status = sst_network_evaluate(network, part, out); }
+  sst_network_close(network);
+  return status;
+}
+
+int command_eval(sst_context *context, const arguments *a) {
+  const sst_part part = chosen_part(a);
+  if (a->compare) { return compare_integers(context, a, part); }
+  if (a->samples && !sst_integer_network_recognize(a->words[0])) {
+    return usage_error("eval --samples is for integer networks, and %s is none; see 'spikestill help eval'", a->words[0]);
+  }
   sst_report report;
-  status = sst_network_evaluate(network, part, &report);
+  const sst_status status = evaluate(context, a, part, &report);
+  if (status != SST_OK) { return report_failure(context, status); }
   int code = EXIT_DONE;
-  if (status != SST_OK) {
-    code = report_failure(context, status);
-  } else if (a->json) {
+  if (a->json) {
     code = print_report_json(a->words[0], part, &report);
   } else {
     print_report(a->words[0], &report);
   }
   if (code == EXIT_DONE) { code = check_accuracy(a, report.evaluation.accuracy); }
-  if (status == SST_OK) { sst_report_free(context, &report); }
-  sst_network_close(network);
+  sst_report_free(context, &report);
   return code;
 }

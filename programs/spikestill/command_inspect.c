@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "integer_table.h"
 #include "json_output.h"
 #include "spikestill/run.h"
 
@@ -65,6 +66,7 @@ static int print_network_json(sst_network *network, const sst_graph *graph, int 
 }
 
 int command_inspect(sst_context *context, const arguments *a) {
+  if (sst_integer_network_recognize(a->words[0])) { return inspect_integers(context, a); }
   sst_network *network;
   sst_status status = open_model(context, a, &network);
   if (status != SST_OK) { return report_failure(context, status); }

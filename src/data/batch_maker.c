@@ -6,6 +6,19 @@
 #include "data/encode.h"
 #include "data/event_augment.h"
 
+void ssti_byte_values(const sst_loader_options *options, int64_t channels, float *out) {
+  const bool frames = options->encoding == SST_ENCODING_FRAMES;
+  for (int64_t c = 0; c < channels; c++) {
+    for (int i = 0; i < 256; i++) {
+      double value = frames ? i : i / 255.0;
+      if (frames || options->encoding == SST_ENCODING_DIRECT) {
+        value = (value - (double)options->mean[c]) / (double)options->deviation[c];
+      }
+      out[c * 256 + i] = (float)value;
+    }
+  }
+}
+
 void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options *options, ssti_batch_maker *maker) {
   bool direct = options->encoding == SST_ENCODING_DIRECT;
   *maker = (ssti_batch_maker){.dataset = dataset, .options = *options, .info = dataset->info};
@@ -19,13 +32,7 @@ void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options
   maker->augment_stream = ssti_random_stream("data augment");
   maker->mix_stream = ssti_random_stream("data mixup");
   maker->encode_stream = ssti_random_stream("data encode");
-  for (int c = 0; c < (int)maker->info.channels; c++) {
-    for (int i = 0; i < 256; i++) {
-      double value = frames ? i : i / 255.0;
-      if (direct || frames) { value = (value - (double)options->mean[c]) / (double)options->deviation[c]; }
-      maker->table[c][i] = (float)value;
-    }
-  }
+  ssti_byte_values(options, maker->info.channels, &maker->table[0][0]);
 }
 
 sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker *maker, ssti_batch_room *room) {

@@ -37,6 +37,9 @@ typedef struct ssti_batch_slot {
   char failure[1024]; // the sentence, where it failed
 } ssti_batch_slot;
 
+// What bytes become under these options (encoding, mean, deviation): [channels][256].
+void ssti_byte_values(const sst_loader_options *options, int64_t channels, float *out);
+
 void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options *options, ssti_batch_maker *maker);
 
 sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker *maker, ssti_batch_room *room);

@@ -79,6 +79,10 @@ sst_status ssti_integer_array(sst_integer_network *network, const void *data, si
   return SST_OK;
 }
 
+sst_status sst_integer_network_set_recipe(sst_integer_network *network, const char *text) {
+  return ssti_integer_array(network, text, strlen(text) + 1, 1, &network->recipe);
+}
+
 sst_status ssti_integer_add(sst_integer_network *network, const sst_integer_node *node, int64_t channels, int exponent,
                             int *value) {
   storage *memory = network->storage;

@@ -177,7 +177,7 @@ static sst_status read_network(loader *l) {
     SST_FAIL(l->context, SST_FORMAT, "it has %d tensors, expected %d", sst_safetensors_count(l->file), l->tensors);
   }
   const char *recipe = sst_safetensors_metadata(l->file, "recipe");
-  if (recipe != NULL) { SST_TRY(ssti_integer_array(l->network, recipe, strlen(recipe) + 1, 1, &l->network->recipe)); }
+  if (recipe != NULL) { SST_TRY(sst_integer_network_set_recipe(l->network, recipe)); }
   return sst_integer_network_check(l->network);
 }
 

@@ -51,6 +51,9 @@ typedef struct ssti_evaluation_graph {
 } ssti_evaluation_graph;
 sst_status ssti_build_evaluation(const sst_recipe *recipe, sst_parameters *parameters, const ssti_foreign *foreign,
                                  ssti_evaluation_graph *out);
+// Gives the layers of an evaluation names of their own, so that a report outlives what made it (sst_report_free).
+sst_status ssti_report_own_layers(sst_context *context, sst_evaluation *evaluation);
+
 // The evaluator itself.
 sst_status ssti_build_evaluator(sst_context *context, const sst_recipe *recipe, sst_parameters *parameters,
                                 const ssti_foreign *foreign, sst_evaluator **out);

@@ -216,6 +216,11 @@ static sst_status open_path(sst_network *network, const char *path, const sst_ni
     SST_TRY(sst_recipe_open(context, path, overrides, override_count, &network->recipe));
     return make_parameters(network);
   }
+  if (sst_integer_network_recognize(path)) {
+    SST_FAIL(context, SST_UNSUPPORTED,
+             "%s: is an integer network, which no float network can be made of again; eval, inspect and export take it",
+             path);
+  }
   if (ssti_foreign_knows(path)) { return open_foreign(network, path, nir, overrides, override_count); }
   return open_checkpoint(network, path, overrides, override_count);
 }
@@ -269,7 +274,7 @@ sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *inp
 }
 
 // The layers with names of their own, so that the report outlives the evaluator.
-static sst_status own_layers(sst_context *context, sst_evaluation *evaluation) {
+sst_status ssti_report_own_layers(sst_context *context, sst_evaluation *evaluation) {
   size_t count = (size_t)evaluation->layer_count, text_bytes = 0;
   for (size_t i = 0; i < count; i++) { text_bytes += strlen(evaluation->layers[i].name) + 1; }
   char *block = NULL;
@@ -310,7 +315,7 @@ sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report 
   SST_TRY(status);
   out->samples_per_second = (double)out->evaluation.count / out->seconds;
   out->parameters = sst_parameters_elements(network->parameters);
-  return own_layers(network->context, &out->evaluation);
+  return ssti_report_own_layers(network->context, &out->evaluation);
 }
 
 void sst_report_free(sst_context *context, sst_report *report) {

@@ -13,7 +13,7 @@ from pathlib import Path
 PROGRAM = os.environ.get("SPIKESTILL_PROGRAM", "")
 SOURCE = Path(os.environ.get("SPIKESTILL_SOURCE_DIR", Path(__file__).resolve().parents[2]))
 SLOW = bool(os.environ.get("SPIKESTILL_SANITIZE"))
-COMMANDS = ("train", "sweep", "eval", "convert", "inspect", "energy", "report", "import", "export", "data", "quickstart", "bench",
+COMMANDS = ("train", "sweep", "eval", "convert", "quantize", "inspect", "energy", "report", "import", "export", "data", "quickstart", "bench",
             "recipe", "version", "completion", "help")
 
 # A few thousandths of a second an epoch.

@@ -3,7 +3,7 @@
 _spikestill() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options= words=
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "train sweep eval convert inspect energy report import export data quickstart bench recipe version completion help" -- "$word"))
+    COMPREPLY=($(compgen -W "train sweep eval convert quantize inspect energy report import export data quickstart bench recipe version completion help" -- "$word"))
     return
   fi
   case $before in
@@ -19,6 +19,12 @@ _spikestill() {
     --samples) COMPREPLY=(); return ;;
     --initial-membrane) COMPREPLY=(); return ;;
     --calibration-steps) COMPREPLY=(); return ;;
+    --compare) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --weight-bits) COMPREPLY=(); return ;;
+    --membrane-bits) COMPREPLY=(); return ;;
+    --norm-bits) COMPREPLY=(); return ;;
+    --input-bits) COMPREPLY=(); return ;;
+    --simulation) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --seed) COMPREPLY=(); return ;;
     --device) COMPREPLY=($(compgen -W "cpu cpu-ref" -- "$word")); return ;;
     --data) COMPREPLY=(); return ;;
@@ -48,8 +54,9 @@ _spikestill() {
   case ${COMP_WORDS[1]} in
     train) options="--help --out --set --resume --overwrite --seed --device --at-least --threads --json --quiet" ;;
     sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --threads --json --quiet" ;;
-    eval) options="--help --set --timesteps --seed --device --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
+    eval) options="--help --set --timesteps --samples --compare --seed --device --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --normalize --threads --json --quiet" ;;
+    quantize) options="--help --out --set --samples --weight-bits --membrane-bits --norm-bits --input-bits --simulation --overwrite --seed --device --data --threads --json --quiet" ;;
     inspect) options="--help --set --timesteps --device --batch --target --dt --reset --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
     report) options="--help --out --open --tensorboard --quiet" ;;
@@ -64,7 +71,7 @@ _spikestill() {
     help) options="--help" ;;
   esac
   if [ "${COMP_WORDS[1]}" = data ] && [ "$COMP_CWORD" -gt 2 ]; then words="digits mnist fashion-mnist cifar10 cifar100 folder tiny-imagenet moving-digits nmnist ncaltech101 cifar10-dvs dvs128-gesture shd ssc"; fi
-  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert inspect energy report import export data quickstart bench recipe version completion help"; fi
+  if [ "${COMP_WORDS[1]}" = help ]; then words="train sweep eval convert quantize inspect energy report import export data quickstart bench recipe version completion help"; fi
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
     *) if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word"))

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer networks on the command line: a network trained as integers is lowered exactly, another one is quantised
+after training; both are inspected, evaluated and compared with their simulation, spike by spike."""
+import unittest
+
+from program import ProgramTest
+
+WHOLE = ["student.quantize.weights=ternary", "student.quantize.first_last=same", "student.quantize.membrane_bits=6",
+         "student.quantize.norm_bits=8", "student.quantize.input_bits=8"]
+
+
+def settings(*values):
+    return [word for value in values for word in ("--set", value)]
+
+
+class Integer(ProgramTest):
+    def train(self, out, *values):
+        return self.good("train", "small.yaml", "--out", out, "--quiet", *settings(*values))
+
+    def test_a_network_trained_as_integers(self):
+        self.train("whole", *WHOLE)
+        record = self.good("quantize", "whole", "--out", "net.integer", "--json").json
+        self.assertTrue(record["exact"])
+        self.assertGreater(record["float_bytes"], 4 * record["bytes"])
+        compared = self.good("eval", "net.integer", "--compare", "whole", "--json").json
+        self.assertEqual((compared["different_spikes"], compared["different_membranes"], compared["different_classes"]),
+                         (0, 0, 0))
+        self.assertGreater(compared["spikes"], 0)
+        self.assertIsNone(compared["first"])
+        self.assertEqual(self.good("eval", "whole", "--compare", "net.integer", "--json").json, compared)
+        ours, theirs = (self.good("eval", model, "--json").json for model in ("net.integer", "whole"))
+        for key in ("test_accuracy", "count", "spikes_per_inference", "layer_spikes", "data"):
+            self.assertEqual(ours[key], theirs[key], key)
+        self.assertAlmostEqual(ours["loss"], theirs["loss"], places=4)
+        self.assertIn("differing spikes       0", self.good("eval", "net.integer", "--compare", "whole").out)
+
+    def test_the_first_difference_is_told(self):
+        self.train("one", *WHOLE)
+        self.train("other", *WHOLE, "seed=2")
+        self.good("quantize", "one", "--out", "one.integer")
+        told = self.run_program("eval", "one.integer", "--compare", "other")
+        self.assertEqual(told.code, 3)
+        self.assertRegex(told.out, r"first +layer \S+, picture \d+, step \d+, neuron row \d+ column \d+ channel \d+: "
+                                   r"membrane \S+ in the simulation, \S+ in the integer network")
+        first = self.run_program("eval", "one.integer", "--compare", "other", "--json").json["first"]
+        self.assertEqual(len(first["neuron"]), 3)
+
+    def test_inspect(self):
+        self.train("look", *WHOLE)
+        self.good("quantize", "look", "--out", "look.integer")
+        report = self.good("inspect", "look.integer", "--json").json
+        self.assertTrue(report["integer"])
+        self.assertEqual(report["weights"], sum(node["weights"] for node in report["nodes"]))
+        for node in report["nodes"]:
+            if node["kind"] == "synapses":
+                self.assertEqual((node["bits"], node["weight_bytes"]), (2, -(-node["weights"] // 5)))
+        self.assertIn("times as many", self.good("inspect", "look.integer").out)
+
+    def test_after_training(self):
+        self.train("float")
+        record = self.good("quantize", "float", "--out", "ptq.integer", "--samples", "40", "--simulation", "ptq",
+                           "--json").json
+        self.assertFalse(record["exact"])
+        self.assertLess(abs(record["test_accuracy"] - record["test_accuracy_before"]), 0.15)
+        compared = self.good("eval", "ptq.integer", "--compare", "ptq", "--json").json
+        self.assertEqual((compared["different_spikes"], compared["different_membranes"]), (0, 0))
+        self.assertEqual(compared["accuracy_integer"], record["test_accuracy"])
+        few = self.good("quantize", "float", "--out", "few.integer", "--weight-bits", "3", "--samples", "40", "--json")
+        self.assertLess(few.json["bytes"], record["bytes"])
+
+    def test_bad_input(self):
+        self.train("plain")
+        self.train("alif", "student.neuron.model=alif")
+        self.train("whole", *WHOLE)
+        self.good("train", "tiny.yaml", "--out", "tiny", "--quiet")
+        self.good("quantize", "whole", "--out", "net.integer")
+        data = self.path("net.integer").read_bytes()
+        self.write("cut.integer", data[:-3])
+        self.write("lost.integer", data.replace(b"0.conv.codes", b"9.conv.codes"))
+        for code, words, sentence in [
+                (1, ["quantize", "small.yaml", "--out", "x"], "is a recipe"),
+                (1, ["quantize", "alif", "--out", "x"], "kind is alif"),
+                (1, ["quantize", "whole", "--set", "student.readout=membrane", "--set", "student.readout_decay=0.3",
+                     "--out", "x"], "expected a multiple of 1/256"),
+                (1, ["eval", "cut.integer"], "cut.integer"),
+                (1, ["inspect", "lost.integer"], "tensor '0.conv.codes' is missing"),
+                (1, ["eval", "net.integer", "--compare", "tiny"], "the simulation has no neurons"),
+                (2, ["eval", "plain", "--samples", "3"], "--samples is for integer networks"),
+                (1, ["convert", "net.integer", "--out", "x"], "is an integer network"),
+                (2, ["eval", "plain", "--compare", "none"], "neither plain nor none is an integer network"),
+                (2, ["quantize", "plain"], "needs --out FILE"),
+                (2, ["quantize", "plain", "--weight-bits", "9", "--out", "x"], "--weight-bits is '9'")]:
+            self.bad(code, words, sentence)
+        self.assertFalse(self.path("x").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
