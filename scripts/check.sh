@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The long tier: both compilers, the sanitizers, valgrind, clang-tidy, planted bugs, fuzzing.
+# The long tier: both compilers, the sanitizers, valgrind, clang-tidy, planted bugs, many random cases, fuzzing.
 # Usage: scripts/check.sh [step...]
-# Steps: gcc clang asan-ubsan tsan valgrind tidy mutations fuzz; all of them without an argument. Takes hours, most of
+# Steps: gcc clang asan-ubsan tsan valgrind tidy mutations cases fuzz; all of them without an argument. Takes hours, most of
 # them for fuzzing: SPIKESTILL_FUZZ_SECONDS for each reader, 600 by default.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/setup.sh check || exit 1
 steps=("$@")
-if [[ ${#steps[@]} -eq 0 ]]; then steps=(gcc clang asan-ubsan tsan valgrind tidy mutations fuzz); fi
+if [[ ${#steps[@]} -eq 0 ]]; then steps=(gcc clang asan-ubsan tsan valgrind tidy mutations cases fuzz); fi
 
 # The thread sanitizer of gcc 12 cannot live with the address layout of newer kernels.
 without_randomisation() { setarch "$(uname -m)" --addr-no-randomize "$@"; }
@@ -61,6 +61,9 @@ run_step() {
   tidy) run_tidy ;;
   mutations)
     scripts/build.sh release && ctest --test-dir build/release --label-regex long --output-on-failure </dev/null
+    ;;
+  cases)
+    scripts/build.sh release && SPIKESTILL_LOWER_CASES=10000 build/release/tests/property/test_lower_properties
     ;;
   fuzz) run_fuzz ;;
   *)

@@ -227,7 +227,7 @@ static sst_status lower_pool(ssti_lowering *l, const ssti_node *node, const ssti
 static sst_status lower_add_sides(ssti_lowering *l, const ssti_node *node) {
   const sst_value value = node->outputs[0];
   if (((const ssti_binary_attributes *)node->attributes)->kind != SSTI_BINARY_ADD || l->places[node->inputs[1]] < 0) {
-    return ssti_lower_refuse(l, value, "integers have no arithmetic but sums of layers");
+    return ssti_lower_refuse(l, value, "integers have no arithmetic but sums of layers; train without layer_thresholds");
   }
   sst_integer_node add = {.kind = SST_INTEGER_NODE_ADD};
   int exponents[2];
