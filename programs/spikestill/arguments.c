@@ -181,7 +181,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'P': return parse_share_of(value, 100, &out->percentile) && out->percentile > 0;
   case 'C': return parse_int(value, 1, 1000000000, &out->samples);
   case 'x': out->compare = value; return value[0] != '\0';
-  case 'f': out->simulation = value; return value[0] != '\0';
+  case 'g': out->simulation = value; return value[0] != '\0';
   case '1': return parse_int(value, 2, 8, &out->weight_bits);
   case '2': return parse_int(value, 2, 16, &out->membrane_bits);
   case '3': return parse_int(value, 2, 16, &out->norm_bits);

@@ -20,7 +20,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",            \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
-  X(quantize, "MODEL", 1, 1, "o1234CfwsDSdtjq", "make an integer network of a spiking one, exactly or by quantising it",      \
+  X(quantize, "MODEL", 1, 1, "o1234CgwsDSdtjq", "make an integer network of a spiking one, exactly or by quantising it",      \
     "quantize runs/first --weight-bits 4 --out first.integer")                                                         \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsTkyedtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
@@ -79,7 +79,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('2', "membrane-bits", "N", "a whole number from 2 to 16", "of stored membranes in full precision (default: 8)")    \
   X('3', "norm-bits", "N", "a whole number from 2 to 16", "of factors and offsets in full precision (default: 8)")     \
   X('4', "input-bits", "N", "a whole number from 2 to 12", "of the input in full precision (default: 8)")              \
-  X('f', "simulation", "DIR", NULL, "keep the quantised simulation as a run directory")                                \
+  X('g', "simulation", "DIR", NULL, "keep the quantised simulation as a run directory")                                \
   X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
   X('w', "overwrite", NULL, NULL, "begin anew where a run is already")                                                 \
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
