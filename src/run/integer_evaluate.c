@@ -27,25 +27,19 @@ typedef struct measurement {
   double loss;
 } measurement;
 
-static sst_status
-open_measurement(measurement *m, const char *path,
-                 const sst_integer_evaluation_options *options,
-                 sst_engine_observer *observer, void *state) {
-  SST_TRY(ssti_integer_recipe(m->context, m->network, path, options->overrides,
-                              options->override_count, &m->recipe));
-  SST_TRY(ssti_part_open(m->context, m->recipe, options->part, options->samples,
-                         &m->data));
+static sst_status open_measurement(measurement *m, const char *path, const sst_integer_evaluation_options *options,
+                                   sst_engine_observer *observer, void *state) {
+  SST_TRY(ssti_integer_recipe(m->context, m->network, path, options->overrides, options->override_count, &m->recipe));
+  SST_TRY(ssti_part_open(m->context, m->recipe, options->part, options->samples, &m->data));
   ssti_integer_samples_begin(m->network, m->recipe, &m->samples);
   sst_engine_options engine = sst_engine_default();
   m->batch = engine.batch = m->recipe->train.evaluation_batch;
   engine.observer = observer;
   engine.observer_state = state;
   SST_TRY(sst_engine_open(m->context, m->network, &engine, &m->engine));
-  SST_TRY(ssti_allocate(
-      m->context, (size_t)(m->batch * m->samples.steps * m->samples.picture),
-      sizeof *m->input, &m->input));
-  return ssti_allocate(m->context, (size_t)(m->batch * m->network->classes),
-                       sizeof *m->logits, &m->logits);
+  SST_TRY(ssti_allocate(m->context, (size_t)(m->batch * m->samples.steps * m->samples.picture), sizeof *m->input,
+                        &m->input));
+  return ssti_allocate(m->context, (size_t)(m->batch * m->network->classes), sizeof *m->logits, &m->logits);
 }
 
 static void close_measurement(measurement *m) {
@@ -58,33 +52,25 @@ static void close_measurement(measurement *m) {
 
 static int64_t first_largest(const int64_t *logits, int64_t classes) {
   int64_t best = 0;
-  for (int64_t c = 1; c < classes; c++) {
-    best = logits[c] > logits[best] ? c : best;
-  }
+  for (int64_t c = 1; c < classes; c++) { best = logits[c] > logits[best] ? c : best; }
   return best;
 }
 
-static double cross_entropy(const int64_t *logits, int64_t classes,
-                            int64_t label, double scale) {
+static double cross_entropy(const int64_t *logits, int64_t classes, int64_t label, double scale) {
   const double most = (double)logits[first_largest(logits, classes)] * scale;
   double sum = 0;
-  for (int64_t c = 0; c < classes; c++) {
-    sum += exp((double)logits[c] * scale - most);
-  }
+  for (int64_t c = 0; c < classes; c++) { sum += exp((double)logits[c] * scale - most); }
   return log(sum) + most - (double)logits[label] * scale;
 }
 
 // Runs the batch and adds up.
 static sst_status measure_batch(measurement *m, const sst_batch *batch) {
   const int64_t classes = m->network->classes;
-  const double scale =
-      m->network->nodes[m->network->node_count - 1].readout.scale;
+  const double scale = m->network->nodes[m->network->node_count - 1].readout.scale;
   if (sst_context_stop_requested(m->context)) {
-    SST_FAIL(m->context, SST_INTERRUPTED,
-             "evaluation was stopped after %lld pictures", (long long)m->count);
+    SST_FAIL(m->context, SST_INTERRUPTED, "evaluation was stopped after %lld pictures", (long long)m->count);
   }
-  ssti_integer_samples_fill(&m->samples, batch->input, m->batch, batch->count,
-                            m->input);
+  ssti_integer_samples_fill(&m->samples, batch->input, m->batch, batch->count, m->input);
   SST_TRY(sst_engine_run(m->engine, batch->count, m->input, m->logits));
   for (int64_t n = 0; n < batch->count; n++) {
     const int64_t *logits = m->logits + n * classes;
@@ -102,24 +88,18 @@ static sst_status fill_report(const measurement *m, sst_report *out) {
   sst_evaluation *e = &out->evaluation;
   const double count = (double)m->count;
   sst_layer_activity *layers = NULL;
-  SST_TRY(ssti_allocate(m->context, (size_t)network->node_count, sizeof *layers,
-                        &layers));
-  *e = (sst_evaluation){.count = m->count,
-                        .accuracy = (double)m->correct / count,
-                        .loss = m->loss / count};
+  SST_TRY(ssti_allocate(m->context, (size_t)network->node_count, sizeof *layers, &layers));
+  *e = (sst_evaluation){.count = m->count, .accuracy = (double)m->correct / count, .loss = m->loss / count};
   for (int i = 0; i < network->node_count; i++) {
     const sst_integer_sizes sizes = sst_integer_node_sizes(network, i);
-    out->parameters +=
-        sizes.weights + sizes.constant_bytes / (int64_t)sizeof(int32_t);
-    if (network->nodes[i].kind != SST_INTEGER_NODE_NEURONS) {
-      continue;
-    }
+    out->parameters += sizes.weights + sizes.constant_bytes / (int64_t)sizeof(int32_t);
+    if (network->nodes[i].kind != SST_INTEGER_NODE_NEURONS) { continue; }
     const double spikes = (double)sst_engine_spikes(m->engine, i) / count;
-    layers[e->layer_count++] = (sst_layer_activity){
-        .name = network->nodes[i].name,
-        .spikes_per_inference = spikes,
-        .firing_rate = spikes / (double)(sizes.neurons * network->timesteps),
-        .neurons = sizes.neurons};
+    layers[e->layer_count++] =
+        (sst_layer_activity){.name = network->nodes[i].name,
+                             .spikes_per_inference = spikes,
+                             .firing_rate = spikes / (double)(sizes.neurons * network->timesteps),
+                             .neurons = sizes.neurons};
     e->spikes_per_inference += spikes;
   }
   e->layers = layers;
@@ -129,10 +109,8 @@ static sst_status fill_report(const measurement *m, sst_report *out) {
   return status;
 }
 
-sst_status sst_integer_evaluate(const sst_integer_network *network,
-                                const char *path,
-                                const sst_integer_evaluation_options *options,
-                                sst_report *out) {
+sst_status sst_integer_evaluate(const sst_integer_network *network, const char *path,
+                                const sst_integer_evaluation_options *options, sst_report *out) {
   *out = (sst_report){0};
   measurement m = {.context = network->context, .network = network};
   sst_batch batch;
@@ -140,18 +118,12 @@ sst_status sst_integer_evaluate(const sst_integer_network *network,
   const double start = ssti_clock_seconds();
   if (status == SST_OK) {
     sst_loader_start(m.data.loader, 0, 0);
-    while (status == SST_OK && sst_loader_next(m.data.loader, &batch)) {
-      status = measure_batch(&m, &batch);
-    }
-    if (status == SST_OK) {
-      status = sst_loader_status(m.data.loader);
-    }
+    while (status == SST_OK && sst_loader_next(m.data.loader, &batch)) { status = measure_batch(&m, &batch); }
+    if (status == SST_OK) { status = sst_loader_status(m.data.loader); }
   }
   out->seconds = ssti_clock_seconds() - start;
   out->samples_per_second = (double)m.count / out->seconds;
-  if (status == SST_OK) {
-    status = fill_report(&m, out);
-  }
+  if (status == SST_OK) { status = fill_report(&m, out); }
   close_measurement(&m);
   return status;
 }
@@ -163,50 +135,36 @@ typedef struct comparison {
   sst_graph *graph;
   sst_value input, logits;
   sst_value *spikes, *membranes; // [node_count] of the graph, of neurons
-  int64_t first; // picture of the batch at hand that comes first
+  int64_t first;                 // picture of the batch at hand that comes first
   sst_integer_comparison *out;
 } comparison;
 
 // Whether a differing spike comes before the first one that was seen.
-static bool is_earlier(const sst_integer_difference *a,
-                       const sst_integer_difference *b) {
-  if (a->picture != b->picture) {
-    return a->picture < b->picture;
-  }
-  if (a->step != b->step) {
-    return a->step < b->step;
-  }
-  if (a->node != b->node) {
-    return a->node < b->node;
-  }
+static bool is_earlier(const sst_integer_difference *a, const sst_integer_difference *b) {
+  if (a->picture != b->picture) { return a->picture < b->picture; }
+  if (a->step != b->step) { return a->step < b->step; }
+  if (a->node != b->node) { return a->node < b->node; }
   return a->neuron < b->neuron;
 }
 
-static void note_difference(comparison *c,
-                            const sst_integer_difference *found) {
-  if (c->out->different_spikes++ == 0 || is_earlier(found, &c->out->first)) {
-    c->out->first = *found;
-  }
+static void note_difference(comparison *c, const sst_integer_difference *found) {
+  if (c->out->different_spikes++ == 0 || is_earlier(found, &c->out->first)) { c->out->first = *found; }
 }
 
-static void compare_spikes(void *user, int64_t picture, int64_t step, int node,
-                           const int32_t *spikes, const int32_t *membrane) {
+static void compare_spikes(void *user, int64_t picture, int64_t step, int node, const int32_t *spikes,
+                           const int32_t *membrane) {
   comparison *c = user;
   const sst_integer_neurons *neurons = &c->m.network->nodes[node].neurons;
   const sst_integer_value *value = &c->m.network->values[node + 1];
-  const int64_t count = value->height * value->width * value->channels,
-                at = (step * c->m.batch + picture) * count;
+  const int64_t count = value->height * value->width * value->channels, at = (step * c->m.batch + picture) * count;
   const float *s = sst_graph_data(c->graph, c->spikes[node]) + at;
   const float *h = sst_graph_data(c->graph, c->membranes[node]) + at;
   for (int64_t i = 0; i < count; i++) {
     const double integer = ldexp((double)membrane[i], -neurons->exponent);
     c->out->spikes += spikes[i];
     c->out->different_membranes += integer != (double)h[i];
-    if ((float)spikes[i] == s[i]) {
-      continue;
-    }
-    const sst_integer_difference found = {c->first + picture, step,   node, i,
-                                          (double)h[i],       integer};
+    if ((float)spikes[i] == s[i]) { continue; }
+    const sst_integer_difference found = {c->first + picture, step, node, i, (double)h[i], integer};
     note_difference(c, &found);
   }
   c->out->neuron_steps += count;
@@ -218,23 +176,17 @@ static sst_status find_neurons(comparison *c) {
   sst_context *context = c->m.context;
   for (int i = 0; i < network->node_count; i++) {
     const sst_integer_node *node = &network->nodes[i];
-    if (node->kind != SST_INTEGER_NODE_NEURONS) {
-      continue;
-    }
+    if (node->kind != SST_INTEGER_NODE_NEURONS) { continue; }
     const sst_integer_value *value = &network->values[node->output];
     const bool there = sst_graph_has_tap(c->graph, node->name);
-    const sst_value spikes =
-        there ? sst_graph_find(c->graph, node->name) : SST_NO_VALUE;
+    const sst_value spikes = there ? sst_graph_find(c->graph, node->name) : SST_NO_VALUE;
     if (!there || !sst_graph_is_spikes(c->graph, spikes) ||
-        !sst_shape_equal(sst_graph_shape(c->graph, spikes),
-                         sst_shape_make(network->timesteps, c->m.batch,
-                                        value->height, value->width,
-                                        value->channels))) {
-      SST_FAIL(
-          context, SST_MISMATCH,
-          "the simulation has no neurons %s of %lldx%lldx%lld over %lld steps",
-          node->name, (long long)value->height, (long long)value->width,
-          (long long)value->channels, (long long)network->timesteps);
+        !sst_shape_equal(
+            sst_graph_shape(c->graph, spikes),
+            sst_shape_make(network->timesteps, c->m.batch, value->height, value->width, value->channels))) {
+      SST_FAIL(context, SST_MISMATCH, "the simulation has no neurons %s of %lldx%lldx%lld over %lld steps", node->name,
+               (long long)value->height, (long long)value->width, (long long)value->channels,
+               (long long)network->timesteps);
     }
     c->spikes[i] = spikes;
     c->membranes[i] = c->graph->nodes[c->graph->values[spikes].node].outputs[1];
@@ -245,38 +197,26 @@ static sst_status find_neurons(comparison *c) {
 }
 
 // Whether the simulation takes the samples, and tells as many classes apart.
-static sst_status check_simulation(const comparison *c,
-                                   const sst_network *simulation) {
-  const sst_shape takes =
-      sst_recipe_input_shape(simulation->recipe, c->m.batch);
+static sst_status check_simulation(const comparison *c, const sst_network *simulation) {
+  const sst_shape takes = sst_recipe_input_shape(simulation->recipe, c->m.batch);
   const sst_shape samples = sst_loader_shape(c->m.data.loader);
-  if (sst_shape_equal(takes, samples) &&
-      simulation->recipe->data.classes == c->m.network->classes) {
-    return SST_OK;
-  }
+  if (sst_shape_equal(takes, samples) && simulation->recipe->data.classes == c->m.network->classes) { return SST_OK; }
   char one[SST_SHAPE_TEXT_SIZE], other[SST_SHAPE_TEXT_SIZE];
   SST_FAIL(c->m.context, SST_MISMATCH,
            "%s: takes %s and tells %d classes apart, the integer network's "
            "samples are %s of %lld classes",
-           simulation->path, sst_shape_text(takes, one, sizeof one),
-           simulation->recipe->data.classes,
-           sst_shape_text(samples, other, sizeof other),
-           (long long)c->m.network->classes);
+           simulation->path, sst_shape_text(takes, one, sizeof one), simulation->recipe->data.classes,
+           sst_shape_text(samples, other, sizeof other), (long long)c->m.network->classes);
 }
 
 static sst_status open_comparison(comparison *c, sst_network *simulation) {
   const size_t nodes = (size_t)c->m.network->node_count;
   SST_TRY(check_simulation(c, simulation));
   SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->spikes, &c->spikes));
-  SST_TRY(
-      ssti_allocate(c->m.context, nodes, sizeof *c->membranes, &c->membranes));
-  SST_TRY(sst_graph_create(simulation->parameters, simulation->recipe->device,
-                           &c->graph));
-  c->input =
-      sst_graph_input(c->graph, "input",
-                      sst_recipe_input_shape(simulation->recipe, c->m.batch));
-  ssti_build_opened(c->graph, simulation->recipe, simulation->foreign, c->input,
-                    &c->logits);
+  SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->membranes, &c->membranes));
+  SST_TRY(sst_graph_create(simulation->parameters, simulation->recipe->device, &c->graph));
+  c->input = sst_graph_input(c->graph, "input", sst_recipe_input_shape(simulation->recipe, c->m.batch));
+  ssti_build_opened(c->graph, simulation->recipe, simulation->foreign, c->input, &c->logits);
   SST_TRY(sst_graph_status(c->graph));
   SST_TRY(find_neurons(c));
   sst_graph_keep(c->graph, c->logits);
@@ -285,9 +225,7 @@ static sst_status open_comparison(comparison *c, sst_network *simulation) {
 
 static int64_t first_largest_float(const float *logits, int64_t classes) {
   int64_t best = 0;
-  for (int64_t k = 1; k < classes; k++) {
-    best = logits[k] > logits[best] ? k : best;
-  }
+  for (int64_t k = 1; k < classes; k++) { best = logits[k] > logits[best] ? k : best; }
   return best;
 }
 
@@ -299,11 +237,9 @@ static sst_status compare_batch(comparison *c, const sst_batch *batch) {
   SST_TRY(measure_batch(&c->m, batch));
   const float *logits = sst_graph_data(c->graph, c->logits);
   for (int64_t n = 0; n < batch->count; n++) {
-    const int64_t simulated =
-        first_largest_float(logits + n * classes, classes);
+    const int64_t simulated = first_largest_float(logits + n * classes, classes);
     c->out->simulation_correct += simulated == batch->labels[n];
-    c->out->different_classes +=
-        simulated != first_largest(c->m.logits + n * classes, classes);
+    c->out->different_classes += simulated != first_largest(c->m.logits + n * classes, classes);
   }
   return SST_OK;
 }
@@ -311,26 +247,17 @@ static sst_status compare_batch(comparison *c, const sst_batch *batch) {
 static sst_status compare_all(comparison *c) {
   sst_batch batch;
   sst_loader_start(c->m.data.loader, 0, 0);
-  while (sst_loader_next(c->m.data.loader, &batch)) {
-    SST_TRY(compare_batch(c, &batch));
-  }
+  while (sst_loader_next(c->m.data.loader, &batch)) { SST_TRY(compare_batch(c, &batch)); }
   return sst_loader_status(c->m.data.loader);
 }
 
-sst_status sst_integer_compare(const sst_integer_network *network,
-                               const char *path, sst_network *simulation,
-                               const sst_integer_evaluation_options *options,
-                               sst_integer_comparison *out) {
+sst_status sst_integer_compare(const sst_integer_network *network, const char *path, sst_network *simulation,
+                               const sst_integer_evaluation_options *options, sst_integer_comparison *out) {
   *out = (sst_integer_comparison){0};
-  comparison c = {.m = {.context = network->context, .network = network},
-                  .out = out};
+  comparison c = {.m = {.context = network->context, .network = network}, .out = out};
   sst_status status = open_measurement(&c.m, path, options, compare_spikes, &c);
-  if (status == SST_OK) {
-    status = open_comparison(&c, simulation);
-  }
-  if (status == SST_OK) {
-    status = compare_all(&c);
-  }
+  if (status == SST_OK) { status = open_comparison(&c, simulation); }
+  if (status == SST_OK) { status = compare_all(&c); }
   out->count = c.m.count;
   out->integer_correct = c.m.correct;
   memcpy(out->data, c.m.data.name, sizeof out->data);

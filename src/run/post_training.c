@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantisation after training. The network becomes a quantised simulation with the same parameters: what is quantised
-// anew gets steps of least squared error, the statistics of a norm behind it become those of codes, and the reach of
-// the membranes is the one with the best accuracy on pictures of the training part.
+// Quantisation after training. The network becomes a quantised simulation with
+// the same parameters: what is quantised anew gets steps of least squared
+// error, the statistics of a norm behind it become those of codes, and the
+// reach of the membranes is the one with the best accuracy on pictures of the
+// training part.
 //
-// A norm that absorbs the scale s of codes sees sums z = x / s in place of x. With mean' = mean / s and
-// variance' + epsilon = (variance + epsilon) / s^2 it gives the same y.
+// A norm that absorbs the scale s of codes sees sums z = x / s in place of x.
+// With mean' = mean / s and variance' + epsilon = (variance + epsilon) / s^2 it
+// gives the same y.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,11 +32,23 @@ static bool has_weights(const sst_network *network) {
   return network->recipe->student.options.quantization.weights.kind != SST_WEIGHT_QUANTIZER_NONE;
 }
 
+// Whether the first layer reads numbers on a grid: rounded ones, spikes, or
+// counts of events as they are.
+static bool has_input(const sst_recipe *recipe) {
+  const sst_recipe_data *data = &recipe->data;
+  if (recipe->student.options.quantization.input_bits > 0 || !ssti_recipe_gives_bytes(recipe)) { return true; }
+  bool plain = data->encoding == SST_ENCODING_FRAMES;
+  for (int64_t c = 0; c < data->channels; c++) { plain = plain && data->mean[c] == 0.0f && data->deviation[c] == 1.0f; }
+  return plain;
+}
+
 static sst_status check_network(const sst_network *network) {
   sst_context *context = network->context;
   const sst_model_options *options = &network->recipe->student.options;
   if (!network->trained || network->foreign != NULL) {
-    SST_FAIL(context, SST_UNSUPPORTED, "%s: is %s, expected the run directory or checkpoint of a trained network",
+    SST_FAIL(context, SST_UNSUPPORTED,
+             "%s: is %s, expected the run directory or checkpoint of a trained "
+             "network",
              network->path, network->foreign ? "a file of another tool" : "a recipe");
   }
   if (!network->recipe->student.spiking) {
@@ -41,13 +56,16 @@ static sst_status check_network(const sst_network *network) {
              network->path);
   }
   if (options->layer_thresholds) {
-    SST_FAIL(context, SST_UNSUPPORTED, "%s: has layer_thresholds, so its spikes have sizes of their own; train without",
+    SST_FAIL(context, SST_UNSUPPORTED,
+             "%s: has layer_thresholds, so its spikes have sizes of their own; "
+             "train without",
              network->path);
   }
   return SST_OK;
 }
 
-// What is in full precision gets the bits asked for; the rest stays as it was trained.
+// What is in full precision gets the bits asked for; the rest stays as it was
+// trained.
 static sst_status make_recipe(const sst_network *network, const sst_post_training_options *options, sst_recipe **out) {
   sst_context *context = network->context;
   const sst_model_options *model = &network->recipe->student.options;
@@ -66,7 +84,7 @@ static sst_status make_recipe(const sst_network *network, const sst_post_trainin
   if (model->neuron.membrane_bits == 0) {
     snprintf(settings[count++], 64, "student.quantize.membrane_bits=%d", options->membrane_bits);
   }
-  if (model->quantization.input_bits == 0 && ssti_recipe_gives_bytes(network->recipe)) {
+  if (!has_input(network->recipe)) {
     snprintf(settings[count++], 64, "student.quantize.input_bits=%d", options->input_bits);
   }
   for (int i = 0; i < count; i++) { overrides[i] = settings[i]; }
@@ -190,8 +208,7 @@ static sst_status calibrate(sst_network *network, const sst_post_training_option
 bool sst_network_is_integer_trained(const sst_network *network) {
   const sst_model_options *options = &network->recipe->student.options;
   const sst_quantization *q = &options->quantization;
-  return has_weights(network) && q->first_last && q->norm_bits > 0 &&
-         (q->input_bits > 0 || !ssti_recipe_gives_bytes(network->recipe)) &&
+  return has_weights(network) && q->first_last && q->norm_bits > 0 && has_input(network->recipe) &&
          (options->neuron.membrane_bits > 0 || options->neuron.kind == SST_NEURON_IF);
 }
 
