@@ -229,7 +229,7 @@ static sst_status lay_out(ssti_c_plan *plan, claim *claims, int count, ssti_plan
 
 static sst_status plan_memory(ssti_c_plan *plan) {
   const sst_integer_network *network = plan->network;
-  const size_t most = (size_t)(network->value_count + network->node_count);
+  const size_t most = (size_t)network->value_count + (size_t)network->node_count;
   claim *claims = NULL;
   ssti_plan_buffer *buffers = NULL;
   sst_status status = ssti_allocate(plan->context, most, sizeof *claims, &claims);

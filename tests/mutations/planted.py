@@ -267,3 +267,15 @@ planted("spikes are counted in the size of their threshold", "src/run/cost_layer
 
 planted("NIR: a reader that fires above the threshold gets it as it is", "src/exchange/nir_neurons.c",
         ("if (!profile->fires_at) {", "if (!profile->fires_at && k < 0) {"), suites=("unit/test_nir_export",))
+
+# ---- C source ----
+
+c_suites = ("property/test_c_source",)
+planted("C source: a spike counts in one window of a pool too few", "src/deploy/c_helpers.c",
+        ("(position - kernel) / stride + 1", "(position - kernel) / stride + 2"), suites=c_suites)
+planted("C source: negative numbers are rounded towards zero", "src/deploy/c_helpers.c",
+        ("~(~number >> bits)", "-(-number >> bits)"), suites=c_suites)
+planted("C source: a layer's output takes the place of its input", "src/deploy/c_plan.c",
+        ("last < first ? first : last", "last < first ? first : last - (last > first)"), suites=c_suites)
+planted("C source: groups read the channels of the first", "src/deploy/c_layers.c",
+        ("write_windows(w, layer, true, level);", "write_windows(w, layer, level < 0, level);"), suites=c_suites)

@@ -64,6 +64,11 @@ static void test_sanitizers_find_nothing(void **state) {
                " -o example && ./example");
 }
 
+// The folder's own build files. Which tool cmake uses is in the environment: CMAKE_GENERATOR.
+static void test_cmake(void **state) {
+  check_random(*state, 4001, 1, "cmake -B build && cmake --build build && ctest --test-dir build");
+}
+
 static void test_cortex_m(void **state) {
   if (!has_tool("arm-none-eabi-gcc") || !has_tool("qemu-system-arm") || !has_tool("make")) {
     skip_because("arm-none-eabi-gcc, qemu-system-arm or make is not installed");
@@ -81,6 +86,7 @@ static void test_risc_v(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_random_networks_give_the_same_spikes),
-                                     TEST(test_sanitizers_find_nothing), TEST(test_cortex_m), TEST(test_risc_v)};
+                                     TEST(test_sanitizers_find_nothing), TEST(test_cmake), TEST(test_cortex_m),
+                                     TEST(test_risc_v)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
