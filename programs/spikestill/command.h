@@ -30,7 +30,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "report runs/first runs/second --out report.html")                                                                 \
   X(import, "FILE", 1, 1, "oimBwsSdtj", "make a run directory of a recipe's network and the weights of another tool",  \
     "import net.safetensors --recipe recipe.yaml --out runs/imported")                                                 \
-  X(export, "MODEL", 1, 1, "oFkylmsdtj", "write a network as a file of another tool: NIR, safetensors",                \
+  X(export, "MODEL", 1, 1, "osFkylmvDREwdtj", "write a network for other tools (NIR, safetensors), or as C source",                \
     "export runs/first --to nir --target norse --out first.nir")                                                       \
   X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
@@ -50,7 +50,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 #define OPTION_LIST(X)                                                                                                 \
   X('o', "out", "DIR", NULL,                                                                                           \
     "run directory (default: runs/ and the recipe's name; quickstart: runs/quickstart; sweep: none); data show: the "  \
-    "PNG file; export: the file; report: the HTML file (default: report.html)")                                                                                      \
+    "PNG file; export: the file, --to c: the folder; report: the HTML file (default: report.html)")                                                                                      \
   X('s', "set", "KEY=VALUE", "KEY=VALUE, such as train.epochs=3",                                                      \
     "give a recipe's key another value: a.b=1, a list's item by its place: a.0.b=1; may be repeated")                  \
   X('V', "vary", "KEY=V1,V2", "KEY=V1,V2, such as student.timesteps=2,4",                                              \
@@ -81,7 +81,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('4', "input-bits", "N", "a whole number from 2 to 12", "of the input in full precision (default: 8)")              \
   X('g', "simulation", "DIR", NULL, "keep the quantised simulation as a run directory")                                \
   X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
-  X('w', "overwrite", NULL, NULL, "begin anew where a run is already")                                                 \
+  X('w', "overwrite", NULL, NULL, "begin anew where a run is already; c: replace files of others")                                                 \
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
   X('d', "device", "cpu|cpu-ref", NULL, "the same as --set device=...: the fast backend or the plain one")             \
   X('D', "data", "NAME", NULL, "the same as --set data.name=NAME")                                                     \
@@ -93,7 +93,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('i', "recipe", "RECIPE", NULL, "recipe of the network that the weights are for")                                   \
   X('m', "map", "FILE", NULL, "name map (YAML): lines 'ours: theirs' for tensors or modules")                          \
   X('B', "print-map", NULL, NULL, "print the name map that would be used, to be completed, and do nothing else")       \
-  X('F', "to", "nir|safetensors", NULL, "format of the file (default: safetensors if --out ends so, else nir)")        \
+  X('F', "to", "nir|safetensors|c", NULL,                                                                              \
+    "format (default: safetensors if --out ends so, else nir); c: source of an integer network")                       \
+  X('v', "name", "NAME", NULL, "c: what the source is called (default: as the model's file)")                          \
   X('l', "layout", "torch|spikestill", NULL, "safetensors: whose names and shapes (default: torch)")                   \
   X('k', "target", "generic|snntorch|spikingjelly|norse|sinabs|spyx|rockpool", NULL,                                   \
     "tool that is to read the file (default: generic); of a NIR file that is read: tool that it was written for")                                                                \
@@ -101,7 +103,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('e', "reset", "hard|soft", NULL, "how the neurons of a NIR file reset (default: what it says)")                         \
   X('R', "root", "DIR", NULL, "folder that holds the data sets (default: $SPIKESTILL_DATA, else ./data)")              \
   X('E', "count", "N", "a whole number from 1 to 4096",                                                                \
-    "samples that are drawn: the first ones (default: 64 pictures, 8 recordings)")                                     \
+    "samples that are drawn: the first ones (default: 64 pictures, 8 recordings); c: that are compared (default: 4)")                                     \
   X('X', "index", "N,N", "whole numbers from 0, such as 0,5,9", "draw these samples instead")                          \
   X('U', "url", "URL", NULL, "download from here instead of the built-in mirrors")                                     \
   X('n', "repetitions", "N", "a whole number from 1 to 10000",                                                         \
@@ -132,7 +134,7 @@ typedef struct arguments {
   int vary_count;
   char seed[64], device[64], data[128], normalize[64], steps[64]; // overrides made of short forms
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *tensorboard,
-      *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation;
+      *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation, *name;
   const char *against[MOST_AGAINST];
   int against_count;
   bool calibrate, open, resume, overwrite, json, csv, quiet, print_technology, print_map;

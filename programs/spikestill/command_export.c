@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "export_c_source.h"
 #include "json_output.h"
 #include "results.h"
 #include "spikestill/run.h"
@@ -24,17 +25,33 @@ static bool is_safetensors(const arguments *a) {
   return length > tail && strcmp(a->out + length - tail, ending) == 0;
 }
 
-// What is not for the format asked for.
-static const char *stray_option(const arguments *a, bool safetensors) {
-  if (safetensors) { return a->target ? "target" : a->dt != 0.0 ? "dt" : NULL; }
-  return a->layout ? "layout" : a->map ? "map" : NULL;
+// An option that is not for the format asked for; NULL if there is none.
+static const char *stray_option(const arguments *a, const char *format) {
+  const struct {
+    const char *option, *format;
+    bool given;
+  } options[] = {{"target", "nir", a->target != NULL},
+                 {"dt", "nir", a->dt != 0.0},
+                 {"layout", "safetensors", a->layout != NULL},
+                 {"map", "safetensors", a->map != NULL},
+                 {"name", "c", a->name != NULL},
+                 {"data", "c", a->data[0] != '\0'},
+                 {"root", "c", a->root != NULL},
+                 {"count", "c", a->count != 0},
+                 {"overwrite", "c", a->overwrite}};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    if (options[i].given && strcmp(options[i].format, format) != 0) { return options[i].option; }
+  }
+  return NULL;
 }
 
 int command_export(sst_context *context, const arguments *a) {
-  if (!a->out) { return usage_error("export needs --out FILE; see 'spikestill help export'"); }
-  const bool safetensors = is_safetensors(a);
-  const char *format = safetensors ? "safetensors" : "nir", *stray = stray_option(a, safetensors);
+  const bool c_source = a->to && strcmp(a->to, "c") == 0;
+  if (!a->out) { return usage_error("export needs --out %s; see 'spikestill help export'", c_source ? "DIR" : "FILE"); }
+  const bool safetensors = !c_source && is_safetensors(a);
+  const char *format = c_source ? "c" : safetensors ? "safetensors" : "nir", *stray = stray_option(a, format);
   if (stray) { return usage_error("--%s is not for %s; see 'spikestill help export'", stray, format); }
+  if (c_source) { return export_c_source(context, a); }
   json_t *notes = a->json ? json_array() : NULL;
   sst_nir_export_options nir = {.dt = a->dt, .note = take_note, .user = notes};
   sst_state_options state = {.map = a->map};

@@ -34,7 +34,8 @@ _spikestill() {
     --batch) COMPREPLY=(); return ;;
     --recipe) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --map) COMPREPLY=($(compgen -f -- "$word")); return ;;
-    --to) COMPREPLY=($(compgen -W "nir safetensors" -- "$word")); return ;;
+    --to) COMPREPLY=($(compgen -W "nir safetensors c" -- "$word")); return ;;
+    --name) COMPREPLY=(); return ;;
     --layout) COMPREPLY=($(compgen -W "torch spikestill" -- "$word")); return ;;
     --target) COMPREPLY=($(compgen -W "generic snntorch spikingjelly norse sinabs spyx rockpool" -- "$word")); return ;;
     --dt) COMPREPLY=(); return ;;
@@ -61,7 +62,7 @@ _spikestill() {
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
     report) options="--help --out --open --tensorboard --quiet" ;;
     import) options="--help --out --set --overwrite --seed --device --recipe --map --print-map --threads --json" ;;
-    export) options="--help --out --set --device --map --to --layout --target --dt --threads --json" ;;
+    export) options="--help --out --set --overwrite --device --data --map --to --name --layout --target --dt --root --count --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
     bench) options="--help --set --device --root --repetitions --calibrate --threads --json" words="data deploy" ;;
