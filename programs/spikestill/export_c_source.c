@@ -50,27 +50,50 @@ static sst_status read_samples(const sst_dataset *dataset, int64_t bytes, sample
   return status;
 }
 
+// The recipe that says whose data: --data, else the one inside the network. NULL if there is none, or with *code where
+// it is wrong.
+static sst_recipe *find_recipe(sst_context *context, const arguments *a, const sst_integer_network *network,
+                               int *code) {
+  *code = EXIT_DONE;
+  if (a->data[0]) { return open_data_recipe(context, a, a->data + strlen("data.name="), "{model: mlp}", code); }
+  if (network->recipe == NULL) { return NULL; }
+  const char *overrides[MOST_OVERRIDES + 1];
+  char root[SST_RECIPE_TEXT_SIZE + 16];
+  int count = 0;
+  snprintf(root, sizeof root, "data.root=%s", a->root ? a->root : "");
+  if (a->root) { overrides[count++] = root; }
+  for (int i = 0; i < a->override_count; i++) { overrides[count++] = a->overrides[i]; }
+  sst_recipe *recipe = NULL;
+  const sst_status status = sst_recipe_from_text(context, a->words[0], network->recipe, overrides, count, &recipe);
+  if (status != SST_OK) { *code = report_failure(context, status); }
+  return recipe;
+}
+
+// Data that were asked for must be there. Where nobody asked, random samples do.
 static int take_samples(sst_context *context, const arguments *a, const sst_integer_network *network, samples *s) {
-  const char *name = a->data + strlen("data.name=");
   int code;
-  sst_recipe *recipe = open_data_recipe(context, a, name, "{model: mlp}", &code); // the network does not matter
+  sst_recipe *recipe = find_recipe(context, a, network, &code);
   if (!recipe) { return code; }
   const sst_dataset_options options = sst_recipe_dataset(recipe, false);
-  sst_dataset *dataset;
-  const sst_status opened = sst_dataset_open(context, &options, &dataset);
-  if (opened != SST_OK) {
-    sst_recipe_close(context, recipe);
-    return report_failure(context, opened);
+  const char *name = sst_dataset_word(options.kind), *why = NULL;
+  sst_dataset *dataset = NULL;
+  sst_status status = sst_dataset_open(context, &options, &dataset);
+  if (status == SST_OK) {
+    const sst_dataset_info info = sst_dataset_describe(dataset);
+    why = misfit(network, &info);
+    if (!why) {
+      s->count = a->count > 0 ? a->count : 4;
+      if (s->count > info.count) { s->count = info.count; }
+      status = read_samples(dataset, sst_dataset_sample_bytes(&info), s);
+    }
   }
-  const sst_dataset_info info = sst_dataset_describe(dataset);
-  const char *why = misfit(network, &info);
-  if (why) {
+  if (!a->data[0] && !s->inputs && status != SST_INTERRUPTED) {
+    fprintf(stderr, "note: random samples, since there are none of %s: %s\n", name,
+            why ? why : sst_context_message(context));
+  } else if (why) {
     code = usage_error("--data %s: %s", name, why);
-  } else {
-    s->count = a->count > 0 ? a->count : 4;
-    if (s->count > info.count) { s->count = info.count; }
-    const sst_status status = read_samples(dataset, sst_dataset_sample_bytes(&info), s);
-    if (status != SST_OK) { code = report_failure(context, status); }
+  } else if (status != SST_OK) {
+    code = report_failure(context, status);
   }
   sst_dataset_close(dataset);
   sst_recipe_close(context, recipe);
@@ -101,7 +124,7 @@ int export_c_source(sst_context *context, const arguments *a) {
   const sst_status loaded = sst_integer_network_load(context, a->words[0], &network);
   if (loaded != SST_OK) { return report_failure(context, loaded); }
   samples s = {.count = a->count};
-  int code = a->data[0] ? take_samples(context, a, network, &s) : EXIT_DONE;
+  int code = take_samples(context, a, network, &s);
   if (code == EXIT_DONE) {
     const char *chosen = a->name ? a->name : name;
     const sst_c_source_options options = {

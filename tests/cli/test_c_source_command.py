@@ -10,7 +10,7 @@ import unittest
 from program import ProgramTest, environment
 
 
-def container(path, pixel_codes=True):
+def container(path, pixel_codes=True, recipe=None):
     """28 x 28 bytes -> 16 neurons -> 10 classes, weights of 8 bits, 2 steps."""
     draw = random.Random(1)
     tensors = {}
@@ -20,7 +20,8 @@ def container(path, pixel_codes=True):
         tensors[name + ".offset"] = ("I32", [outputs], struct.pack(f"<{outputs}i", *range(outputs)))
         codes = struct.pack(f"<{inputs * outputs}b", *(draw.randint(-9, 9) for _ in range(inputs * outputs)))
         tensors[name + ".codes"] = ("U8", [inputs * outputs], codes)
-        window = dict.fromkeys(("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "groups"), 1)
+        sizes = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "groups")
+        window = dict.fromkeys(sizes, 1)
         return {"kind": "synapses", "name": name, "input": [value], "channels": outputs, "exponent": 0, **window,
                 "pad_h": 0, "pad_w": 0, "weight_bits": 8}
 
@@ -39,6 +40,8 @@ def container(path, pixel_codes=True):
     if pixel_codes:
         tensors["pixel_codes"] = ("I16", [1, 256], struct.pack("<256h", *range(256)))
     header = {"__metadata__": {"format": "spikestill integer network", "version": "1", "network": json.dumps(network)}}
+    if recipe:
+        header["__metadata__"]["recipe"] = recipe
     data = b""
     for name, (kind, shape, content) in tensors.items():
         header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
@@ -71,8 +74,8 @@ class ExportC(ProgramTest):
         self.assertIn(f"#define MY_NET_TABLE_BYTES {tables}\n", self.path("net/my_net.h").read_text())
 
     def test_samples_of_a_data_set(self):
-        made = self.good("export", "my-net.safetensors", "--to", "c", "--out", "net", "--name", "digit", "--data", "digits",
-                         "--count", 3, "--json").json
+        made = self.good("export", "my-net.safetensors", "--to", "c", "--out", "net", "--name", "digit",
+                         "--data", "digits", "--count", 3, "--json").json
         self.assertEqual((made["name"], made["format"], made["layers"], made["ram_bytes"]), ("digit", "c", 2, 8))
         out = self.build_and_run("net", "digit")
         self.assertRegex(out, r"sample 2: class \d \(right: \d\), \d+ spikes\n3 of 3 samples agree")
@@ -81,6 +84,15 @@ class ExportC(ProgramTest):
         # A drawn digit: not empty, and no noise, in which one byte in 256 is 0.
         self.assertGreater(sum(map(int, pixels.split(","))), 2000)
         self.assertGreater(pixels.split(", ").count("0"), 100)
+
+    def test_samples_of_the_networks_own_data(self):
+        container(self.path("own.safetensors"), recipe="data: {name: digits}\nstudent: {model: mlp}\n")
+        self.assertEqual(self.good("export", "own.safetensors", "--to", "c", "--out", "net").err, "")
+        self.assertIn("(right: ", self.build_and_run("net", "own"))
+        container(self.path("own.safetensors"), recipe="data: {name: mnist, root: nowhere}\nstudent: {model: mlp}\n")
+        note = self.good("export", "own.safetensors", "--to", "c", "--out", "net").err
+        self.assertIn("note: random samples, since there are none of mnist: nowhere/mnist: there is no file", note)
+        self.assertNotIn("(right: ", self.build_and_run("net", "own"))
 
     def test_a_wrong_spike_is_noticed(self):
         self.good("export", "my-net.safetensors", "--to", "c", "--out", "net")
