@@ -126,6 +126,9 @@ static int add_neurons(maker *m, int input) {
     const int leak = (int)below(m, 9);
     n->decay = chance(m, 0.6f) ? 1 : (int)between(m, 0, 1 << leak);
     n->decay_shift = n->state_shift + (n->decay == 1 ? (int)below(m, 2) : leak);
+    // 32 bits must hold the decay times the membrane.
+    const int64_t most = ((int64_t)n->limit << n->state_shift) + current + n->threshold + 1;
+    while (n->decay > 1 && n->decay * most > INT32_MAX / 2) { n->decay /= 2; }
     n->start = (int32_t)(chance(m, 0.7f) ? 0 : between(m, -n->limit, n->limit));
   } else if (chance(m, 0.3f)) {
     n->start = (int32_t)below(m, n->threshold);
