@@ -41,7 +41,8 @@ static bool has_tool(const char *name) {
   return system(command) == 0;
 }
 
-#define STRICT "-std=c99 -pedantic -Wall -Wextra -Werror "
+// More than the folder's own files ask for: some projects do.
+#define STRICT "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Werror "
 #define SOURCES "-DNET_TRACE main.c golden.c net.c"
 
 // Exports random networks and runs the line for each. `first` keeps the cases of different tests apart.
