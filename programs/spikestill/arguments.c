@@ -200,7 +200,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
     out->against[out->against_count++] = value;
     return value[0] != '\0';
   case 'F': out->to = value; return true;
-  case 'v': out->name = value; return true;
+  case 'u': out->name = value; return true;
   case 'i': out->recipe = value; return value[0] != '\0';
   case 'm': out->map = value; return value[0] != '\0';
   case 'B': out->print_map = true; return true;

@@ -30,7 +30,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "report runs/first runs/second --out report.html")                                                                 \
   X(import, "FILE", 1, 1, "oimBwsSdtj", "make a run directory of a recipe's network and the weights of another tool",  \
     "import net.safetensors --recipe recipe.yaml --out runs/imported")                                                 \
-  X(export, "MODEL", 1, 1, "osFkylmvDREwdtj", "write a network for other tools (NIR, safetensors), or as C source",                \
+  X(export, "MODEL", 1, 1, "osFkylmuDREwdtj", "write a network for other tools (NIR, safetensors), or as C source",                \
     "export runs/first --to nir --target norse --out first.nir")                                                       \
   X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
@@ -95,7 +95,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('B', "print-map", NULL, NULL, "print the name map that would be used, to be completed, and do nothing else")       \
   X('F', "to", "nir|safetensors|c", NULL,                                                                              \
     "format (default: safetensors if --out ends so, else nir); c: source of an integer network")                       \
-  X('v', "name", "NAME", NULL, "c: what the source is called (default: as the model's file)")                          \
+  X('u', "name", "NAME", NULL, "c: what the source is called (default: as the model's file)")                          \
   X('l', "layout", "torch|spikestill", NULL, "safetensors: whose names and shapes (default: torch)")                   \
   X('k', "target", "generic|snntorch|spikingjelly|norse|sinabs|spyx|rockpool", NULL,                                   \
     "tool that is to read the file (default: generic); of a NIR file that is read: tool that it was written for")                                                                \
