@@ -21,7 +21,7 @@ float ssti_best_step(const float *x, int64_t count, int bits) {
   float most = 0.0f, best = 1.0f;
   for (int64_t i = 0; i < count; i++) { most = fmaxf(most, fabsf(x[i])); }
   if (!(most > 0.0f)) { return best; }
-  double least = INFINITY;
+  double least = (double)INFINITY;
   for (int i = CANDIDATES; i >= 10; i--) {
     const float step = most / largest * (float)i / (float)CANDIDATES;
     const double error = squared_error(x, count, step, largest);

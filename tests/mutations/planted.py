@@ -279,3 +279,20 @@ planted("C source: a layer's output takes the place of its input", "src/deploy/c
         ("last < first ? first : last", "last < first ? first : last - (last > first)"), suites=c_suites)
 planted("C source: groups read the channels of the first", "src/deploy/c_layers.c",
         ("write_windows(w, layer, true, level);", "write_windows(w, layer, level < 0, level);"), suites=c_suites)
+
+# ---- lowering ----
+
+LOWER = "src/deploy/lower"
+lower_suites = ("property/test_lower_properties", "unit/test_lower")
+planted("a threshold between two integers becomes the lower one", LOWER + "_neurons.c",
+        ("ceil(ldexp((double)d->threshold, fine))", "floor(ldexp((double)d->threshold, fine))"), suites=lower_suites)
+planted("a leak is shifted once too little", LOWER + "_neurons.c",
+        ("n->decay_shift = leak + fine - state;",
+         "n->decay_shift = leak + fine - state > 0 ? leak + fine - state - 1 : 0;"), suites=lower_suites)
+planted("an offset does not pass the second factor", LOWER + "_layers.c",
+        ("w->offset[o] = a * w->offset[o] + b;", "w->offset[o] = w->offset[o] + b;"), suites=lower_suites)
+planted("a ternary byte begins at its other end", "src/deploy/integer_pack.c",
+        ("{1, 3, 9, 27, 81}", "{81, 27, 9, 3, 1}"), suites=("unit/test_integer_file",))
+planted("bounds of membranes are those of the first step", "src/deploy/integer_rules.c",
+        ("if (same(grown, v)) { break; }", "if (same(grown, v) || t == 0) { break; }"),
+        suites=("unit/test_integer_network",))
