@@ -15,7 +15,7 @@
 enum {
   BLOCK = SSTI_SIMD_NEURON_BLOCK,
   GRAIN_ELEMENTS = 16384, // that are worth a thread
-  CHUNK_BLOCKS = 4,       // a chunk has at least as many blocks of a piece
+  CHUNK_BLOCKS = 16,      // a chunk has at least as many blocks of a piece
   BAND_TERMS = 64         // that a sum in f32 takes before it is added to one in double
 };
 
@@ -62,11 +62,18 @@ static size_t numbers_bytes(const cut *c, int count) {
   return ssti_fast_round_up((size_t)c->width * sizeof(float)) * (size_t)count;
 }
 
-static void lay_out(const fused_work *w, int number, const float *values) {
+// The first pixel's numbers for the others of the block.
+static void repeat(const fused_work *w, int number) {
   const int64_t channels = w->shape->norm.channels;
-  for (int64_t p = 0; p < w->cut.pixels; p++) {
-    memcpy(w->number[number] + p * channels, values, (size_t)channels * sizeof *values);
+  float *values = w->number[number];
+  for (int64_t p = 1; p < w->cut.pixels; p++) {
+    memcpy(values + p * channels, values, (size_t)channels * sizeof *values);
   }
+}
+
+static void lay_out(const fused_work *w, int number, const float *values) {
+  memcpy(w->number[number], values, (size_t)w->shape->norm.channels * sizeof *values);
+  repeat(w, number);
 }
 
 static char *take_numbers(fused_work *w, int count, void *workspace) {
@@ -187,10 +194,13 @@ static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *
   if (w->dleak != NULL) { w->dleak[chunk * c->pieces + piece] = dleak; }
   const int64_t wide = smaller(channels - piece * BLOCK, smaller(channels, BLOCK));
   double *to = w->sum + chunk * channels + piece * BLOCK, *to_centred = w->centred + chunk * channels + piece * BLOCK;
-  for (int64_t i = 0; i < wide; i++) { to[i] = to_centred[i] = 0; }
-  for (int64_t i = 0; i < length; i++) {
-    to[i % wide] += sum[i];
-    to_centred[i % wide] += centred[i];
+  memcpy(to, sum, (size_t)wide * sizeof *to);
+  memcpy(to_centred, centred, (size_t)wide * sizeof *to);
+  for (int64_t begin = wide; begin < length; begin += wide) {
+    for (int64_t i = 0; i < wide; i++) {
+      to[i] += sum[begin + i];
+      to_centred[i] += centred[begin + i];
+    }
   }
 }
 
@@ -242,10 +252,8 @@ static void finish_sums(const fused_work *w, const float *saved, bool batch_stat
     w->number[MEAN_DY][c] = batch_statistics ? (float)(sum / rows) : 0.0f;
     w->number[SLOPE][c] = batch_statistics ? (float)(inverse * (centred * inverse / rows)) : 0.0f;
   }
-  for (int64_t p = 1; p < w->cut.pixels; p++) {
-    memcpy(w->number[MEAN_DY] + p * channels, w->number[MEAN_DY], (size_t)channels * sizeof(float));
-    memcpy(w->number[SLOPE] + p * channels, w->number[SLOPE], (size_t)channels * sizeof(float));
-  }
+  repeat(w, MEAN_DY);
+  repeat(w, SLOPE);
 }
 
 // What backward is given besides the work: the norm's side of it.
@@ -261,11 +269,12 @@ static double *take_sums(fused_work *w, const norm_side *norm, int64_t potential
   w->sum = (double *)(void *)(w->potential + potential);
   w->centred = w->sum + sums;
   lay_out(w, MEAN, norm->saved);
-  for (int64_t i = 0; i < w->cut.width; i++) {
-    const int64_t c = i % channels;
+  float *factor = w->number[GRADIENT_FACTOR];
+  for (int64_t c = 0; c < channels; c++) {
     const double inverse = (double)norm->saved[channels + c];
-    w->number[GRADIENT_FACTOR][i] = (float)((double)w->shape->norm.scale * (double)norm->gamma[c] * inverse);
+    factor[c] = (float)((double)w->shape->norm.scale * (double)norm->gamma[c] * inverse);
   }
+  repeat(w, GRADIENT_FACTOR);
   return w->centred + sums;
 }
 
