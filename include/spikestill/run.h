@@ -236,6 +236,9 @@ typedef struct sst_step_bench {
                                            // counts twice the forward, less the first layer's data gradient
   size_t train_bytes, inference_bytes;     // planned memory
   int64_t batch;
+  // Of training: the planned memory with parameters, gradients and the optimiser's state; and by how much the process grew
+  // (0: not known). Kernels made for the shapes add some MiB to that.
+  size_t train_predicted_bytes, train_measured_bytes;
   int layer_count; // the first SST_BENCH_LAYERS
   sst_layer_bench layers[SST_BENCH_LAYERS];
 } sst_step_bench;

@@ -99,13 +99,29 @@ static void print_row(int task, const task_result *r) {
 
 static json_t *row_json(int task, const task_result *r) {
   const sst_step_bench *b = &r->bench;
-  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:o}", "task", tasks[task].name, "batch",
+  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o}", "task", tasks[task].name,
+                   "batch",
                    (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
                    "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
                    r->inference_rate, "inference_seconds", b->inference_seconds, "inference_gflop",
                    b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
-                   (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes, "layers",
-                   layers_json(b));
+                   (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes,
+                   "train_predicted_bytes", (json_int_t)b->train_predicted_bytes, "train_measured_bytes",
+                   (json_int_t)b->train_measured_bytes, "layers", layers_json(b));
+}
+
+// Predicted and measured memory of training, for people.
+static void print_memory(const sst_step_bench *b) {
+  printf("%-16s %.1f MiB to train: %.1f planned, the rest parameters, gradients, optimiser", "",
+         (double)b->train_predicted_bytes / 1048576, (double)b->train_bytes / 1048576);
+  if (b->train_measured_bytes > 0) { printf("; measured %.1f MiB", (double)b->train_measured_bytes / 1048576); }
+  printf("\n");
+}
+
+static void print_norm_neuron(const sst_kernel_speed *fused, const sst_ceiling *ceiling) {
+  const double rate = fused->bytes / fused->seconds * 1e-9;
+  printf("batch norm and LIF in one, forward and backward, [4,64,32,32,64]: %.1f MB to move at %.1f GB/s, %.1f %% of the "
+         "triad\n", fused->bytes * 1e-6, rate, 100 * rate / ceiling->triad_gb_per_s);
 }
 
 int command_bench(sst_context *context, const arguments *a) {
@@ -116,10 +132,14 @@ int command_bench(sst_context *context, const arguments *a) {
   sst_ceiling ceiling;
   sst_status status = sst_measure_ceiling(context, &ceiling);
   if (status != SST_OK) { return report_failure(context, status); }
+  sst_kernel_speed fused;
+  status = sst_measure_norm_neuron(context, a->repetitions, &fused);
+  if (status != SST_OK) { return report_failure(context, status); }
   json_t *rows = json_array();
   if (!a->json) {
     printf("ceiling: %.0f GFLOP/s f32 multiply-add, %.1f GB/s memory triad, %d threads\n", ceiling.f32_gflops,
            ceiling.triad_gb_per_s, sst_context_threads(context));
+    print_norm_neuron(&fused, &ceiling);
     printf("T = 4; samples/s, median of %d steps; share of the ceiling, direct convolutions, stem once\n\n",
            a->repetitions);
     printf("%-16s %12s %10s %12s %10s %10s\n", "task", "training/s", "share", "inference/s", "share", "MiB");
@@ -132,11 +152,15 @@ int command_bench(sst_context *context, const arguments *a) {
       return report_failure(context, status);
     }
     json_array_append_new(rows, row_json(task, &result));
-    if (!a->json) { print_row(task, &result); }
+    if (!a->json) {
+      print_row(task, &result);
+      print_memory(&result.bench);
+    }
   }
   if (a->json) {
-    return print_json(json_pack("{s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops,
-                                "ceiling_triad_gb_per_s", ceiling.triad_gb_per_s, "threads",
+    return print_json(json_pack("{s:f, s:f, s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops,
+                                "ceiling_triad_gb_per_s", ceiling.triad_gb_per_s, "norm_neuron_seconds",
+                                fused.seconds, "norm_neuron_bytes", fused.bytes, "threads",
                                 sst_context_threads(context), "tasks", rows));
   }
   json_decref(rows);

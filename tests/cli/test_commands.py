@@ -310,8 +310,14 @@ class Looking(ProgramTest):
         answer = self.good("bench", "--repetitions", "1", "--threads", "1", "--json").json
         self.assertGreater(answer["ceiling_f32_gflops"], 0)
         self.assertEqual([task["task"] for task in answer["tasks"]], ["mlp 784-800-10", "mnist cnn", "vgg9", "vgg9, winograd"])
+        self.assertGreater(answer["norm_neuron_bytes"] / answer["norm_neuron_seconds"], 0)
         for task in answer["tasks"]:
             self.assertGreater(task["train_samples_per_second"], 0)
+            self.assertGreater(task["train_predicted_bytes"], task["train_bytes"])
+        # What is measured besides, such as kernels made for the shapes, is small beside a large network.
+        vgg = answer["tasks"][2]
+        self.assertLess(vgg["train_measured_bytes"], 1.05 * vgg["train_predicted_bytes"])
+        self.assertGreater(vgg["train_measured_bytes"], 0.95 * vgg["train_predicted_bytes"])
         first, *others = answer["tasks"][2]["layers"]
         self.assertIsNone(first["density"])  # pictures are no spikes
         for layer in others:

@@ -2,6 +2,7 @@
 // Batch norm and neurons in one kernel against the two, of the fast backend and of the reference: odd sizes, one step, one
 // input step, every reset, grid and surrogate, adding and overwriting, at every SIMD level that this machine has.
 #include "backend_pair.h"
+#include "spikestill/bench.h"
 
 typedef struct fused_result {
   float *spikes, *membrane, *dx;
@@ -248,11 +249,33 @@ static void test_norm_neuron_threads(void **state) {
   fused_case_end(&c);
 }
 
+// What `spikestill bench` measures: as many bytes as its comment says, and a time.
+static void test_speed(void **state) {
+  sst_kernel_speed speed;
+  assert_ok(*state, sst_measure_norm_neuron(*state, 2, &speed));
+  assert_true(speed.bytes == 8.0 * 4 * 64 * 32 * 32 * 64 * sizeof(float));
+  assert_true(speed.seconds > 1e-4 && speed.seconds < 600);
+  assert_fails(*state, SST_INVALID_ARGUMENT, sst_measure_norm_neuron(*state, 0, &speed), "at least 1");
+}
+
+static void test_speed_out_of_memory(void **state) {
+  (void)state;
+  for (uint64_t k = 1; k <= 8; k++) {
+    fault_plan plan = {.allocation = k};
+    sst_context *context = fault_context(&plan);
+    sst_kernel_speed speed;
+    assert_fails(context, SST_OUT_OF_MEMORY, sst_measure_norm_neuron(context, 1, &speed), "bytes");
+    test_context_end(context);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_norm_neuron),
       TEST(test_norm_neuron_without_some),
       TEST(test_norm_neuron_threads),
+      TEST(test_speed),
+      cmocka_unit_test(test_speed_out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
