@@ -96,64 +96,75 @@ static void count_crossbars(const sst_cost_layer *l, const ssti_cost_geometry *g
   }
 }
 
-// Sums over one row in lanes that the compiler can put into vector registers. Spikes and their averages are multiples
-// of a power of two, and all counts stay far below 2^24 in a row, so f32 is exact.
-enum { LANES = 16 };
+// Sums in f32 lanes, folded into double after each piece. Spikes and their averages are multiples of a power of
+// two, and what a lane sums in a piece stays below 2^24, so that it is exact.
+typedef float lanes __attribute__((vector_size(16)));
+enum { LANES = 4, STREAMS = 4, STRIDE = LANES * STREAMS, PIECE = 4096 };
 
-// Where values are 0 and 1 their sum is the number of those that are not zero.
-static void count_binary_row(const float *x, const float *fan, int64_t length, ssti_cost_counts *sums) {
-  float sum[LANES] = {0}, operations[LANES] = {0};
-  int64_t whole = length - length % LANES;
-  for (int64_t i = 0; i < whole; i += LANES) {
-    for (int lane = 0; lane < LANES; lane++) {
-      sum[lane] += x[i + lane];
-      operations[lane] += x[i + lane] * fan[i + lane];
-    }
-  }
-  for (int64_t i = whole; i < length; i++) {
-    sum[0] += x[i];
-    operations[0] += x[i] * fan[i];
-  }
-  for (int lane = 0; lane < LANES; lane++) {
-    sums->inputs += (double)sum[lane];
-    sums->operations += (double)operations[lane];
-  }
+static lanes load(const float *x) {
+  lanes v;
+  memcpy(&v, x, sizeof v);
+  return v;
 }
 
-static void count_row(const float *x, const float *fan, int64_t length, ssti_cost_counts *sums, double *nonzeros) {
-  float sum[LANES] = {0}, nonzero[LANES] = {0}, operations[LANES] = {0};
-  int64_t whole = length - length % LANES;
-  for (int64_t i = 0; i < whole; i += LANES) {
-    for (int lane = 0; lane < LANES; lane++) {
-      float value = x[i + lane], is_nonzero = value != 0.0f ? 1.0f : 0.0f;
-      sum[lane] += value;
-      nonzero[lane] += is_nonzero;
-      operations[lane] += is_nonzero * fan[i + lane];
+static double sum_of(const lanes v[STREAMS]) {
+  const lanes all = (v[0] + v[1]) + (v[2] + v[3]);
+  return ((double)all[0] + (double)all[1]) + ((double)all[2] + (double)all[3]);
+}
+
+// Where values are 0 and 1 their sum is the number of those that are not zero.
+static void count_binary(const float *x, const float *fan, int64_t length, ssti_cost_counts *sums) {
+  lanes sum[STREAMS] = {0}, operations[STREAMS] = {0};
+  const int64_t whole = length - length % STRIDE;
+  for (int64_t i = 0; i < whole; i += STRIDE) {
+    for (int s = 0; s < STREAMS; s++) {
+      const lanes value = load(x + i + s * LANES);
+      sum[s] += value;
+      operations[s] += value * load(fan + i + s * LANES);
     }
   }
   for (int64_t i = whole; i < length; i++) {
-    float is_nonzero = x[i] != 0.0f ? 1.0f : 0.0f;
-    sum[0] += x[i];
-    nonzero[0] += is_nonzero;
-    operations[0] += is_nonzero * fan[i];
+    sums->inputs += (double)x[i];
+    sums->operations += (double)(x[i] * fan[i]);
   }
-  for (int lane = 0; lane < LANES; lane++) {
-    sums->inputs += (double)sum[lane];
-    sums->operations += (double)operations[lane];
-    *nonzeros += (double)nonzero[lane];
+  sums->inputs += sum_of(sum);
+  sums->operations += sum_of(operations);
+}
+
+static void count_values(const float *x, const float *fan, int64_t length, ssti_cost_counts *sums, double *nonzeros) {
+  lanes sum[STREAMS] = {0}, nonzero[STREAMS] = {0}, operations[STREAMS] = {0};
+  const int64_t whole = length - length % STRIDE;
+  for (int64_t i = 0; i < whole; i += STRIDE) {
+    for (int s = 0; s < STREAMS; s++) {
+      const lanes value = load(x + i + s * LANES);
+      const lanes is_nonzero = -__builtin_convertvector(value != 0.0f, lanes); // true is -1
+      sum[s] += value;
+      nonzero[s] += is_nonzero;
+      operations[s] += is_nonzero * load(fan + i + s * LANES);
+    }
   }
+  for (int64_t i = whole; i < length; i++) {
+    const bool is_nonzero = x[i] != 0.0f;
+    sums->inputs += (double)x[i];
+    *nonzeros += is_nonzero;
+    sums->operations += is_nonzero ? (double)fan[i] : 0.0;
+  }
+  sums->inputs += sum_of(sum);
+  sums->operations += sum_of(operations);
+  *nonzeros += sum_of(nonzero);
 }
 
 ssti_cost_counts ssti_cost_count(const sst_cost_layer *layer, const ssti_cost_geometry *geometry, const float *x,
                                  const float *fan, double spike_value, int64_t crossbar, float *scratch) {
   ssti_cost_counts counts = {0};
   double nonzeros = 0;
-  int64_t row = layer->in_width * layer->in_channels;
-  for (int64_t h = 0; h < layer->in_height; h++) {
+  const int64_t size = layer->in_height * layer->in_width * layer->in_channels;
+  for (int64_t i = 0; i < size; i += PIECE) {
+    const int64_t length = size - i < PIECE ? size - i : PIECE;
     if (layer->binary_input) {
-      count_binary_row(x + h * row, fan + h * row, row, &counts);
+      count_binary(x + i, fan + i, length, &counts);
     } else {
-      count_row(x + h * row, fan + h * row, row, &counts, &nonzeros);
+      count_values(x + i, fan + i, length, &counts, &nonzeros);
     }
   }
   counts.inputs = spike_value > 0 ? counts.inputs / spike_value : nonzeros;
