@@ -320,8 +320,10 @@ class Looking(ProgramTest):
         self.assertGreater(vgg["train_measured_bytes"], 0.95 * vgg["train_predicted_bytes"])
         first, *others = answer["tasks"][2]["layers"]
         self.assertIsNone(first["density"])  # pictures are no spikes
-        for layer in others:
-            self.assertTrue(0 <= layer["density"] <= 1, layer)
+        found = [layer["density"] for layer in others if layer["density"] is not None]  # averages of spikes are none either
+        self.assertGreater(len(found), 0)
+        for density in found:
+            self.assertTrue(0 <= density <= 1, density)
 
     def test_calibrate(self):
         names = ["convolution_forward", "convolution_weights", "linear_forward", "linear_weights"]
