@@ -108,7 +108,7 @@ static int print_result(const arguments *a, const char *name, const sst_c_source
                                 sizes->spiking_layers));
   }
   printf("wrote %s.c, %s.h and an example to %s\n", name, name, a->out);
-  printf("flash %" PRId64 " bytes of constants, and the code (1.5 to 4 KiB on a Cortex-M); RAM %" PRId64
+  printf("flash %" PRId64 " bytes of constants, and the code (1 to 3 KiB on a Cortex-M with -Os); RAM %" PRId64
          " bytes, and the stack\n",
          sizes->table_bytes, sizes->ram_bytes);
   return EXIT_DONE;
