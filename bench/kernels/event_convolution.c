@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// Variants of the event-driven 3x3 convolution of 64 to 64 channels at 32x32, one thread: what docs/SPEED.md compares. Each
+// is checked against the first. Prints nanoseconds an output pixel, the least of all rounds, in time on the processor, so
+// that a machine which others use too still tells them apart; the last line is the clock's yardstick, a dense tap.
+//
+//   forward 1 walk           the bits of each tap walked for each output, 64 sums in registers
+//   forward 2 taps           a list for each pixel; tap after tap over a tile of 128 pixels, whose weights stay in the L1 cache
+//   forward 3 sorted taps    the same, pixels with equally many spikes together, so that loops end where they are expected to
+//   forward 4 output lists   a list for each output over all its taps: the kept one (simd_event.c)
+//   weights 1 scatter        the row of dy in registers, added to the row of each input that fired
+//   weights 2 channel lists  a list for each input channel over 256 pixels, sums in registers: the kept one
+//
+//   event_convolution [DENSITY]
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend/fast/fast.h"
+
+enum {
+  SIZE = 32, GRID = SIZE + 2, IMAGES = 12, C = 64, TAPS = 9, ROUNDS = 40,
+  PIXELS = GRID * GRID * IMAGES, REACH = 2 * GRID + 2, TILE = 128, LONG_TILE = 256, PADDED = PIXELS + 4 * LONG_TILE
+};
+typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
+
+// Pictures lie on a grid with a border of one pixel, one after the other.
+static uint64_t *bits, *inner; // on the grid; without the border
+static float *weights;         // [TAPS, C, C], the last axis the output
+static float *y, *expected;    // [PADDED, C] on the grid, an output at its first tap
+static float *dw, *dw_expected;
+static ssti_simd simd;
+static ssti_conv2d shape = {.images = IMAGES, .in_h = SIZE, .in_w = SIZE, .in_c = C, .out_h = SIZE, .out_w = SIZE,
+                            .out_c = C, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .pad_h = 1,
+                            .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1};
+
+static int64_t distance_of(int tap) { return tap / 3 * GRID + tap % 3; }
+
+static void add_row(lanes *a, const float *row) {
+  for (int i = 0; i < 4; i++) { a[i] += *(const lanes *)(const void *)(row + 16 * i); }
+}
+
+static void load_row(lanes *a, const float *row) {
+  for (int i = 0; i < 4; i++) { a[i] = *(const lanes *)(const void *)(row + 16 * i); }
+}
+
+static void store_row(const lanes *a, float *row) {
+  for (int i = 0; i < 4; i++) { *(lanes *)(void *)(row + 16 * i) = a[i]; }
+}
+
+static void forward_walk(void) {
+  for (int64_t q = 0; q < PIXELS; q++) {
+    lanes a[4] = {{0}};
+    for (int tap = 0; tap < TAPS; tap++) {
+      const float *block = weights + (size_t)tap * C * C;
+      for (uint64_t left = bits[q + distance_of(tap)]; left != 0; left &= left - 1) {
+        add_row(a, block + __builtin_ctzll(left) * C);
+      }
+    }
+    store_row(a, y + q * C);
+  }
+}
+
+// A list a pixel; tap after tap. With `sorted`, pixels in order of their number of spikes, those without left out.
+static void forward_taps(bool sorted) {
+  static uint32_t start[TILE + 1];
+  static uint16_t list[TILE * C + SSTI_EVENT_SLACK], order[TILE];
+  memset(y, 0, (size_t)PADDED * C * sizeof *y);
+  for (int64_t at = 0; at < PIXELS; at += TILE) {
+    (void)simd.event_pixel_lists(TILE, 1, bits + at, start, list);
+    int64_t count = 0;
+    int place[C + 2] = {0};
+    for (int p = 0; p < TILE; p++) { place[start[p + 1] - start[p] + 1]++; }
+    for (int n = 1; n <= C + 1; n++) { place[n] += place[n - 1]; }
+    for (int p = 0; p < TILE; p++) {
+      if (sorted) { order[place[start[p + 1] - start[p]]++] = (uint16_t)p; }
+      else { order[count++] = (uint16_t)p; }
+    }
+    for (int tap = 0; tap < TAPS; tap++) {
+      for (int64_t i = 0; i < TILE; i++) {
+        const int64_t p = order[i];
+        if (start[p] == start[p + 1]) { continue; }
+        float *target = y + (at + p - distance_of(tap)) * C;
+        lanes a[4];
+        load_row(a, target);
+        for (uint32_t k = start[p]; k < start[p + 1]; k++) { add_row(a, weights + ((size_t)tap * C + list[k]) * C); }
+        store_row(a, target);
+      }
+    }
+  }
+}
+
+static void forward_taps_plain(void) { forward_taps(false); }
+static void forward_taps_sorted(void) { forward_taps(true); }
+
+static void forward_output_lists(void) {
+  enum { BAND = 8 };
+  static uint32_t in_start[(BAND + 2) * SIZE + 1], out_start[BAND * SIZE + 1];
+  static uint16_t in_list[(BAND + 2) * SIZE * C + SSTI_EVENT_SLACK], out_list[BAND * SIZE * TAPS * C + SSTI_EVENT_SLACK];
+  static const float zero[C];
+  for (int64_t image = 0; image < IMAGES; image++) {
+    for (int64_t row = 0; row < SIZE; row += BAND) {
+      const int64_t first = row > 0 ? row - 1 : 0, last = row + BAND < SIZE ? row + BAND + 1 : SIZE;
+      (void)simd.event_pixel_lists((last - first) * SIZE, 1, inner + (image * SIZE + first) * SIZE, in_start, in_list);
+      simd.event_output_lists(&shape, row, BAND, first, in_start, in_list, out_start, out_list);
+      for (int64_t r = 0; r < BAND; r++) { // rows of the grid are longer than those of the picture
+        const ssti_event_lists lists = {SIZE, C, C, out_start + r * SIZE, out_list};
+        simd.event_sum(&lists, C, weights, zero, y + ((image * GRID + row + r) * GRID) * C);
+      }
+    }
+  }
+}
+
+static void weights_scatter(void) {
+  memset(dw, 0, (size_t)TAPS * C * C * sizeof *dw);
+  for (int64_t q = 0; q < PIXELS; q++) {
+    lanes row[4];
+    load_row(row, expected + q * C);
+    for (int tap = 0; tap < TAPS; tap++) {
+      for (uint64_t left = bits[q + distance_of(tap)]; left != 0; left &= left - 1) {
+        float *target = dw + ((size_t)tap * C + (size_t)__builtin_ctzll(left)) * C;
+        lanes a[4];
+        load_row(a, target);
+        for (int i = 0; i < 4; i++) { a[i] += row[i]; }
+        store_row(a, target);
+      }
+    }
+  }
+}
+
+static void weights_channel_lists(void) {
+  static uint32_t start[C + 1];
+  static uint16_t list[LONG_TILE * C + SSTI_EVENT_SLACK];
+  uint64_t words[LONG_TILE];
+  memset(dw, 0, (size_t)TAPS * C * C * sizeof *dw);
+  for (int64_t at = 0; at < PIXELS; at += LONG_TILE) {
+    memcpy(words, bits + at, sizeof words);
+    (void)simd.event_channel_lists(C, LONG_TILE / 64, words, start, list, 0);
+    const ssti_event_lists lists = {C, C, C, start, list};
+    for (int tap = 0; tap < TAPS; tap++) {
+      simd.event_sum(&lists, C, expected + (at - distance_of(tap)) * C, NULL, dw + (size_t)tap * C * C);
+    }
+  }
+}
+
+// What a dense convolution does for one tap: every weight times a number.
+static void dense_tap(void) {
+  for (int64_t q = 0; q < PIXELS; q++) {
+    lanes a[4] = {{0}};
+    const float x = (float)(bits[q] & 1);
+    for (int c = 0; c < C; c++) {
+      for (int i = 0; i < 4; i++) { a[i] += x * *(const lanes *)(const void *)(weights + c * C + 16 * i); }
+    }
+    store_row(a, y + q * C);
+  }
+}
+
+static double processor_seconds(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// Weights are whole numbers, so that every order of additions gives the same.
+static void fill(double density) {
+  const size_t offset = (size_t)(REACH + 2) * C; // what the border before the first picture adds to
+  bits = calloc(PADDED, sizeof *bits), inner = calloc((size_t)IMAGES * SIZE * SIZE, sizeof *inner);
+  weights = aligned_alloc(64, (size_t)TAPS * C * C * sizeof *weights);
+  y = (float *)aligned_alloc(64, ((size_t)PADDED * C + offset) * sizeof *y) + offset;
+  expected = (float *)aligned_alloc(64, ((size_t)PADDED * C + offset) * sizeof *y) + offset;
+  memset(expected - offset, 0, ((size_t)PADDED * C + offset) * sizeof *y);
+  dw = aligned_alloc(64, (size_t)TAPS * C * C * sizeof *dw), dw_expected = malloc((size_t)TAPS * C * C * sizeof *dw);
+  for (int i = 0; i < TAPS * C * C; i++) { weights[i] = (float)(i * 7 % 13 - 6); }
+  uint32_t state = 1;
+  for (int image = 0; image < IMAGES; image++) {
+    for (int p = 0; p < SIZE * SIZE; p++) {
+      uint64_t word = 0;
+      for (int c = 0; c < C; c++) {
+        state = state * 1664525u + 1013904223u;
+        word |= (uint64_t)((double)(state >> 8) * 0x1p-24 < density) << c;
+      }
+      inner[image * SIZE * SIZE + p] = word;
+      bits[(image * GRID + p / SIZE + 1) * GRID + p % SIZE + 1] = word;
+    }
+  }
+}
+
+static bool is_inside(int64_t q) { return q % GRID < SIZE && q / GRID % GRID < SIZE; }
+
+int main(int argc, char **argv) {
+  static const struct {
+    const char *name;
+    void (*run)(void);
+    bool forward;
+  } variants[] = {{"forward 1 walk", forward_walk, true},
+                  {"forward 2 taps", forward_taps_plain, true},
+                  {"forward 3 sorted taps", forward_taps_sorted, true},
+                  {"forward 4 output lists", forward_output_lists, true},
+                  {"weights 1 scatter", weights_scatter, false},
+                  {"weights 2 channel lists", weights_channel_lists, false},
+                  {"dense tap", dense_tap, false}};
+  enum { VARIANTS = sizeof variants / sizeof *variants };
+  const double density = argc > 1 ? atof(argv[1]) : 0.1;
+  double best[VARIANTS];
+  (void)ssti_simd_fill(ssti_simd_best(), &simd);
+  fill(density);
+  forward_walk();
+  for (int64_t q = 0; q < PIXELS; q++) {
+    if (is_inside(q)) { memcpy(expected + q * C, y + q * C, C * sizeof *y); }
+  }
+  weights_scatter();
+  memcpy(dw_expected, dw, (size_t)TAPS * C * C * sizeof *dw);
+  for (int v = 0; v < VARIANTS; v++) { best[v] = 1e9; }
+  for (int round = 0; round < ROUNDS; round++) { // in turn, so that all see the same machine
+    for (int v = 0; v < VARIANTS; v++) {
+      const double start = processor_seconds();
+      variants[v].run();
+      const double seconds = processor_seconds() - start;
+      if (seconds < best[v]) { best[v] = seconds; }
+      if (v + 1 == VARIANTS || round > 0) { continue; }
+      bool same = variants[v].forward || memcmp(dw, dw_expected, (size_t)TAPS * C * C * sizeof *dw) == 0;
+      for (int64_t q = 0; variants[v].forward && q < PIXELS; q++) {
+        same = same && (!is_inside(q) || memcmp(y + q * C, expected + q * C, C * sizeof *y) == 0);
+      }
+      if (!same) {
+        fprintf(stderr, "event_convolution: %s computes something else\n", variants[v].name);
+        return 1;
+      }
+    }
+  }
+  for (int v = 0; v < VARIANTS; v++) {
+    printf("%-24s density %.2f: %6.1f ns an output pixel\n", variants[v].name, density,
+           best[v] / (IMAGES * SIZE * SIZE) * 1e9);
+  }
+  return 0;
+}
