@@ -4,9 +4,9 @@
 // that a machine which others use too still tells them apart; the last line is the clock's yardstick, a dense tap.
 //
 //   forward 1 walk           the bits of each tap walked for each output, 64 sums in registers
-//   forward 2 taps           a list for each pixel; tap after tap over a tile of 128 pixels, whose weights stay in the L1 cache
+//   forward 2 taps           a list for each pixel; tap after tap over a tile of 128 pixels, whose weights stay in the L1 cache: the kept one
 //   forward 3 sorted taps    the same, pixels with equally many spikes together, so that loops end where they are expected to
-//   forward 4 output lists   a list for each output over all its taps: the kept one (simd_event.c)
+//   forward 4 output lists   a list for each output over all its taps
 //   weights 1 scatter        the row of dy in registers, added to the row of each input that fired
 //   weights 2 channel lists  a list for each input channel over 256 pixels, sums in registers: the kept one
 //
@@ -25,14 +25,11 @@ enum {
 typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
 // Pictures lie on a grid with a border of one pixel, one after the other.
-static uint64_t *bits, *inner; // on the grid; without the border
+static uint64_t *bits;
 static float *weights;         // [TAPS, C, C], the last axis the output
 static float *y, *expected;    // [PADDED, C] on the grid, an output at its first tap
 static float *dw, *dw_expected;
 static ssti_simd simd;
-static ssti_conv2d shape = {.images = IMAGES, .in_h = SIZE, .in_w = SIZE, .in_c = C, .out_h = SIZE, .out_w = SIZE,
-                            .out_c = C, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .pad_h = 1,
-                            .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1};
 
 static int64_t distance_of(int tap) { return tap / 3 * GRID + tap % 3; }
 
@@ -67,7 +64,7 @@ static void forward_taps(bool sorted) {
   static uint16_t list[TILE * C + SSTI_EVENT_SLACK], order[TILE];
   memset(y, 0, (size_t)PADDED * C * sizeof *y);
   for (int64_t at = 0; at < PIXELS; at += TILE) {
-    (void)simd.event_pixel_lists(TILE, 1, bits + at, start, list);
+    simd.event_pixel_lists(TILE, 1, bits + at, start, list);
     int64_t count = 0;
     int place[C + 2] = {0};
     for (int p = 0; p < TILE; p++) { place[start[p + 1] - start[p] + 1]++; }
@@ -95,18 +92,24 @@ static void forward_taps_sorted(void) { forward_taps(true); }
 
 static void forward_output_lists(void) {
   enum { BAND = 8 };
-  static uint32_t in_start[(BAND + 2) * SIZE + 1], out_start[BAND * SIZE + 1];
-  static uint16_t in_list[(BAND + 2) * SIZE * C + SSTI_EVENT_SLACK], out_list[BAND * SIZE * TAPS * C + SSTI_EVENT_SLACK];
-  static const float zero[C];
-  for (int64_t image = 0; image < IMAGES; image++) {
-    for (int64_t row = 0; row < SIZE; row += BAND) {
-      const int64_t first = row > 0 ? row - 1 : 0, last = row + BAND < SIZE ? row + BAND + 1 : SIZE;
-      (void)simd.event_pixel_lists((last - first) * SIZE, 1, inner + (image * SIZE + first) * SIZE, in_start, in_list);
-      simd.event_output_lists(&shape, row, BAND, first, in_start, in_list, out_start, out_list);
-      for (int64_t r = 0; r < BAND; r++) { // rows of the grid are longer than those of the picture
-        const ssti_event_lists lists = {SIZE, C, C, out_start + r * SIZE, out_list};
-        simd.event_sum(&lists, C, weights, zero, y + ((image * GRID + row + r) * GRID) * C);
+  static uint32_t in_start[(BAND + 3) * GRID + 1];
+  static uint16_t in_list[(BAND + 3) * GRID * C + SSTI_EVENT_SLACK], list[TAPS * C + SSTI_EVENT_SLACK];
+  for (int64_t at = 0; at < PIXELS; at += BAND * GRID) {
+    simd.event_pixel_lists((BAND + 3) * GRID, 1, bits + at, in_start, in_list);
+    for (int64_t q = 0; q < BAND * GRID && at + q < PIXELS; q++) {
+      int64_t count = 0;
+      for (int tap = 0; tap < TAPS; tap++) {
+        const uint32_t *p = in_start + q + distance_of(tap);
+        for (uint32_t k = 0; k < p[1] - p[0]; k += 16) { // whole vectors; what is too much is overwritten
+          const uint16_t *from = in_list + p[0] + k;
+          uint16_t *to = list + count + k;
+          for (int i = 0; i < 16; i++) { to[i] = (uint16_t)(from[i] + tap * C); }
+        }
+        count += p[1] - p[0];
       }
+      lanes a[4] = {{0}};
+      for (int64_t k = 0; k < count; k++) { add_row(a, weights + list[k] * C); }
+      store_row(a, y + (at + q) * C);
     }
   }
 }
@@ -136,9 +139,9 @@ static void weights_channel_lists(void) {
   for (int64_t at = 0; at < PIXELS; at += LONG_TILE) {
     memcpy(words, bits + at, sizeof words);
     (void)simd.event_channel_lists(C, LONG_TILE / 64, words, start, list, 0);
-    const ssti_event_lists lists = {C, C, C, start, list};
+    const ssti_event_lists lists = {C, start, list};
     for (int tap = 0; tap < TAPS; tap++) {
-      simd.event_sum(&lists, C, expected + (at - distance_of(tap)) * C, NULL, dw + (size_t)tap * C * C);
+      simd.event_sum(&lists, C, expected + (at - distance_of(tap)) * C, dw + (size_t)tap * C * C);
     }
   }
 }
@@ -164,7 +167,7 @@ static double processor_seconds(void) {
 // Weights are whole numbers, so that every order of additions gives the same.
 static void fill(double density) {
   const size_t offset = (size_t)(REACH + 2) * C; // what the border before the first picture adds to
-  bits = calloc(PADDED, sizeof *bits), inner = calloc((size_t)IMAGES * SIZE * SIZE, sizeof *inner);
+  bits = calloc(PADDED, sizeof *bits);
   weights = aligned_alloc(64, (size_t)TAPS * C * C * sizeof *weights);
   y = (float *)aligned_alloc(64, ((size_t)PADDED * C + offset) * sizeof *y) + offset;
   expected = (float *)aligned_alloc(64, ((size_t)PADDED * C + offset) * sizeof *y) + offset;
@@ -179,7 +182,6 @@ static void fill(double density) {
         state = state * 1664525u + 1013904223u;
         word |= (uint64_t)((double)(state >> 8) * 0x1p-24 < density) << c;
       }
-      inner[image * SIZE * SIZE + p] = word;
       bits[(image * GRID + p / SIZE + 1) * GRID + p % SIZE + 1] = word;
     }
   }

@@ -17,10 +17,10 @@ extern "C" {
 // X(name, default, meaning): the density up to which spikes are the faster way, with 64 input channels or more. Fewer
 // channels and few positions lower it. A negative number: never; 1 or more: always, whatever the shape.
 #define SST_CROSSOVER_LIST(X)                                                                                          \
-  X(convolution_forward, 0.25, "outputs of convolutions")                                                              \
-  X(convolution_weights, 0.2, "weight gradients of convolutions")                                                      \
+  X(convolution_forward, 0.3,  "outputs of convolutions")                                                              \
+  X(convolution_weights, 0.3, "weight gradients of convolutions")                                                      \
   X(linear_forward, 0.15, "outputs of linear layers")                                                                  \
-  X(linear_weights, 0.15, "weight gradients of linear layers")
+  X(linear_weights, -1,   "weight gradients of linear layers")
 
 typedef struct sst_crossover {
 #define SST_CROSSOVER_FIELD(name, value, meaning) double name;

@@ -38,13 +38,23 @@ typedef struct ssti_event_matrix {
   float scale; // they are multiplied by it on their way
 } ssti_event_matrix;
 
-// Which sources are added to which targets: target i, at i * stride, gets those numbered list[start[i]] ..
-// list[start[i + 1] - 1]. Of a target's elements `channels` are written.
+// Which sources are added to which targets: target i gets those numbered list[start[i]] .. list[start[i + 1] - 1].
 typedef struct ssti_event_lists {
-  int64_t targets, stride, channels;
+  int64_t targets;
   const uint32_t *start;
   const uint16_t *list;
 } ssti_event_lists;
+
+// One kernel position over some output rows of a picture.
+typedef struct ssti_event_tap {
+  const ssti_conv2d *shape; // one group
+  int64_t row, rows;        // of the output
+  int64_t ky, kx;
+  int64_t first_in;              // input row that the lists begin with
+  int64_t first_word, last_word; // input channels, in words: [first, last)
+  const uint32_t *start;         // a list for each word of each pixel, one behind the other
+  const uint16_t *list;          // channels
+} ssti_event_tap;
 
 // What functions that make lists may overwrite beyond their end, in entries.
 enum { SSTI_EVENT_SLACK = 16 };

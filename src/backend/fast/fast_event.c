@@ -21,7 +21,8 @@ enum {
   TILE = 256, LONG_TILE = 1024, // pixels; long where the gradients do not stay in the second-level cache
   CACHED_BYTES = 512 << 10,
   PARTIAL_BYTES = 64 << 20, // of all threads' sums at most, where there is more than one
-  BAND_ENTRIES = 1 << 18,   // of the lists of a band of outputs, if everything fires
+  BAND_PIXELS = 128,        // of a band of outputs
+  TOGETHER = 2,             // words of input channels
   BLOCK_GRAIN = 64          // rows of blocks that are worth a thread
 };
 
@@ -36,6 +37,7 @@ static int64_t filter_of(const ssti_conv2d *s) { return s->kernel_h * s->kernel_
 
 bool ssti_event_possible(double forward, double weights, int64_t channels) {
   const double most = forward > weights ? forward : weights;
+  if (channels > UINT16_MAX + 1) { return false; } // lists hold 16 bits
   return most >= 1.0 || (most > 0.0 && channels >= LEAST_CHANNELS);
 }
 
@@ -139,11 +141,9 @@ static ssti_event_matrix matrix_of(const ssti_conv2d *s, float scale) {
 
 // ---- forward
 
-// Output rows are worked on in bands of a picture, whose lists serve all blocks of output channels.
-static int64_t band_of(const ssti_conv2d *s) {
-  const int64_t rows = BAND_ENTRIES / (filter_of(s) * s->out_w);
-  return rows < 1 ? 1 : smaller(rows, s->out_h);
-}
+// Output rows are worked on in bands of a picture, whose sums stay in the first-level cache, one kernel position and two
+// words of channels after the other, so that their weights do too.
+static int64_t band_of(const ssti_conv2d *s) { return smaller(larger(1, BAND_PIXELS / s->out_w), s->out_h); }
 
 // Input rows that a band sees.
 static int64_t band_inputs(const ssti_conv2d *s) {
@@ -152,16 +152,15 @@ static int64_t band_inputs(const ssti_conv2d *s) {
 
 // What a thread needs of its own; sizes in bytes, in this order.
 typedef struct band_layout {
-  size_t in_start, in_list, out_start, out_list, all;
+  size_t sums, start, list, all;
 } band_layout;
 
 static band_layout band_layout_of(const ssti_conv2d *s) {
-  const int64_t in = band_inputs(s) * s->in_w, out = band_of(s) * s->out_w;
-  band_layout l = {.in_start = round_up((size_t)(in + 1) * sizeof(uint32_t)),
-                   .in_list = round_up((size_t)(in * s->in_c + SSTI_EVENT_SLACK) * sizeof(uint16_t)),
-                   .out_start = round_up((size_t)(out + 1) * sizeof(uint32_t)),
-                   .out_list = round_up((size_t)(out * filter_of(s) + SSTI_EVENT_SLACK) * sizeof(uint16_t))};
-  l.all = l.in_start + l.in_list + l.out_start + l.out_list;
+  const int64_t in = band_inputs(s) * s->in_w;
+  band_layout l = {.sums = (size_t)(band_of(s) * s->out_w * SSTI_EVENT_WIDTH) * sizeof(float),
+                   .start = round_up((size_t)(in * ssti_event_words(s->in_c) + 1) * sizeof(uint32_t)),
+                   .list = round_up((size_t)(in * s->in_c + SSTI_EVENT_SLACK) * sizeof(uint16_t))};
+  l.all = l.sums + l.start + l.list;
   return l;
 }
 
@@ -188,26 +187,40 @@ typedef struct forward_work {
   char *workspace;
 } forward_work;
 
+static void add_all_taps(const forward_work *w, const ssti_event_tap *band, int64_t width, const float *weights,
+                         float *sums) {
+  const ssti_conv2d *s = w->s;
+  const int64_t words = ssti_event_words(s->in_c);
+  ssti_event_tap tap = *band;
+  for (tap.ky = 0; tap.ky < s->kernel_h; tap.ky++) {
+    for (tap.kx = 0; tap.kx < s->kernel_w; tap.kx++) {
+      for (tap.first_word = 0; tap.first_word < words; tap.first_word = tap.last_word) {
+        tap.last_word = smaller(tap.first_word + TOGETHER, words);
+        w->simd->event_tap(&tap, width, weights + (tap.ky * s->kernel_w + tap.kx) * s->in_c * width, sums);
+      }
+    }
+  }
+}
+
 static void forward_band(const forward_work *w, char *slot, int64_t image, int64_t row, int64_t rows) {
   const ssti_conv2d *s = w->s;
-  uint32_t *in_start = (uint32_t *)(void *)slot;
-  uint16_t *in_list = (uint16_t *)(void *)(slot + w->layout.in_start);
-  uint32_t *out_start = (uint32_t *)(void *)((char *)in_list + w->layout.in_list);
-  uint16_t *out_list = (uint16_t *)(void *)((char *)out_start + w->layout.out_start);
-  const int64_t words = ssti_event_words(s->in_c), padded = ssti_event_padded(s->out_c);
+  float *sums = (float *)(void *)slot;
+  uint32_t *start = (uint32_t *)(void *)(slot + w->layout.sums);
+  uint16_t *list = (uint16_t *)(void *)((char *)start + w->layout.start);
+  const int64_t words = ssti_event_words(s->in_c), padded = ssti_event_padded(s->out_c), pixels = rows * s->out_w;
   const int64_t first_in = larger(0, row * s->stride_h - s->pad_h);
   const int64_t last_in = smaller(
       s->in_h, (row + rows - 1) * s->stride_h - s->pad_h + (s->kernel_h - 1) * s->dilation_h + 1);
-  (void)w->simd->event_pixel_lists(larger(0, last_in - first_in) * s->in_w, words,
-                                   w->bits + (image * s->in_h + first_in) * s->in_w * words, in_start, in_list);
-  w->simd->event_output_lists(s, row, rows, first_in, in_start, in_list, out_start, out_list);
+  w->simd->event_pixel_lists(larger(0, last_in - first_in) * s->in_w, words,
+                             w->bits + (image * s->in_h + first_in) * s->in_w * words, start, list);
+  const ssti_event_tap band = {.shape = s, .row = row, .rows = rows, .first_in = first_in, .start = start, .list = list};
   float *y = w->y + (image * s->out_h + row) * s->out_w * s->out_c;
   for (int64_t first = 0; first < padded;) {
     const int64_t width = ssti_event_width(padded - first);
-    const ssti_event_lists lists = {.targets = rows * s->out_w, .stride = s->out_c,
-                                    .channels = smaller(width, s->out_c - first), .start = out_start,
-                                    .list = out_list};
-    w->simd->event_sum(&lists, width, w->blocks + first * filter_of(s), w->bias + first, y + first);
+    for (int64_t p = 0; p < pixels; p++) { memcpy(sums + p * width, w->bias + first, (size_t)width * sizeof *sums); }
+    add_all_taps(w, &band, width, w->blocks + first * filter_of(s), sums);
+    const size_t bytes = (size_t)smaller(width, s->out_c - first) * sizeof *y;
+    for (int64_t p = 0; p < pixels; p++) { memcpy(y + p * s->out_c + first, sums + p * width, bytes); }
     first += width;
   }
 }
@@ -380,11 +393,9 @@ static void add_taps(const weights_work *w, int64_t phase_h, int64_t phase_w, in
       for (int64_t word = 0; word < ssti_event_words(s->in_c); word++) {
         const int64_t c = word * SSTI_EVENT_WORD;
         const ssti_event_lists lists = {.targets = smaller(SSTI_EVENT_WORD, s->in_c - c),
-                                        .stride = width,
-                                        .channels = width,
                                         .start = start + word * (SSTI_EVENT_WORD + 1),
                                         .list = list};
-        w->simd->event_sum(&lists, width, rows + (w->g.reach - distance) * width, NULL,
+        w->simd->event_sum(&lists, width, rows + (w->g.reach - distance) * width,
                            block + ((ky * s->kernel_w + kx) * s->in_c + c) * width);
       }
     }

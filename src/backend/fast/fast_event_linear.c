@@ -76,10 +76,8 @@ static void add_tile(const linear_work *w, char *slot, int64_t word, int64_t row
   (void)w->simd->event_channel_lists(SSTI_EVENT_WORD, groups, pixels, start, list, 0);
   for (int64_t first = 0; first < padded;) {
     const int64_t width = ssti_event_width(padded - first);
-    const ssti_event_lists lists = {.targets = SSTI_EVENT_WORD, .stride = width, .channels = width, .start = start,
-                                    .list = list};
-    w->simd->event_sum(&lists, width, w->blocks + first * w->s->rows + row * width, NULL,
-                       sums + first * SSTI_EVENT_WORD);
+    const ssti_event_lists lists = {.targets = SSTI_EVENT_WORD, .start = start, .list = list};
+    w->simd->event_sum(&lists, width, w->blocks + first * w->s->rows + row * width, sums + first * SSTI_EVENT_WORD);
     first += width;
   }
 }

@@ -59,9 +59,9 @@ static sst_status make_parts(ssti_backend *backend, const ssti_linear *s, bool t
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-// A linear layer as a convolution of pictures of one pixel.
+// A linear layer as a convolution of one picture, a column of pixels.
 static ssti_conv2d as_conv2d(const ssti_linear *s) {
-  return (ssti_conv2d){.images = s->rows, .in_h = 1, .in_w = 1, .in_c = s->in, .out_h = 1, .out_w = 1, .out_c = s->out,
+  return (ssti_conv2d){.images = 1, .in_h = s->rows, .in_w = 1, .in_c = s->in, .out_h = s->rows, .out_w = 1, .out_c = s->out,
                        .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
                        .groups = 1};
 }

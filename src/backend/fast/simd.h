@@ -103,21 +103,17 @@ typedef struct ssti_simd {
   void (*event_to_blocks)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks);
   void (*event_from_blocks)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *blocks, int64_t count,
                             int64_t distance, float *gradient, bool accumulate);
-  // The channels that fire in each pixel. Here and below: `start` has one entry more than there are lists, returned is
-  // where lists end, and SSTI_EVENT_SLACK entries beyond that are overwritten.
-  int64_t (*event_pixel_lists)(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list);
-  // The rows of a block of weights that each output of `rows` output rows of a picture is the sum of, from the lists of
-  // the pixels of its input rows from `first_in` on.
-  void (*event_output_lists)(const ssti_conv2d *s, int64_t row, int64_t rows, int64_t first_in, const uint32_t *start,
-                             const uint16_t *list, uint32_t *out_start, uint16_t *out_list);
+  // The channels that fire, a list for each word of each pixel. Here and below `start` has one entry more than there are
+  // lists, and SSTI_EVENT_SLACK entries beyond the lists are overwritten.
+  void (*event_pixel_lists)(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list);
+  // Adds to the sums of each output, rows of `width` elements, the rows of `source` that its pixel's lists name.
+  void (*event_tap)(const ssti_event_tap *tap, int64_t width, const float *source, float *target);
   // For each channel of one word the pixels in which it fires, among `groups` times 64 pixels whose words are in `pixels`,
-  // which is overwritten. Lists are written from list[at] on.
+  // which is overwritten. Lists are written from list[at] on; returns where they end.
   int64_t (*event_channel_lists)(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
                                  int64_t at);
-  // Target t becomes first + the sum of source[i] for each i in list t, rows of `width` elements; without `first` the sum
-  // is added to what is there.
-  void (*event_sum)(const ssti_event_lists *lists, int64_t width, const float *source, const float *first,
-                    float *target);
+  // target[t] += source[i] for each i in list t; rows of `width` elements.
+  void (*event_sum)(const ssti_event_lists *lists, int64_t width, const float *source, float *target);
 
   // `rounds` rounds of `chain_operations` floating-point operations without memory; the result keeps the compiler honest.
   int chain_operations;

@@ -141,94 +141,78 @@ static inline uint16_t *append_bits(uint64_t word, uint16_t base, uint16_t *to) 
   return end;
 }
 
-static int64_t event_pixel_lists(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list) {
+static void event_pixel_lists(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list) {
   uint16_t *to = list;
   for (int64_t p = 0; p < pixels; p++) {
-    start[p] = (uint32_t)(to - list);
-    for (int64_t w = 0; w < words; w++) { to = append_bits(*bits++, (uint16_t)(w * WORD), to); }
-  }
-  start[pixels] = (uint32_t)(to - list);
-  return to - list;
-}
-
-// Appends entries, `base` added; whole vectors, so that up to fifteen beyond the end are overwritten.
-static inline uint16_t *append_list(int64_t count, const uint16_t *restrict from, uint16_t base,
-                                    uint16_t *restrict to) {
-  for (int64_t k = 0; k < count; k += LANES) {
-    for (int i = 0; i < LANES; i++) { to[k + i] = (uint16_t)(from[k + i] + base); }
-  }
-  return to + count;
-}
-
-// The kernel positions that meet the picture, first and last + 1, for output position `out` along one axis.
-typedef struct span {
-  int64_t first, last;
-} span;
-
-static inline span taps_inside(int64_t out, int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
-  const int64_t at = out * stride - pad;
-  span s = {.first = at < 0 ? (-at + dilation - 1) / dilation : 0, .last = kernel};
-  if (at + (kernel - 1) * dilation >= in) { s.last = at >= in ? 0 : (in - 1 - at) / dilation + 1; }
-  return s;
-}
-
-static void event_output_lists(const ssti_conv2d *s, int64_t row, int64_t rows, int64_t first_in, const uint32_t *start,
-                               const uint16_t *list, uint32_t *out_start, uint16_t *out_list) {
-  uint16_t *to = out_list;
-  for (int64_t oy = row; oy < row + rows; oy++) {
-    const span v = taps_inside(oy, s->in_h, s->kernel_h, s->stride_h, s->pad_h, s->dilation_h);
-    for (int64_t ox = 0; ox < s->out_w; ox++) {
-      const span h = taps_inside(ox, s->in_w, s->kernel_w, s->stride_w, s->pad_w, s->dilation_w);
-      *out_start++ = (uint32_t)(to - out_list);
-      for (int64_t ky = v.first; ky < v.last; ky++) {
-        const int64_t iy = oy * s->stride_h - s->pad_h + ky * s->dilation_h - first_in;
-        for (int64_t kx = h.first; kx < h.last; kx++) {
-          const uint32_t *at = start + iy * s->in_w + ox * s->stride_w - s->pad_w + kx * s->dilation_w;
-          to = append_list(at[1] - at[0], list + at[0], (uint16_t)((ky * s->kernel_w + kx) * s->in_c), to);
-        }
-      }
+    for (int64_t w = 0; w < words; w++) {
+      *start++ = (uint32_t)(to - list);
+      to = append_bits(*bits++, (uint16_t)(w * WORD), to);
     }
   }
-  *out_start = (uint32_t)(to - out_list);
+  *start = (uint32_t)(to - list);
 }
 
 static inline __attribute__((always_inline)) void load(int vectors, const float *from, lanes *a) {
   for (int i = 0; i < vectors; i++) { a[i] = *(const lanes *)(const void *)(from + i * LANES); }
 }
 
-static inline __attribute__((always_inline)) void store(int vectors, const lanes *a, int64_t channels, float *to) {
-  if (channels >= vectors * LANES) {
-    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(to + i * LANES) = a[i]; }
-  } else {
-    float all[MOST_VECTORS * LANES];
-    for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(all + i * LANES) = a[i]; }
-    memcpy(to, all, (size_t)channels * sizeof *to);
-  }
+static inline __attribute__((always_inline)) void store(int vectors, const lanes *a, float *to) {
+  for (int i = 0; i < vectors; i++) { *(lanes *)(void *)(to + i * LANES) = a[i]; }
 }
 
-// `first`: what sums start from; NULL: from the targets.
-static inline __attribute__((always_inline)) void sum_block(int vectors, const ssti_event_lists *l, const float *source,
-                                                            const float *first, float *target) {
-  const int64_t width = vectors * LANES;
-  for (int64_t t = 0; t < l->targets; t++, target += l->stride) {
-    const uint16_t *at = l->list + l->start[t], *end = l->list + l->start[t + 1];
-    if (at == end && first == NULL) { continue; }
-    lanes a[MOST_VECTORS];
-    load(vectors, first != NULL ? first : target, a);
-    for (; at < end; at++) {
-      const float *from = source + *at * width;
-      for (int i = 0; i < vectors; i++) { a[i] += *(const lanes *)(const void *)(from + i * LANES); }
+// target += the sum of the rows of `source` that are numbered from `at` to before `end`.
+static inline __attribute__((always_inline)) void add_rows(int vectors, const uint16_t *at, const uint16_t *end,
+                                                           const float *source, float *target) {
+  if (at == end) { return; }
+  lanes a[MOST_VECTORS];
+  load(vectors, target, a);
+  for (; at < end; at++) {
+    const float *from = source + *at * (vectors * LANES);
+    for (int i = 0; i < vectors; i++) { a[i] += *(const lanes *)(const void *)(from + i * LANES); }
+  }
+  store(vectors, a, target);
+}
+
+static inline __attribute__((always_inline)) void tap_block(int vectors, const ssti_event_tap *t, const float *source,
+                                                            float *target) {
+  const ssti_conv2d *s = t->shape;
+  const int64_t words = ssti_event_words(s->in_c);
+  for (int64_t oy = t->row; oy < t->row + t->rows; oy++) {
+    const int64_t iy = oy * s->stride_h - s->pad_h + t->ky * s->dilation_h;
+    if (iy < 0 || iy >= s->in_h) {
+      target += s->out_w * vectors * LANES;
+      continue;
     }
-    store(vectors, a, l->channels, target);
+    const uint32_t *start = t->start + (iy - t->first_in) * s->in_w * words;
+    for (int64_t ox = 0; ox < s->out_w; ox++, target += vectors * LANES) {
+      const int64_t ix = ox * s->stride_w - s->pad_w + t->kx * s->dilation_w;
+      if (ix < 0 || ix >= s->in_w) { continue; }
+      const uint32_t *pixel = start + ix * words;
+      add_rows(vectors, t->list + pixel[t->first_word], t->list + pixel[t->last_word], source, target);
+    }
   }
 }
 
-static void event_sum(const ssti_event_lists *lists, int64_t width, const float *source, const float *first,
-                      float *target) {
+static void event_tap(const ssti_event_tap *t, int64_t width, const float *source, float *target) {
   switch (width) {
-  case 64: sum_block(4, lists, source, first, target); break;
-  case 32: sum_block(2, lists, source, first, target); break;
-  default: sum_block(1, lists, source, first, target); break;
+  case 64: tap_block(4, t, source, target); break;
+  case 32: tap_block(2, t, source, target); break;
+  default: tap_block(1, t, source, target); break;
+  }
+}
+
+static inline __attribute__((always_inline)) void sum_block(int vectors, const ssti_event_lists *l, const float *source,
+                                                            float *target) {
+  for (int64_t t = 0; t < l->targets; t++) {
+    add_rows(vectors, l->list + l->start[t], l->list + l->start[t + 1], source, target + t * vectors * LANES);
+  }
+}
+
+static void event_sum(const ssti_event_lists *lists, int64_t width, const float *source, float *target) {
+  switch (width) {
+  case 64: sum_block(4, lists, source, target); break;
+  case 32: sum_block(2, lists, source, target); break;
+  default: sum_block(1, lists, source, target); break;
   }
 }
 
@@ -237,7 +221,7 @@ void SSTI_SIMD(ssti_simd_fill_event)(ssti_simd *table) {
   table->event_to_blocks = event_to_blocks;
   table->event_from_blocks = event_from_blocks;
   table->event_pixel_lists = event_pixel_lists;
-  table->event_output_lists = event_output_lists;
+  table->event_tap = event_tap;
   table->event_channel_lists = event_channel_lists;
   table->event_sum = event_sum;
 }
