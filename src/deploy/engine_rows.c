@@ -256,15 +256,19 @@ static void run_block(const rows_part *p, int64_t position, int64_t positions) {
       store_currents(p, position, positions, t, steps, z);
       continue;
     }
-    // Sums of a picture that is shown in every step are the same in every step.
+    // Currents of a picture that is shown in every step are the same in every step.
     const bool once = p->in->steps == 1;
+    const int32_t nothing = 0;
+    for (int64_t i = 0; once && i < positions; i++) {
+      e->kernels.affine(count, z + i * width, n->factor + first, n->offset + first, z + i * width);
+    }
     for (int64_t k = 0; k < (once ? s.out->steps : steps); k++) {
       ssti_lane_rows rows = {.rows = positions,
                              .count = count,
                              .z = z + (once ? 0 : k * width),
                              .z_stride = (once ? 1 : steps) * width,
-                             .factor = n->factor + first,
-                             .offset = n->offset + first,
+                             .factor = once ? NULL : n->factor + first,
+                             .offset = once ? &nothing : n->offset + first,
                              .state = states,
                              .state_stride = width};
       step_neurons(p, &s, t + k, position * p->out->channels + first, &rows);

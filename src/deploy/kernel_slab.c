@@ -5,7 +5,7 @@
 
 #include "deploy/kernel_vector.h"
 
-enum { PLANES = 8, PAIR = 2, PAIR_BYTES = PAIR * VECTOR_BYTES };
+enum { PLANES = 9, PAIR = 2, PAIR_BYTES = PAIR * VECTOR_BYTES };
 
 // Two vectors beside each other: enough independent work to hide an adder's latency, and few enough registers.
 typedef struct counters {
@@ -143,10 +143,13 @@ static void slab_fill(uint8_t *row, int64_t channels, const uint8_t *base, int64
   for (int64_t i = 0; i < channels; i++, row += SSTI_TILE_BYTES, base += channel_stride) {
     for (int k = 0; k < count; k++) {
       uint8_t *to = row + copies[k].dst;
-      const uint8_t *from = base + copies[k].src;
-      for (int32_t b = 0; b < copies[k].length; b += 32) {
-        memcpy(to + b, copies[k].src < 0 ? constant : from + b, 32);
+      const uint8_t *from = copies[k].src < 0 ? constant : base + copies[k].src;
+      if (copies[k].length <= 8) { // single words, where a stride leaves some out
+        memcpy(to, from, 8);
+        continue;
       }
+      const int64_t ahead = copies[k].src < 0 ? 0 : 32;
+      for (int32_t b = 0; b < copies[k].length; b += 32, from += ahead) { memcpy(to + b, from, 32); }
     }
   }
 }

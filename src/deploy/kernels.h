@@ -29,7 +29,7 @@ enum {
   SSTI_LANES = 16,       // outputs of rows are padded to a multiple of this
   SSTI_WORD_LANES = 8,   // outputs beside each other in the planes of popcount
   SSTI_TILE_BYTES = 128, // a slice kernel's row: 1024 positions and pictures
-  SSTI_SLAB_WORDS = 3,   // 64-bit words of weights a slab; its rows, and two more, fit the first-level cache
+  SSTI_SLAB_WORDS = 4,   // 64-bit words of weights a slab; its rows, and two more, fit the first-level cache
   SSTI_SLAB_ROWS = 64 * SSTI_SLAB_WORDS,
   SSTI_SLAB_ZEROS = SSTI_SLAB_ROWS, // a row of zeros, and one of ones, stand behind the slab's
   SSTI_SLAB_ONES,

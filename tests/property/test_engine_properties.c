@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "deploy/integer_build.h"
 #include "random_integer_network.h"
 #include "spikestill/engine.h"
 
@@ -217,7 +218,50 @@ static void test_many_pictures(void **state) {
   }
 }
 
+// Linear neurons that see 300 inputs, all 1, with weights all 1 or all -1: counters are as full as they get.
+static void test_full_counters(void **state) {
+  sst_context *context = *state;
+  enum { INPUTS = 300, OUTPUTS = 3 };
+  int8_t codes[OUTPUTS][INPUTS];
+  const int32_t factor[OUTPUTS] = {1, 1, -3}, offset[OUTPUTS] = {0, 1, 2};
+  for (int o = 0; o < OUTPUTS; o++) { memset(codes[o], o == 1 ? -1 : 1, INPUTS); }
+  const ssti_integer_header header = {
+      .timesteps = 2, .classes = OUTPUTS, .input_each_step = true, .input = {1, 1, INPUTS, 0, 0, 1, false}};
+  sst_integer_network *network = NULL;
+  assert_ok(context, ssti_integer_begin(context, &header, &network));
+  sst_integer_node node = {.kind = SST_INTEGER_NODE_SYNAPSES, .name = "synapses", .input = {0, -1}};
+  node.synapses = (sst_integer_synapses){1, 1, 1, 1, 0, 0, 1, 1, 1, 2, NULL, NULL, NULL};
+  assert_ok(context, ssti_integer_array(network, codes, sizeof codes, 1, &node.synapses.codes));
+  assert_ok(context, ssti_integer_array(network, factor, OUTPUTS, sizeof *factor, &node.synapses.factor));
+  assert_ok(context, ssti_integer_array(network, offset, OUTPUTS, sizeof *offset, &node.synapses.offset));
+  assert_ok(context, ssti_integer_add(network, &node, OUTPUTS, 0, NULL));
+  node = (sst_integer_node){.kind = SST_INTEGER_NODE_READOUT, .name = "readout", .input = {1, -1}};
+  node.readout = (sst_integer_readout){.kind = SST_INTEGER_READOUT_SUM, .scale = 1};
+  assert_ok(context, ssti_integer_add(network, &node, 0, 0, NULL));
+  assert_ok(context, sst_integer_network_check(network));
+  int16_t input[8 * 2 * INPUTS];
+  for (int i = 0; i < 8 * 2 * INPUTS; i++) { input[i] = 1; }
+  for (int level = 0; level <= (int)sst_engine_best_level(); level++) {
+    sst_engine_options options = sst_engine_default();
+    options.batch = 8;
+    options.kernel = SST_ENGINE_KERNEL_BITSLICED;
+    options.level = (sst_engine_level)level;
+    sst_engine *engine = NULL;
+    int64_t logits[8][OUTPUTS];
+    assert_ok(context, sst_engine_open(context, network, &options, &engine));
+    assert_ok(context, sst_engine_run(engine, 8, input, logits[0]));
+    for (int p = 0; p < 8; p++) {
+      assert_int_equal(logits[p][0], 2 * INPUTS);
+      assert_int_equal(logits[p][1], 2 * (1 - INPUTS));
+      assert_int_equal(logits[p][2], 2 * (2 - 3 * INPUTS));
+    }
+    sst_engine_close(engine);
+  }
+  sst_integer_network_free(network);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_random_networks), TEST(test_all_kernels), TEST(test_many_pictures)};
+  const struct CMUnitTest tests[] = {TEST(test_random_networks), TEST(test_all_kernels), TEST(test_many_pictures),
+                                     TEST(test_full_counters)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
