@@ -12,7 +12,7 @@
 // All memory is taken when the engine is opened; nothing after that allocates.
 //
 // Two ways through a network. *Rows*: one picture after the other, channels last, neurons in 32-bit lanes; for single
-// pictures and streams. *Slices*: one bit of 8 to 64 pictures and many positions in a register; sums of spikes,
+// pictures and streams. *Slices*: one bit of 8 to 32 pictures and many positions in a register; sums of spikes,
 // membranes, leak, threshold and reset are bit-sliced arithmetic; for batches. Each layer takes its own way.
 #ifndef SPIKESTILL_ENGINE_H
 #define SPIKESTILL_ENGINE_H

@@ -10,7 +10,7 @@
 
 enum {
   SSTI_ENGINE_LARGEST_BATCH = 4096,
-  SSTI_ENGINE_MOST_GROUP = 64, // pictures a word of a slice
+  SSTI_ENGINE_MOST_GROUP = 32, // pictures a word of a slice; with 64, a tile's planes leave the caches
   SSTI_ENGINE_LEAST_GROUP = 8, // fewer are not worth a slice
   SSTI_ENGINE_SLACK = 256      // bytes behind a block that kernels may read, and copies write
 };

@@ -18,9 +18,9 @@ typedef struct kernel_rates {
   double popcount, bitsliced, int8, event;
 } kernel_rates;
 static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
-    [SST_ENGINE_LEVEL_PLAIN] = {5, 25, 2, 4},
-    [SST_ENGINE_LEVEL_AVX2] = {20, 75, 6, 12},
-    [SST_ENGINE_LEVEL_AVX512] = {170, 350, 85, 24},
+    [SST_ENGINE_LEVEL_PLAIN] = {6, 50, 2, 4},
+    [SST_ENGINE_LEVEL_AVX2] = {40, 110, 6, 12},
+    [SST_ENGINE_LEVEL_AVX512] = {280, 350, 85, 24},
 };
 static const double usual_density = 0.15; // of spikes, where nothing is known
 static const double usual_weights = 0.6;  // share of codes that are not 0
@@ -80,8 +80,11 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
   const double bits = (double)in->planes * n->magnitudes, bytes_a_cycle = 16;
   const double a_byte = 1 / (bytes_a_cycle * (double)smaller(in->steps * out->positions, 64));
   const double padding = (double)n->words * 64 / (double)n->inputs;
+  // Bits of a window are put together word by word, for all outputs.
+  const double window = (double)n->words * (2.0 * in->planes + 10.0 / (double)n->channel_words) / (double)n->inputs;
   switch (kernel) {
-  case SST_ENGINE_KERNEL_POPCOUNT: return padding * (bits / r->popcount + (1 + n->magnitudes) / 8.0 * a_byte);
+  case SST_ENGINE_KERNEL_POPCOUNT:
+    return padding * (bits / r->popcount + (1 + n->magnitudes) / 8.0 * a_byte) + window / (double)out->channels;
   case SST_ENGINE_KERNEL_INT8: return 1 / r->int8 + a_byte;
   case SST_ENGINE_KERNEL_EVENT: {
     const double short_rows = ((double)n->outputs + 64) / (double)n->outputs; // what an input costs besides its row
