@@ -50,6 +50,7 @@ typedef enum sst_engine_level {
       SST_ENGINE_LEVEL_COUNT
 } sst_engine_level;
 
+// The words used by commands, and back; false for an unknown word.
 SST_API const char *sst_engine_kernel_word(sst_engine_kernel kernel);
 SST_API bool sst_engine_kernel_parse(const char *word, sst_engine_kernel *out);
 SST_API const char *sst_engine_level_word(sst_engine_level level);
@@ -116,16 +117,18 @@ typedef struct sst_engine_layer {
   bool sliced;
   size_t weight_bytes;
 } sst_engine_layer;
+// What was chosen for a node, and the level that the engine uses. The node is one of the network's.
 SST_API sst_engine_layer sst_engine_layer_of(const sst_engine *engine, int node);
 SST_API sst_engine_level sst_engine_level_of(const sst_engine *engine);
 
+// Bytes that an open engine holds; running needs no more.
 typedef struct sst_engine_memory {
   size_t weights; // packed as the kernels read them
   size_t planes;  // values between layers, states, and the planes of a tile's inputs, sums and states
   size_t scratch; // all else: windows and sums in rows, factors and offsets, tables
   size_t total;
 } sst_engine_memory;
-SST_API sst_engine_memory sst_engine_memory_of(const sst_engine *engine);
+SST_API sst_engine_memory sst_engine_memory_of(const sst_engine *engine); // of an open engine
 
 #ifdef __cplusplus
 }

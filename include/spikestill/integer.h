@@ -187,6 +187,7 @@ typedef struct sst_integer_sizes {
   int64_t neurons;
   int64_t state_bytes; // of their states in state_bits
 } sst_integer_sizes;
+// Of the node at `index`, 0..node_count - 1.
 SST_API sst_integer_sizes sst_integer_node_sizes(const sst_integer_network *network, int index);
 
 // What the samples of a graph's input are.

@@ -53,7 +53,10 @@ static double power(double x) { return pow(fabs(x), 1.5); }
 
 static sst_value add_affine(sst_graph *g, sst_value x) { return sst_affine(g, x, 3, -2); }
 static sst_value add_power(sst_graph *g, sst_value x) { return sst_power(g, x, 1.5f); }
+static sst_value add_round(sst_graph *g, sst_value x) { return sst_round(g, x, 0.5f); }
 static sst_value add_clip(sst_graph *g, sst_value x) { return sst_clip(g, x, -0.5f, 1.25f); }
+
+static double halves(double x) { return floor(2 * x + 0.5) / 2; } // 0.75 up to 1
 
 static void test_functions_of_one_value(void **state) {
   static const float mixed[4] = {-1.5f, 0, 0.75f, 2}, positive[4] = {0.25f, 1, 2.5f, 9};
@@ -64,7 +67,8 @@ static void test_functions_of_one_value(void **state) {
   } cases[] = {{add_affine, affine, mixed}, {sst_relu, relu, mixed},       {sst_square, square, mixed},
                {sst_abs, fabs, mixed},      {sst_sqrt, sqrt, positive},    {sst_exp, exp, mixed},
                {sst_log, log, positive},    {sst_sigmoid, sigmoid, mixed}, {sst_tanh, tanh, mixed},
-               {add_power, power, mixed},   {add_clip, clip, mixed},       {sst_floor, floor, mixed}};
+               {add_power, power, mixed},   {add_clip, clip, mixed},       {sst_floor, floor, mixed},
+               {add_round, halves, mixed}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     bench b;
     double expected[4];
