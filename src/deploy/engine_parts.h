@@ -47,6 +47,7 @@ typedef struct ssti_engine_node {
   int64_t channel_words, words; // popcount: 64-bit words of a position's channels, of all
   int64_t quads;                // int8
   int64_t slabs;                // bitsliced
+  double event_below;           // share of inputs that are not 0 below which events are faster; 0: never asked
   bool small_sums;              // event: sums stay within 16 bits
   void *weights, *event_weights;
   size_t weight_bytes;

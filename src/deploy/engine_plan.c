@@ -96,20 +96,33 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
   case SST_ENGINE_KERNEL_AUTO:
   case SST_ENGINE_KERNEL_COUNT: break;
   }
-  return INFINITY;
+  return HUGE_VAL;
 }
 
 static sst_engine_kernel choose_kernel(const sst_engine *e, int index) {
   const sst_engine_kernel asked = e->options.kernel;
   if (asked != SST_ENGINE_KERNEL_AUTO && can_compute(e, index, asked)) { return asked; }
   sst_engine_kernel best = SST_ENGINE_KERNEL_REFERENCE;
-  double least = INFINITY;
+  double least = HUGE_VAL;
   for (int k = SST_ENGINE_KERNEL_AUTO + 1; k < SST_ENGINE_KERNEL_COUNT; k++) {
     if (!can_compute(e, index, (sst_engine_kernel)k)) { continue; }
     const double cost = cost_of(e, index, (sst_engine_kernel)k);
     if (cost < least) { best = (sst_engine_kernel)k, least = cost; }
   }
   return best;
+}
+
+// Streams of events are mostly nothing, and how much so is known only as they come: such layers have codes for events
+// beside those of their kernel. Outputs of a biased input have another offset there.
+static double event_density(const sst_engine *e, int index) {
+  const ssti_engine_node *n = &e->nodes[index];
+  const bool dense = n->kernel == SST_ENGINE_KERNEL_POPCOUNT || n->kernel == SST_ENGINE_KERNEL_INT8;
+  if (!e->options.stream || e->options.kernel != SST_ENGINE_KERNEL_AUTO || !dense ||
+      ssti_engine_input(e, index, 0)->bias != 0) {
+    return 0;
+  }
+  const double short_rows = ((double)n->outputs + 64) / (double)n->outputs;
+  return cost_of(e, index, n->kernel) * rates[e->level].event / short_rows;
 }
 
 static void plan_synapses(const sst_engine *e, int index) {
@@ -126,6 +139,7 @@ static void plan_synapses(const sst_engine *e, int index) {
   n->slabs = (n->inputs + SSTI_SLAB_ROWS - 1) / SSTI_SLAB_ROWS;
   n->kernel = choose_kernel(e, index);
   n->sliced = n->kernel == SST_ENGINE_KERNEL_BITSLICED;
+  n->event_below = event_density(e, index);
 }
 
 // ---- neurons
@@ -351,7 +365,7 @@ static void measure_rows(const sst_engine *e, int index, ssti_engine_scratch *s)
   const int64_t window = n->kernel == SST_ENGINE_KERNEL_POPCOUNT ? in->planes * n->words * 8
                          : in->narrow                            ? n->inputs + 8
                                                                  : n->inputs * 4;
-  at_least(&s->windows, BLOCK_ITEMS * window);
+  at_least(&s->windows, BLOCK_ITEMS * larger(window, n->event_below > 0 ? n->inputs + 8 : 0));
   at_least(&s->sums, BLOCK_ITEMS * n->outputs * 4);
   at_least(&s->states, BLOCK_ITEMS * n->outputs * 4);
   if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {

@@ -15,6 +15,7 @@ typedef struct rows_part {
   const ssti_engine_node *n;
   const ssti_engine_value *in, *out;
   ssti_engine_worker *worker; // whose scratch
+  sst_engine_kernel kernel;   // the node's, or events where there are few
   const uint64_t *bits;       // popcount: the packed input
   int64_t first, end;         // positions
   int64_t block, blocks;      // outputs
@@ -105,13 +106,13 @@ static uint8_t *output_of(const rows_part *p, const ssti_engine_value *out, int6
 // Bytes from one window to the next.
 static int64_t window_stride(const rows_part *p) {
   const ssti_engine_node *n = p->n;
-  if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) { return p->in->planes * n->words * 8; }
-  if (n->kernel == SST_ENGINE_KERNEL_INT8) { return n->quads * 4; }
+  if (p->kernel == SST_ENGINE_KERNEL_POPCOUNT) { return p->in->planes * n->words * 8; }
+  if (p->kernel == SST_ENGINE_KERNEL_INT8) { return n->quads * 4; }
   return p->in->narrow ? (n->inputs + 7) / 8 * 8 : n->inputs * 4;
 }
 
 static void make_window(const rows_part *p, int64_t position, int64_t step, uint8_t *window) {
-  if (p->n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
+  if (p->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
     const int64_t a_step = p->in->positions * p->in->planes * p->n->channel_words;
     window_bits(p, p->bits + step * a_step, position, (uint64_t *)(void *)window);
   } else if (p->in->narrow) {
@@ -154,7 +155,7 @@ static void make_sums(const rows_part *p, int64_t position, int64_t positions, i
   const ssti_kernels_of_level *k = &p->picture->engine->kernels;
   const int64_t stride = window_stride(p), width = p->blocks * SSTI_LANES;
   uint8_t *windows = scratch(p, p->picture->engine->at.windows), *window = windows;
-  const bool reference = n->kernel == SST_ENGINE_KERNEL_REFERENCE;
+  const bool reference = p->kernel == SST_ENGINE_KERNEL_REFERENCE;
   for (int64_t i = 0; i < positions; i++) {
     for (int64_t t = step; t < step + steps; t++, window += stride) {
       if (reference) {
@@ -165,13 +166,13 @@ static void make_sums(const rows_part *p, int64_t position, int64_t positions, i
     }
   }
   const ssti_rows rows = {.items = positions * steps, .x = windows, .x_stride = stride, .z = z, .z_stride = width};
-  if (n->kernel == SST_ENGINE_KERNEL_INT8) {
+  if (p->kernel == SST_ENGINE_KERNEL_INT8) {
     k->dot8(&rows, n->quads, p->blocks, (const int8_t *)n->weights + p->block * n->quads * 64);
-  } else if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
+  } else if (p->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
     const int64_t block_words = n->words * (1 + n->magnitudes) * SSTI_WORD_LANES;
     k->popcount(&rows, p->in->planes, n->magnitudes, n->words, p->blocks * 2,
                 (const uint64_t *)n->weights + p->block * 2 * block_words);
-  } else if (n->kernel == SST_ENGINE_KERNEL_EVENT) {
+  } else if (p->kernel == SST_ENGINE_KERNEL_EVENT) {
     const int8_t *w = (const int8_t *)n->event_weights + p->block * SSTI_LANES;
     if (p->in->narrow) {
       k->event(&rows, n->inputs, (int)p->in->bias, n->small_sums, width, n->outputs, w);
@@ -322,9 +323,20 @@ static void run_share(void *arg, int64_t begin, int64_t end) {
   }
 }
 
+// Share of the step's inputs that are not 0; of bytes without a bias.
+static double density_of(const rows_part *p) {
+  int64_t some = 0;
+  const int64_t count = p->in->steps * p->in->count;
+  const uint8_t *x = input_of(p, 0, 0);
+  for (int64_t i = 0; i < count; i++) { some += x[i] != 0; }
+  return (double)some / (double)count;
+}
+
 static void start_synapses(rows_part *p) {
   const sst_engine *e = p->picture->engine;
-  if (p->n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
+  p->kernel = p->n->kernel;
+  if (p->n->event_below > 0 && density_of(p) < p->n->event_below) { p->kernel = SST_ENGINE_KERNEL_EVENT; }
+  if (p->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
     uint64_t *bits = scratch(p, e->at.bits);
     pack_input(p, bits);
     p->bits = bits;

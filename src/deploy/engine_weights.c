@@ -171,6 +171,7 @@ sst_status ssti_engine_pack(sst_engine *e, int index) {
   case SST_ENGINE_KERNEL_AUTO:
   case SST_ENGINE_KERNEL_COUNT: break;
   }
+  if (n->event_below > 0) { SST_TRY(pack_event(e, n, outputs, &n->event_weights)); }
   n->small_sums = n->event_weights != NULL && in->narrow && sums_are_small(n, in, outputs);
   e->weight_bytes += n->weight_bytes;
   return SST_OK;

@@ -74,7 +74,6 @@ static void pool_bytes(int64_t count, const uint8_t *restrict x, uint8_t *restri
 // y may be z.
 static void affine(int64_t count, const int32_t *z, const int32_t *restrict factor, const int32_t *restrict offset,
                    int32_t *y) {
-#pragma GCC ivdep
   for (int64_t i = 0; i < count; i++) { y[i] = (int32_t)((uint32_t)factor[i] * (uint32_t)z[i] + (uint32_t)offset[i]); }
 }
 
