@@ -25,67 +25,67 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- windows
 
-// Calls for each tap of a position's window: its place in the value, or -1 beyond the border.
-static int64_t tap_position(const rows_part *p, int64_t position, int64_t tap) {
+// The corner of a position's window in the input, which may lie beyond the border.
+typedef struct corner {
+  int64_t row, column;
+} corner;
+
+static corner corner_of(const rows_part *p, int64_t position) {
   const sst_integer_synapses *w = &p->n->node->synapses;
-  const int64_t h = position / p->out->width * w->stride_h - w->pad_h + tap / w->kernel_w * w->dilation_h;
-  const int64_t x = position % p->out->width * w->stride_w - w->pad_w + tap % w->kernel_w * w->dilation_w;
-  return h < 0 || h >= p->in->height || x < 0 || x >= p->in->width ? -1 : h * p->in->width + x;
+  const int64_t row = position / p->out->width, column = position - row * p->out->width;
+  return (corner){row * w->stride_h - w->pad_h, column * w->stride_w - w->pad_w};
 }
 
-static int64_t taps_of(const rows_part *p) { return p->n->node->synapses.kernel_h * p->n->node->synapses.kernel_w; }
+// The place in the input of a window's row and column, or -1 beyond the border.
+static inline int64_t place_of(const rows_part *p, corner at, int64_t kh, int64_t kw) {
+  const sst_integer_synapses *w = &p->n->node->synapses;
+  const int64_t row = at.row + kh * w->dilation_h, column = at.column + kw * w->dilation_w;
+  const bool inside = row >= 0 && row < p->in->height && column >= 0 && column < p->in->width;
+  return inside ? row * p->in->width + column : -1;
+}
+
+// Whether a row of the window is one stretch of the input.
+static inline bool is_stretch(const rows_part *p, corner at, int64_t kh) {
+  const sst_integer_synapses *w = &p->n->node->synapses;
+  return w->dilation_w == 1 && at.column >= 0 && at.column + w->kernel_w <= p->in->width && place_of(p, at, kh, 0) >= 0;
+}
 
 // Whole sixteens, as blocks and windows have room behind them: most copies are a few bytes long.
 static inline void copy_bytes(uint8_t *to, const uint8_t *from, int64_t count) {
   for (int64_t i = 0; i < count; i += 16) { memcpy(to + i, from + i, 16); }
 }
 
-// A row of the window that lies inside is one stretch.
-static void window_bytes(const rows_part *p, const uint8_t *x, int64_t position, uint8_t *window) {
+// A window of elements of `size` bytes each position; `fill` beyond the border.
+static void copy_window(const rows_part *p, const uint8_t *x, corner at, int64_t size, int fill, uint8_t *window) {
   const sst_integer_synapses *w = &p->n->node->synapses;
-  const int64_t channels = p->in->channels;
-  const int64_t first = position % p->out->width * w->stride_w - w->pad_w;
-  const bool whole = w->dilation_w == 1 && first >= 0 && first + w->kernel_w <= p->in->width;
   for (int64_t kh = 0; kh < w->kernel_h; kh++) {
-    const int64_t h = position / p->out->width * w->stride_h - w->pad_h + kh * w->dilation_h;
-    const bool inside = h >= 0 && h < p->in->height;
-    if (whole && inside) {
-      copy_bytes(window, x + (h * p->in->width + first) * channels, w->kernel_w * channels);
-      window += w->kernel_w * channels;
+    if (is_stretch(p, at, kh)) {
+      copy_bytes(window, x + place_of(p, at, kh, 0) * size, w->kernel_w * size);
+      window += w->kernel_w * size;
       continue;
     }
-    for (int64_t kw = 0; kw < w->kernel_w; kw++, window += channels) {
-      const int64_t column = first + kw * w->dilation_w;
-      if (inside && column >= 0 && column < p->in->width) {
-        copy_bytes(window, x + (h * p->in->width + column) * channels, channels);
+    for (int64_t kw = 0; kw < w->kernel_w; kw++, window += size) {
+      const int64_t place = place_of(p, at, kh, kw);
+      if (place >= 0) {
+        copy_bytes(window, x + place * size, size);
       } else {
-        memset(window, (int)p->in->bias, (size_t)channels);
+        memset(window, fill, (size_t)size);
       }
     }
   }
 }
 
-static void window_integers(const rows_part *p, const int32_t *x, int64_t position, int32_t *window) {
-  const int64_t channels = p->in->channels, taps = taps_of(p);
-  for (int64_t tap = 0; tap < taps; tap++, window += channels) {
-    const int64_t at = tap_position(p, position, tap);
-    if (at < 0) {
-      memset(window, 0, (size_t)channels * sizeof *window);
-    } else {
-      memcpy(window, x + at * channels, (size_t)channels * sizeof *window);
-    }
-  }
-}
-
 // [planes][words]; bits is [positions][planes][channel_words] of one step.
-static void window_bits(const rows_part *p, const uint64_t *bits, int64_t position, uint64_t *window) {
-  const int64_t words = p->n->channel_words, all = p->n->words, taps = taps_of(p);
-  for (int64_t tap = 0; tap < taps; tap++, window += words) {
-    const int64_t at = tap_position(p, position, tap);
-    for (int plane = 0; plane < p->in->planes; plane++) {
-      for (int64_t i = 0; i < words; i++) {
-        window[plane * all + i] =
-            at < 0 ? (p->in->bias >> plane & 1 ? ~UINT64_C(0) : 0) : bits[(at * p->in->planes + plane) * words + i];
+static void window_bits(const rows_part *p, const uint64_t *bits, corner at, uint64_t *window) {
+  const sst_integer_synapses *w = &p->n->node->synapses;
+  const int64_t words = p->n->channel_words, all = p->n->words;
+  for (int64_t kh = 0; kh < w->kernel_h; kh++) {
+    for (int64_t kw = 0; kw < w->kernel_w; kw++, window += words) {
+      const int64_t place = place_of(p, at, kh, kw);
+      const uint64_t *from = bits + (place >= 0 ? place : 0) * p->in->planes * words;
+      for (int plane = 0; plane < p->in->planes; plane++, from += words) {
+        const uint64_t fill = p->in->bias >> plane & 1 ? ~UINT64_C(0) : 0;
+        for (int64_t i = 0; i < words; i++) { window[plane * all + i] = place >= 0 ? from[i] : fill; }
       }
     }
   }
@@ -111,32 +111,36 @@ static int64_t window_stride(const rows_part *p) {
   return p->in->narrow ? (n->inputs + 7) / 8 * 8 : n->inputs * 4;
 }
 
-static void make_window(const rows_part *p, int64_t position, int64_t step, uint8_t *window) {
+static void make_window(const rows_part *p, corner at, int64_t step, uint8_t *window) {
   if (p->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
-    const int64_t a_step = p->in->positions * p->in->planes * p->n->channel_words;
-    window_bits(p, p->bits + step * a_step, position, (uint64_t *)(void *)window);
+    const uint64_t *bits = p->bits + step * p->in->positions * p->in->planes * p->n->channel_words;
+    if (p->in->planes > 1) {
+      window_bits(p, bits, at, (uint64_t *)(void *)window);
+    } else {
+      copy_window(p, (const uint8_t *)bits, at, p->n->channel_words * 8, p->in->bias != 0 ? 255 : 0, window);
+    }
   } else if (p->in->narrow) {
-    window_bytes(p, input_of(p, 0, step), position, window);
+    copy_window(p, input_of(p, 0, step), at, p->in->channels, (int)p->in->bias, window);
     for (int64_t k = p->n->inputs; k < p->n->quads * 4; k++) { window[k] = 0; }
   } else {
-    window_integers(p, (const int32_t *)(const void *)input_of(p, 0, step), position, (int32_t *)(void *)window);
+    copy_window(p, input_of(p, 0, step), at, p->in->channels * 4, 0, window);
   }
 }
 
 // ---- sums
 
 // By the formula, straight from the value: for groups, and as what all else is held against.
-static void reference_sums(const rows_part *p, int64_t position, int64_t step, int32_t *z) {
+static void reference_sums(const rows_part *p, corner first, int64_t step, int32_t *z) {
   const ssti_engine_node *n = p->n;
   const sst_integer_synapses *w = &n->node->synapses;
   const uint8_t *x = input_of(p, 0, step);
-  const int64_t taps = taps_of(p), width = p->in->channels / w->groups, outputs = p->out->channels;
+  const int64_t taps = w->kernel_h * w->kernel_w, width = p->in->channels / w->groups, outputs = p->out->channels;
   for (int64_t o = p->block * SSTI_LANES; o < smaller((p->block + p->blocks) * SSTI_LANES, outputs); o++) {
     const int8_t *codes = w->codes + o * n->inputs;
     const int64_t group = o / (outputs / w->groups);
     int64_t sum = 0;
     for (int64_t tap = 0; tap < taps; tap++, codes += width) {
-      const int64_t at = tap_position(p, position, tap);
+      const int64_t at = place_of(p, first, tap / w->kernel_w, tap % w->kernel_w);
       if (at < 0) { continue; }
       const int64_t base = at * p->in->channels + group * width;
       for (int64_t c = 0; c < width; c++) {
@@ -157,11 +161,12 @@ static void make_sums(const rows_part *p, int64_t position, int64_t positions, i
   uint8_t *windows = scratch(p, p->picture->engine->at.windows), *window = windows;
   const bool reference = p->kernel == SST_ENGINE_KERNEL_REFERENCE;
   for (int64_t i = 0; i < positions; i++) {
+    const corner at = corner_of(p, position + i);
     for (int64_t t = step; t < step + steps; t++, window += stride) {
       if (reference) {
-        reference_sums(p, position + i, t, z + (i * steps + t - step) * width);
+        reference_sums(p, at, t, z + (i * steps + t - step) * width);
       } else {
-        make_window(p, position + i, t, window);
+        make_window(p, at, t, window);
       }
     }
   }
