@@ -187,13 +187,17 @@ static sst_status check_reference(const plan_reader *r, const ssti_yaml_node *no
                                   const char *text) {
   const char *name = sst_stage_reference(text);
   if (!name) { return SST_OK; }
+  for (int i = 0; i < place; i++) {
+    if (strcmp(r->plan->stages[i].name, name) == 0) { return SST_OK; }
+  }
   ssti_text earlier = ssti_text_begin(r->context);
   for (int i = 0; i < place; i++) {
-    if (strcmp(r->plan->stages[i].name, name) == 0) {
-      ssti_text_free(&earlier);
-      return SST_OK;
-    }
     ssti_text_append(&earlier, "%s%s", i ? ", " : "", r->plan->stages[i].name);
+  }
+  const sst_status status = earlier.status;
+  if (status != SST_OK) {
+    ssti_text_free(&earlier);
+    return status;
   }
   ssti_recipe_reader reader = reader_of(r);
   ssti_fail(r->context, SST_RECIPE, "stage '%s' takes its %s from stage '%s', but no stage before it has that name%s%s",
