@@ -10,7 +10,7 @@
 #include "deploy/dyadic.h"
 #include "deploy/integer_rules.h"
 #include "deploy/lower.h"
-#include "exchange/nir_quantized.h"
+#include "graph/quantized_layer.h"
 
 typedef struct layer {
   int64_t outputs, fan_in;
@@ -64,11 +64,9 @@ static sst_status norm_stage(const ssti_lowering *l, const ssti_node *norm, laye
   for (int64_t o = 0; o < w->outputs; o++) {
     const float inverse = (float)(1.0 / sqrt((double)variance[o] + (double)n->epsilon));
     w->a[o] = (float)((double)n->scale * (double)gamma[o] * (double)inverse);
+    w->b[o] = beta[o];
   }
-  float step = 0;
-  ssti_nir_fixed_factors(l->graph, w->outputs, n->bits, w->a, &step);
-  for (int64_t o = 0; o < w->outputs; o++) { w->b[o] = (float)((double)beta[o] - (double)mean[o] * (double)w->a[o]); }
-  ssti_nir_fixed_offsets(l->graph, w->outputs, n->bits, step, w->b);
+  ssti_fixed_norm(l->graph, w->outputs, n->bits, w->a, mean, w->b);
   return SST_OK;
 }
 
@@ -84,9 +82,7 @@ static sst_status rescale_stage(const ssti_lowering *l, const ssti_node *rescale
     w->a[o] = w->scale[o];
     w->b[o] = bias != NULL ? bias[o] : 0.0f;
   }
-  float step = 0;
-  ssti_nir_fixed_factors(l->graph, w->outputs, r->bits, w->a, &step);
-  ssti_nir_fixed_offsets(l->graph, w->outputs, r->bits, step, w->b);
+  ssti_fixed_norm(l->graph, w->outputs, r->bits, w->a, NULL, w->b);
   return SST_OK;
 }
 
@@ -215,7 +211,7 @@ static void window_of(const ssti_lowering *l, const ssti_node *node, sst_integer
 
 sst_status ssti_lower_weighted(ssti_lowering *l, const ssti_node *node) {
   const sst_value value = node->outputs[0];
-  const ssti_node *quantizer = ssti_nir_quantizer(l->graph, node->inputs[1]);
+  const ssti_node *quantizer = ssti_quantizer_of(l->graph, node->inputs[1]);
   if (quantizer == NULL) {
     return ssti_lower_refuse(l, value,
                              "its weights are in full precision; train with student.quantize.weights and, of "
@@ -226,9 +222,9 @@ sst_status ssti_lower_weighted(ssti_lowering *l, const ssti_node *node) {
   w.fan_in = sst_shape_count(shape) / w.outputs;
   sst_integer_node made = {.kind = SST_INTEGER_NODE_SYNAPSES};
   window_of(l, node, &made.synapses);
-  made.synapses.weight_bits = ssti_nir_quantizer_bits(quantizer);
+  made.synapses.weight_bits = ssti_code_bits(quantizer);
   sst_status status = make_layer(l, &w);
-  if (status == SST_OK) { status = ssti_nir_codes(l->graph, quantizer, w.codes, w.scale); }
+  if (status == SST_OK) { status = ssti_quantized_codes(l->graph, quantizer, w.codes, w.scale); }
   if (status == SST_OK) { status = add_layer(l, node, &w, &made); }
   free_layer(l, &w);
   return status;

@@ -10,9 +10,9 @@
 
 #include "exchange/nir_internal.h"
 #include "exchange/nir_neurons.h"
-#include "exchange/nir_quantized.h"
 #include "graph/fold_norm.h"
 #include "graph/graph_internal.h"
+#include "graph/quantized_layer.h"
 #include "spikestill/version.h"
 
 enum { NAME_SIZE = 160 };
@@ -189,12 +189,7 @@ typedef struct weights {
 
 // What stands behind the sums of a layer, y = factor * x + offset with both in fixed point, into weight and bias.
 static void fold_fixed(const exporter *e, int bits, float *factor, float *offset, const float *mean, weights *w) {
-  float step = 0;
-  ssti_nir_fixed_factors(e->graph, w->outputs, bits, factor, &step);
-  for (int64_t o = 0; mean != NULL && o < w->outputs; o++) {
-    offset[o] = (float)((double)offset[o] - (double)mean[o] * (double)factor[o]);
-  }
-  ssti_nir_fixed_offsets(e->graph, w->outputs, bits, step, offset);
+  ssti_fixed_norm(e->graph, w->outputs, bits, factor, mean, offset);
   for (int64_t o = 0; o < w->outputs; o++) {
     for (int64_t i = 0; i < w->fan_in; i++) { w->weight[o * w->fan_in + i] *= factor[o]; }
     w->bias[o] = w->bias[o] * factor[o] + offset[o];
@@ -246,15 +241,15 @@ static sst_status fill_codes(exporter *e, const ssti_node *quantizer, weights *w
   const size_t count = (size_t)(w->outputs * w->fan_in);
   SST_TRY(ssti_allocate(e->context, count, sizeof *w->codes, &w->codes));
   SST_TRY(ssti_allocate(e->context, (size_t)w->outputs, sizeof *w->scale, &w->scale));
-  SST_TRY(ssti_nir_codes(e->graph, quantizer, w->codes, w->scale));
-  w->bits = ssti_nir_quantizer_bits(quantizer);
+  SST_TRY(ssti_quantized_codes(e->graph, quantizer, w->codes, w->scale));
+  w->bits = ssti_code_bits(quantizer);
   memcpy(w->weight, w->codes, count * sizeof *w->weight);
   return SST_OK;
 }
 
 static sst_status fill_weights(exporter *e, const ssti_node *node, weights *w) {
   const float *weight = NULL, *bias = NULL;
-  const ssti_node *quantizer = ssti_nir_quantizer(e->graph, node->inputs[1]);
+  const ssti_node *quantizer = ssti_quantizer_of(e->graph, node->inputs[1]);
   if (quantizer != NULL) {
     SST_TRY(fill_codes(e, quantizer, w));
   } else {

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "exchange/nir_quantized.h"
+#include "graph/quantized_layer.h"
 #include "neuron/dynamics.h"
 #include "quantize/best_step.h"
 #include "run/assemble.h"
@@ -115,7 +115,7 @@ static void set_steps(sst_graph *graph, const ssti_node *quantizer) {
   const float *weights = sst_graph_data(graph, quantizer->inputs[0]);
   float *steps = sst_graph_data(graph, quantizer->inputs[1]);
   for (int64_t g = 0; g < groups; g++) {
-    steps[g] = ssti_best_step(weights + g * count, count, ssti_nir_quantizer_bits(quantizer));
+    steps[g] = ssti_best_step(weights + g * count, count, ssti_code_bits(quantizer));
   }
 }
 
@@ -139,7 +139,7 @@ static sst_status scale_statistics(sst_graph *graph, const ssti_node *quantizer)
   float *codes = NULL, *scale = NULL;
   SST_TRY(ssti_allocate(graph->context, (size_t)sst_shape_count(shape), sizeof *codes, &codes));
   sst_status status = ssti_allocate(graph->context, (size_t)channels, sizeof *scale, &scale);
-  if (status == SST_OK) { status = ssti_nir_codes(graph, quantizer, codes, scale); }
+  if (status == SST_OK) { status = ssti_quantized_codes(graph, quantizer, codes, scale); }
   for (int64_t c = 0; status == SST_OK && c < channels; c++) {
     const double s = (double)scale[c];
     mean[c] = (float)((double)mean[c] / s);

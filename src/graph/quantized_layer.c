@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exchange/nir_quantized.h"
+#include "graph/quantized_layer.h"
 
-const ssti_node *ssti_nir_quantizer(const sst_graph *graph, sst_value weight) {
+const ssti_node *ssti_quantizer_of(const sst_graph *graph, sst_value weight) {
   const ssti_value *value = &graph->values[weight];
   if (value->kind != SSTI_VALUE_OUTPUT) { return NULL; }
   const ssti_node *node = &graph->nodes[value->node];
@@ -12,9 +12,9 @@ static const sst_weight_quantizer *quantizer_of(const ssti_node *node) {
   return &((const ssti_quantize_weights_attributes *)node->attributes)->quantizer;
 }
 
-int ssti_nir_quantizer_bits(const ssti_node *quantizer) { return sst_weight_quantizer_bits(quantizer_of(quantizer)); }
+int ssti_code_bits(const ssti_node *quantizer) { return sst_weight_quantizer_bits(quantizer_of(quantizer)); }
 
-sst_status ssti_nir_codes(sst_graph *graph, const ssti_node *quantizer, float *codes, float *scale) {
+sst_status ssti_quantized_codes(sst_graph *graph, const ssti_node *quantizer, float *codes, float *scale) {
   ssti_backend *backend = graph->backend;
   const sst_shape weight = graph->values[quantizer->inputs[0]].tensor.shape;
   const int64_t rows = weight.dim[SST_AXIS_N];
@@ -31,10 +31,12 @@ sst_status ssti_nir_codes(sst_graph *graph, const ssti_node *quantizer, float *c
   return SST_OK;
 }
 
-void ssti_nir_fixed_factors(const sst_graph *graph, int64_t channels, int bits, float *factor, float *step) {
-  *step = bits > 0 ? graph->backend->kernels.fixed_factors(graph->backend, channels, bits, factor) : 0.0f;
-}
-
-void ssti_nir_fixed_offsets(const sst_graph *graph, int64_t channels, int bits, float step, float *offset) {
-  if (bits > 0) { graph->backend->kernels.fixed_offsets(graph->backend, channels, bits, step, offset); }
+void ssti_fixed_norm(const sst_graph *graph, int64_t channels, int bits, float *factor, const float *mean,
+                     float *offset) {
+  const ssti_kernels *kernels = &graph->backend->kernels;
+  const float step = bits > 0 ? kernels->fixed_factors(graph->backend, channels, bits, factor) : 0.0f;
+  for (int64_t c = 0; mean != NULL && c < channels; c++) {
+    offset[c] = (float)((double)offset[c] - (double)mean[c] * (double)factor[c]);
+  }
+  if (bits > 0) { kernels->fixed_offsets(graph->backend, channels, bits, step, offset); }
 }
