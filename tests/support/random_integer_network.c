@@ -46,15 +46,17 @@ static void *array(maker *m, int64_t count, size_t size) {
   return made;
 }
 
-// Codes, a third of them 0; factors up to 15, a fourth below 0; offsets of about their size.
-static void fill_synapses(maker *m, sst_integer_synapses *w, int64_t fan_in, int64_t outputs) {
+// Codes, a third of them 0; factors up to 15, or as far as 32 bits hold inputs of `size`, a fourth below 0; offsets of
+// about their size.
+static void fill_synapses(maker *m, sst_integer_synapses *w, int64_t size, int64_t fan_in, int64_t outputs) {
   const int most = ssti_integer_largest_code(w->weight_bits);
+  const int64_t room = INT32_MAX / 2 / (size * fan_in * most + 1), largest = room > 15 ? 15 : room < 1 ? 1 : room;
   int8_t *codes = array(m, outputs * fan_in, sizeof *codes);
   int32_t *factor = array(m, outputs, sizeof *factor), *offset = array(m, outputs, sizeof *offset);
   for (int64_t i = 0; i < outputs * fan_in; i++) { codes[i] = (int8_t)(chance(m, 0.3f) ? 0 : between(m, -most, most)); }
   const bool plain = chance(m, 0.2f);
   for (int64_t o = 0; o < outputs; o++) {
-    factor[o] = plain ? 1 : (int32_t)(between(m, 1, 15) * (chance(m, 0.25f) ? -1 : 1));
+    factor[o] = plain ? 1 : (int32_t)(between(m, 1, largest) * (chance(m, 0.25f) ? -1 : 1));
     offset[o] = plain ? 0 : (int32_t)between(m, -60, 60);
   }
   w->codes = codes;
@@ -100,7 +102,7 @@ static int add_synapses(maker *m, int input, int64_t outputs, form shape) {
     window(m, in.height, 2, &w->kernel_h, &w->stride_h, &w->pad_h, &w->dilation_h);
     window(m, in.width, 2, &w->kernel_w, &w->stride_w, &w->pad_w, &w->dilation_w);
   }
-  fill_synapses(m, w, w->kernel_h * w->kernel_w * (in.channels / w->groups), outputs);
+  fill_synapses(m, w, size_of(m, input), w->kernel_h * w->kernel_w * (in.channels / w->groups), outputs);
   return add(m, &node, outputs, (int)between(m, 0, 12));
 }
 
@@ -118,7 +120,9 @@ static int add_neurons(maker *m, int input) {
   n->threshold_step = n->hard_reset ? 0 : n->threshold;
   n->decay = 1;
   n->state_bits = 32;
-  if (chance(m, 0.75f)) {
+  // A state without a limit must stay within 32 bits for all steps.
+  const int64_t reach = m->network->timesteps * (current + n->threshold);
+  if (chance(m, 0.75f) || reach > INT32_MAX / 2) {
     // The state reaches about as far as the threshold, as a trained network's does.
     n->state_bits = (int)between(m, 2, 12);
     n->limit = ssti_integer_largest_code(n->state_bits);
