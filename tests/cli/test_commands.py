@@ -317,8 +317,9 @@ class Looking(ProgramTest):
             self.assertGreater(task["train_predicted_bytes"], task["train_bytes"])
         # What is measured besides, such as kernels made for the shapes, is small beside a large network.
         vgg = answer["tasks"][2]
-        self.assertLess(vgg["train_measured_bytes"], 1.05 * vgg["train_predicted_bytes"])
-        self.assertGreater(vgg["train_measured_bytes"], 0.95 * vgg["train_predicted_bytes"])
+        if not os.environ.get("SPIKESTILL_SANITIZE"):  # whose allocator counts otherwise
+            self.assertLess(vgg["train_measured_bytes"], 1.05 * vgg["train_predicted_bytes"])
+            self.assertGreater(vgg["train_measured_bytes"], 0.95 * vgg["train_predicted_bytes"])
         densities = {layer["layer"]: layer["density"] for layer in answer["tasks"][2]["layers"]}
         self.assertIsNone(densities["student.0.conv"])  # pictures are no spikes
         self.assertIsNone(densities["student.7.conv"])  # nor are averages of them
