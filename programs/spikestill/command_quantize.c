@@ -53,7 +53,7 @@ static json_t *record_of(const arguments *a, const outcome *o, const sst_integer
   const sst_integer_sizes sizes = total_sizes(network);
   json_t *root = json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "model", a->words[0], "file", a->out, "exact",
                            !o->after_training, "timesteps", (json_int_t)network->timesteps, "weights",
-                           (json_int_t)sizes.weights, "bytes", (json_int_t)(sizes.weight_bytes + sizes.constant_bytes),
+                           (json_int_t)sizes.weights, "bytes", (json_int_t)sizes.weight_bytes + (json_int_t)sizes.constant_bytes,
                            "float_bytes", (json_int_t)sizes.float_bytes, "state_bytes", (json_int_t)sizes.state_bytes);
   if (root == NULL || !o->after_training) { return root; }
   const sst_evaluation *before = &o->before.evaluation, *after = &o->after.evaluation;

@@ -159,7 +159,7 @@ int compare_integers(sst_context *context, const arguments *a, sst_part part) {
   }
   sst_integer_network *network = NULL;
   sst_network *simulation = NULL;
-  sst_integer_comparison c;
+  sst_integer_comparison c = {0};
   sst_status status = sst_integer_network_load(context, file, &network);
   if (status == SST_OK) { status = sst_network_open(context, run, a->overrides, a->override_count, &simulation); }
   if (status == SST_OK) {

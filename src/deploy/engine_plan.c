@@ -70,7 +70,8 @@ static double tile_use(const sst_engine *e, const ssti_engine_value *out) {
     const int64_t steps = smaller(out->steps, SSTI_TILE_BYTES / bytes);
     return (double)(steps * bytes) / SSTI_TILE_BYTES;
   }
-  return (double)bytes / (double)((bytes + SSTI_TILE_BYTES - 1) / SSTI_TILE_BYTES * SSTI_TILE_BYTES);
+  const int64_t tiles = (bytes + SSTI_TILE_BYTES - 1) / SSTI_TILE_BYTES;
+  return (double)bytes / (double)(tiles * SSTI_TILE_BYTES);
 }
 
 static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) {

@@ -43,11 +43,13 @@ typedef struct copy_list {
 
 static void push(copy_list *list, int64_t dst, int64_t src, int64_t length) {
   if (length <= 0) { return; }
-  ssti_copy *last = list->count > 0 ? &list->copies[list->count - 1] : NULL;
-  if (last != NULL && last->dst + last->length == dst &&
-      (src < 0 ? last->src < 0 : last->src >= 0 && last->src + last->length == src)) {
-    last->length += (int32_t)length;
-    return;
+  if (list->count > 0) {
+    ssti_copy *last = &list->copies[list->count - 1];
+    const bool follows = src < 0 ? last->src < 0 : last->src >= 0 && last->src + last->length == src;
+    if (last->dst + last->length == dst && follows) {
+      last->length += (int32_t)length;
+      return;
+    }
   }
   list->copies[list->count++] = (ssti_copy){.dst = (int32_t)dst, .length = (int32_t)length, .src = src};
 }

@@ -125,8 +125,12 @@ static void run_node(const simulation *s, int index, int64_t step) {
   const sst_integer_node *node = &network->nodes[index];
   const sst_integer_value *in = &network->values[node->input[0]];
   const int32_t *x = s->values[node->input[0]];
-  const sst_integer_value *out = node->output >= 0 ? &network->values[node->output] : in;
-  int32_t *y = node->output >= 0 ? s->values[node->output] : NULL;
+  if (node->kind == SST_INTEGER_NODE_READOUT) { // has no value of its own
+    run_readout(s, &node->readout, step, x);
+    return;
+  }
+  const sst_integer_value *out = &network->values[node->output];
+  int32_t *y = s->values[node->output];
   switch (node->kind) {
   case SST_INTEGER_NODE_SYNAPSES: run_synapses(node, in, out, x, y); break;
   case SST_INTEGER_NODE_NEURONS: run_neurons(node, count_of(out), x, s->states[index], s->membranes, y); break;
@@ -134,7 +138,7 @@ static void run_node(const simulation *s, int index, int64_t step) {
   case SST_INTEGER_NODE_MAX_POOL: run_pool(node, in, out, x, y); break;
   case SST_INTEGER_NODE_ADD: run_add(node, count_of(out), x, s->values[node->input[1]], y); break;
   case SST_INTEGER_NODE_FLATTEN: memcpy(y, x, (size_t)count_of(out) * sizeof *y); break;
-  case SST_INTEGER_NODE_READOUT: run_readout(s, &node->readout, step, x); break;
+  case SST_INTEGER_NODE_READOUT:
   case SST_INTEGER_NODE_COUNT: break;
   }
 }
