@@ -42,21 +42,29 @@ static void sample_title(char out[96], const char *what, const json_t *sample) {
   }
 }
 
-static void put_raster(ssti_page *page, const json_t *sample, int steps) {
-  const json_t *layers = json_object_get(sample, "layers");
+// A figure of a sample's steps, with a row for each neuron that the layers list in `field`.
+static ssti_figure *sample_figure(ssti_page *page, ssti_figure_kind kind, const json_t *sample, const char *what,
+                                  const char *description, const char *field, int steps) {
   char title[96];
-  sample_title(title, "Spikes", sample);
-  const ssti_figure_plan plan = {.kind = SSTI_FIGURE_RASTER,
+  sample_title(title, what, sample);
+  const ssti_figure_plan plan = {.kind = kind,
                                  .title = title,
-                                 .description = "A line a neuron, evenly spaced ones of each layer from input to "
-                                                "output; a mark for each spike.",
+                                 .description = description,
                                  .row_title = "Neuron",
                                  .value_title = "step",
                                  .first = 1,
                                  .step = 1,
-                                 .rows = count_rows(layers, "shown"),
+                                 .rows = count_rows(json_object_get(sample, "layers"), field),
                                  .columns = steps};
-  ssti_figure *figure = ssti_page_figure(page, &plan);
+  return ssti_page_figure(page, &plan);
+}
+
+static void put_raster(ssti_page *page, const json_t *sample, int steps) {
+  const json_t *layers = json_object_get(sample, "layers");
+  ssti_figure *figure = sample_figure(page, SSTI_FIGURE_RASTER, sample, "Spikes",
+                                      "A line a neuron, evenly spaced ones of each layer from input to output; a mark"
+                                      " for each spike.",
+                                      "shown", steps);
   int row = 0;
   for (size_t l = 0; l < json_array_size(layers) && figure != NULL; l++) {
     const json_t *layer = json_array_get(layers, l);
@@ -70,19 +78,10 @@ static void put_raster(ssti_page *page, const json_t *sample, int steps) {
 
 static void put_traces(ssti_page *page, const json_t *sample, int steps) {
   const json_t *layers = json_object_get(sample, "layers");
-  char title[96];
-  sample_title(title, "Membranes", sample);
-  const ssti_figure_plan plan = {.kind = SSTI_FIGURE_TRACES,
-                                 .title = title,
-                                 .description = "Membranes before firing, in thresholds, of the shown neurons of each "
-                                                "layer that fire most. The dashed line is the threshold.",
-                                 .row_title = "Neuron",
-                                 .value_title = "step",
-                                 .first = 1,
-                                 .step = 1,
-                                 .rows = count_rows(layers, "traced"),
-                                 .columns = steps};
-  ssti_figure *figure = ssti_page_figure(page, &plan);
+  ssti_figure *figure = sample_figure(page, SSTI_FIGURE_TRACES, sample, "Membranes",
+                                      "Membranes before firing, in thresholds, of the shown neurons of each layer that"
+                                      " fire most. The dashed line is the threshold.",
+                                      "traced", steps);
   int row = 0;
   for (size_t l = 0; l < json_array_size(layers) && figure != NULL; l++) {
     const json_t *layer = json_array_get(layers, l);

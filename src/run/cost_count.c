@@ -3,21 +3,17 @@
 
 #include <string.h>
 
-// Calls `visit` for every pair of an output site and a tap whose input lies inside the picture.
-typedef void visit_function(void *user, int64_t out_h, int64_t out_w, int64_t tap, int64_t in_h, int64_t in_w);
+// Calls `visit` for every tap of an output site whose input lies inside the picture.
+typedef void visit_function(void *user, int64_t tap, int64_t in_h, int64_t in_w);
 
-static void for_each_tap(const sst_cost_layer *l, const ssti_cost_geometry *g, visit_function *visit, void *user) {
-  for (int64_t oh = 0; oh < l->out_height; oh++) {
-    for (int64_t ow = 0; ow < l->out_width; ow++) {
-      for (int64_t kh = 0; kh < l->kernel_height; kh++) {
-        int64_t h = oh * l->stride_height - g->pad_h + kh * g->dilation_h;
-        if (h < 0 || h >= l->in_height) { continue; }
-        for (int64_t kw = 0; kw < l->kernel_width; kw++) {
-          int64_t w = ow * l->stride_width - g->pad_w + kw * g->dilation_w;
-          if (w < 0 || w >= l->in_width) { continue; }
-          visit(user, oh, ow, kh * l->kernel_width + kw, h, w);
-        }
-      }
+static void for_each_tap(const sst_cost_layer *l, const ssti_cost_geometry *g, int64_t out_h, int64_t out_w,
+                         visit_function *visit, void *user) {
+  for (int64_t kh = 0; kh < l->kernel_height; kh++) {
+    const int64_t h = out_h * l->stride_height - g->pad_h + kh * g->dilation_h;
+    if (h < 0 || h >= l->in_height) { continue; }
+    for (int64_t kw = 0; kw < l->kernel_width; kw++) {
+      const int64_t w = out_w * l->stride_width - g->pad_w + kw * g->dilation_w;
+      if (w >= 0 && w < l->in_width) { visit(user, kh * l->kernel_width + kw, h, w); }
     }
   }
 }
@@ -30,8 +26,7 @@ typedef struct fan_making {
 } fan_making;
 
 // Adds, for one tap, the outputs whose weight there is not zero.
-static void add_fan(void *user, int64_t out_h, int64_t out_w, int64_t tap, int64_t in_h, int64_t in_w) {
-  (void)out_h, (void)out_w;
+static void add_fan(void *user, int64_t tap, int64_t in_h, int64_t in_w) {
   fan_making *m = user;
   const sst_cost_layer *l = m->layer;
   int64_t inside = l->in_channels / l->groups, outputs = l->out_channels / l->groups;
@@ -50,7 +45,9 @@ void ssti_cost_fan(const sst_cost_layer *layer, const ssti_cost_geometry *geomet
                    int64_t *zero_weights, double *dense_operations) {
   memset(fan, 0, (size_t)(layer->in_height * layer->in_width * layer->in_channels) * sizeof *fan);
   fan_making making = {.layer = layer, .weights = weights, .fan = fan};
-  for_each_tap(layer, geometry, add_fan, &making);
+  for (int64_t site = 0; site < layer->out_height * layer->out_width; site++) {
+    for_each_tap(layer, geometry, site / layer->out_width, site % layer->out_width, add_fan, &making);
+  }
   *dense_operations = making.dense;
   *zero_weights = 0;
   for (int64_t i = 0; i < layer->weights; i++) { *zero_weights += weights[i] == 0.0f; }
@@ -70,6 +67,19 @@ static void count_tiles(const sst_cost_layer *l, const float *x, double spike_va
   }
 }
 
+// Spikes that one tile of crossbars sees at an output site.
+typedef struct tile_sum {
+  const float *spikes; // [H,W,tiles]
+  int64_t width, tiles, tile;
+  double seen;
+} tile_sum;
+
+static void add_spikes(void *user, int64_t tap, int64_t in_h, int64_t in_w) {
+  (void)tap;
+  tile_sum *sum = user;
+  sum->seen += (double)sum->spikes[(in_h * sum->width + in_w) * sum->tiles + sum->tile];
+}
+
 static void count_crossbars(const sst_cost_layer *l, const ssti_cost_geometry *g, int64_t crossbar, int64_t tiles,
                             const float *spikes, ssti_cost_counts *out) {
   int64_t out_tiles = (l->out_channels + crossbar - 1) / crossbar;
@@ -77,19 +87,11 @@ static void count_crossbars(const sst_cost_layer *l, const ssti_cost_geometry *g
     for (int64_t ow = 0; ow < l->out_width; ow++) {
       bool any = false;
       for (int64_t tile = 0; tile < tiles; tile++) {
-        double seen = 0;
-        for (int64_t kh = 0; kh < l->kernel_height; kh++) {
-          int64_t h = oh * l->stride_height - g->pad_h + kh * g->dilation_h;
-          if (h < 0 || h >= l->in_height) { continue; }
-          for (int64_t kw = 0; kw < l->kernel_width; kw++) {
-            int64_t w = ow * l->stride_width - g->pad_w + kw * g->dilation_w;
-            if (w < 0 || w >= l->in_width) { continue; }
-            seen += (double)spikes[(h * l->in_width + w) * tiles + tile];
-          }
-        }
-        out->rows += seen;
-        out->patches += seen > 0;
-        any = any || seen > 0;
+        tile_sum sum = {.spikes = spikes, .width = l->in_width, .tiles = tiles, .tile = tile};
+        for_each_tap(l, g, oh, ow, add_spikes, &sum);
+        out->rows += sum.seen;
+        out->patches += sum.seen > 0;
+        any = any || sum.seen > 0;
       }
       out->sites += any ? (double)out_tiles : 0;
     }
