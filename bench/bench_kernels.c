@@ -343,15 +343,18 @@ typedef struct step_case {
   float *value, *gradient, *first, *second;
 } step_case;
 
+static const ssti_update update = {
+    .learning_rate = 1e-3f, .gradient_scale = 1.0f, .correction1 = 0.65, .correction2 = 0.01};
+
 static void sgd_step(bench *b, void *arg) {
   step_case *c = arg;
-  b->backend->kernels.sgd_step(b->backend, c->count, c->value, c->gradient, c->first, 0.1f, 0.9f, false, 5e-4f, 1.0f);
+  b->backend->kernels.sgd_step(b->backend, c->count, c->value, c->gradient, c->first, &update, 0.9f, false, 5e-4f);
 }
 
 static void adamw_step(bench *b, void *arg) {
   step_case *c = arg;
-  b->backend->kernels.adamw_step(b->backend, c->count, c->value, c->gradient, c->first, c->second, 1e-3f, 0.9f, 0.999f,
-                                 1e-8f, 1e-2f, 1.0f, 10);
+  b->backend->kernels.adamw_step(b->backend, c->count, c->value, c->gradient, c->first, c->second, &update, 0.9f, 0.999f,
+                                 1e-8f, 1e-2f);
 }
 
 static void sum_of_squares(bench *b, void *arg) {

@@ -85,6 +85,13 @@ typedef struct ssti_batch_norm {
   float scale;    // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
 } ssti_batch_norm;
 
+// What changes from one optimiser step to the next.
+typedef struct ssti_update {
+  float learning_rate, gradient_scale;  // the scale multiplies the gradient first (clipping)
+  double correction1, correction2;      // AdamW: 1 - beta1^n and 1 - beta2^n of step n = 1, 2, ...
+  double norm;                          // of the gradient, where somebody asked for it
+} ssti_update;
+
 // Weights as a matrix: a row is an output channel. The scales are [rows] with `quantizer.per_channel`, else [1].
 typedef struct ssti_weight_shape {
   sst_weight_quantizer quantizer; // not NONE
@@ -208,6 +215,14 @@ typedef struct ssti_kernels {
                               bool accumulate_dx, float *dgamma, bool accumulate_dgamma, float *dbeta,
                               bool accumulate_dbeta, void *workspace);
   size_t (*batch_norm_workspace)(ssti_backend *backend, const ssti_batch_norm *shape);
+  // What a norm with constant statistics uses, [2,channels]: mean, 1 / sqrt(variance + epsilon); with `gamma` not NULL
+  // [3,channels]: then scale * gamma / sqrt(variance + epsilon).
+  void (*norm_constants)(ssti_backend *backend, const ssti_batch_norm *shape, const float *gamma, const float *mean,
+                         const float *variance, float *saved);
+  // Fixed point of batch norm (op/batch_norm.c has the formulas): from mean and inverse in `saved` [5,channels] the rows
+  // 2 to 4: factor, offset, and by how much rounding moved the factor.
+  void (*norm_fixed_point)(ssti_backend *backend, const ssti_batch_norm *shape, int bits, const float *gamma,
+                           const float *beta, float *saved);
 
   // Integer codes and the scales that make weights of them (op/quantize_weights.c has the formulas). `step` is NULL for
   // ternary; of learned steps those that are not above 0 start from the weights. The workspace, aligned for doubles, holds
@@ -220,10 +235,9 @@ typedef struct ssti_kernels {
                                     float *dstep, bool accumulate_step, void *workspace);
   size_t (*quantize_workspace)(const ssti_weight_shape *shape);
 
-  // In place: factors become multiples of a power of two, which is returned, in codes of `bits` bits; offsets multiples
-  // of a power of two that is at least `factor_step`, so that all of factor * integer + offset is a multiple of that.
-  float (*fixed_factors)(ssti_backend *backend, int64_t channels, int bits, float *factor);
-  void (*fixed_offsets)(ssti_backend *backend, int64_t channels, int bits, float factor_step, float *offset);
+  // In place: factors become multiples of a power of two in codes of `bits` bits; offsets multiples of a power of two
+  // that is at least that of the factors, so that all of factor * integer + offset is a multiple of the latter.
+  void (*fixed_point)(ssti_backend *backend, int64_t channels, int bits, float *factor, float *offset);
   // y = x * factor + offset; offset may be NULL.
   void (*channel_affine)(ssti_backend *backend, int64_t rows, int64_t channels, const float *x, const float *factor,
                          const float *offset, float *y, bool accumulate);
@@ -274,14 +288,18 @@ typedef struct ssti_kernels {
   void (*kl_backward)(ssti_backend *backend, int64_t rows, int64_t channels, const float *p, const float *log_q,
                       const float *dloss, float *dp, bool accumulate_p, float *dlog_q, bool accumulate_q);
 
-  // y = x * mask / (1 - rate); the mask of element i is that of random number (seed, stream, i).
-  // Backward is the same function of dy, with `accumulate`.
-  void (*dropout)(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream, const float *x,
-                  float *y, bool accumulate);
+  // Called where a graph's run begins, with what the draws of dropout and noise depend on. NULL where these slots take
+  // them from their arguments.
+  void (*begin_run)(ssti_backend *backend, uint64_t seed, uint64_t step);
 
-  // y = x + deviation * n, n of element i the normal random number (seed, stream, i).
-  void (*noise)(ssti_backend *backend, int64_t count, float deviation, uint64_t seed, uint64_t stream, const float *x,
-                float *y);
+  // y = x * mask / (1 - rate); the mask of element i is that of random number (seed, stream with step, i).
+  // Backward is the same function of dy, with `accumulate`.
+  void (*dropout)(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream, uint64_t step,
+                  const float *x, float *y, bool accumulate);
+
+  // y = x + deviation * n, n of element i the normal random number (seed, stream with step, i).
+  void (*noise)(ssti_backend *backend, int64_t count, float deviation, uint64_t seed, uint64_t stream, uint64_t step,
+                const float *x, float *y);
 
   // Copies [outer, width] between two arrays of given row strides (in elements), adding if `accumulate`: concat, select, repeat.
   void (*copy_rows)(ssti_backend *backend, int64_t outer, int64_t width, const float *from, int64_t from_stride,
@@ -320,12 +338,18 @@ typedef struct ssti_kernels {
                                void *workspace);
   size_t (*norm_neuron_workspace)(ssti_backend *backend, const ssti_norm_neuron *shape, bool backward);
 
-  // Optimiser steps over one flat block, in place. `gradient_scale` multiplies the gradient first (clipping).
+  // Called where an optimiser's step begins. NULL where the slots below take the update from their arguments.
+  void (*begin_update)(ssti_backend *backend, const ssti_update *update);
+  // Sets the update's norm to that of the gradient and its gradient_scale to min(1, clip_norm / (norm + 1e-6)). Where
+  // begin_update keeps the numbers, they are set there and not in *update.
+  void (*clip_gradient)(ssti_backend *backend, int64_t count, const float *gradient, float clip_norm,
+                        ssti_update *update);
+  // Optimiser steps over one flat block, in place.
   void (*sgd_step)(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,
-                   float learning_rate, float momentum, bool nesterov, float weight_decay, float gradient_scale);
+                   const ssti_update *update, float momentum, bool nesterov, float weight_decay);
   void (*adamw_step)(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *first,
-                     float *second, float learning_rate, float beta1, float beta2, float epsilon, float weight_decay,
-                     float gradient_scale, int64_t step);
+                     float *second, const ssti_update *update, float beta1, float beta2, float epsilon,
+                     float weight_decay);
   // Sum of squares in double, in a fixed order.
   double (*sum_of_squares)(ssti_backend *backend, int64_t count, const float *x);
 } ssti_kernels;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "backend/reference/reference.h"
 #include "deploy/dyadic.h"
 #include "deploy/integer_rules.h"
 #include "deploy/lower.h"
@@ -66,7 +67,7 @@ static sst_status norm_stage(const ssti_lowering *l, const ssti_node *norm, laye
     w->a[o] = (float)((double)n->scale * (double)gamma[o] * (double)inverse);
     w->b[o] = beta[o];
   }
-  ssti_fixed_norm(l->graph, w->outputs, n->bits, w->a, mean, w->b);
+  ssti_reference_fold_norm(w->outputs, n->bits, w->a, mean, w->b);
   return SST_OK;
 }
 
@@ -82,7 +83,7 @@ static sst_status rescale_stage(const ssti_lowering *l, const ssti_node *rescale
     w->a[o] = w->scale[o];
     w->b[o] = bias != NULL ? bias[o] : 0.0f;
   }
-  ssti_fixed_norm(l->graph, w->outputs, r->bits, w->a, NULL, w->b);
+  ssti_reference_fold_norm(w->outputs, r->bits, w->a, NULL, w->b);
   return SST_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/reference/reference.h"
 #include "exchange/nir_internal.h"
 #include "exchange/nir_neurons.h"
 #include "graph/fold_norm.h"
@@ -188,8 +189,8 @@ typedef struct weights {
 } weights;
 
 // What stands behind the sums of a layer, y = factor * x + offset with both in fixed point, into weight and bias.
-static void fold_fixed(const exporter *e, int bits, float *factor, float *offset, const float *mean, weights *w) {
-  ssti_fixed_norm(e->graph, w->outputs, bits, factor, mean, offset);
+static void fold_fixed(int bits, float *factor, float *offset, const float *mean, weights *w) {
+  ssti_reference_fold_norm(w->outputs, bits, factor, mean, offset);
   for (int64_t o = 0; o < w->outputs; o++) {
     for (int64_t i = 0; i < w->fan_in; i++) { w->weight[o * w->fan_in + i] *= factor[o]; }
     w->bias[o] = w->bias[o] * factor[o] + offset[o];
@@ -205,7 +206,7 @@ static sst_status fold_fixed_norm(exporter *e, const ssti_batch_norm_attributes 
     factor[o] = (float)((double)a->scale * (double)values->gamma[o] * (double)inverse);
     factor[w->outputs + o] = values->beta[o];
   }
-  fold_fixed(e, a->bits, factor, factor + w->outputs, values->mean, w);
+  fold_fixed(a->bits, factor, factor + w->outputs, values->mean, w);
   ssti_free(e->context, factor);
   return SST_OK;
 }
@@ -232,7 +233,7 @@ static sst_status fold_rescale(exporter *e, const ssti_node *rescale, weights *w
   SST_TRY(ssti_allocate(e->context, (size_t)(2 * w->outputs), sizeof *factor, &factor));
   memcpy(factor, w->scale, (size_t)w->outputs * sizeof *factor);
   if (bias != NULL) { memcpy(factor + w->outputs, bias, (size_t)w->outputs * sizeof *factor); }
-  fold_fixed(e, a->bits, factor, factor + w->outputs, NULL, w);
+  fold_fixed(a->bits, factor, factor + w->outputs, NULL, w);
   ssti_free(e->context, factor);
   return SST_OK;
 }

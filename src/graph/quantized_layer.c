@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/quantized_layer.h"
 
+#include "backend/reference/reference.h"
+
 const ssti_node *ssti_quantizer_of(const sst_graph *graph, sst_value weight) {
   const ssti_value *value = &graph->values[weight];
   if (value->kind != SSTI_VALUE_OUTPUT) { return NULL; }
@@ -22,21 +24,12 @@ sst_status ssti_quantized_codes(sst_graph *graph, const ssti_node *quantizer, fl
       .quantizer = *quantizer_of(quantizer), .rows = rows, .columns = sst_shape_count(weight) / rows};
   const bool has_step = quantizer->call.input_count > 1;
   void *workspace = NULL;
-  SST_TRY(ssti_allocate(graph->context, 1, backend->kernels.quantize_workspace(&shape), &workspace));
-  backend->kernels.quantize_weights_forward(backend, &shape, sst_graph_data(graph, quantizer->inputs[0]),
+  SST_TRY(ssti_allocate(graph->context, 1, ssti_reference_quantize_workspace(&shape), &workspace));
+  // On the host, whatever the graph's device: codes and scale lie there.
+  ssti_reference_quantize_weights_forward(backend, &shape, sst_graph_data(graph, quantizer->inputs[0]),
                                             has_step ? sst_graph_data(graph, quantizer->inputs[1]) : NULL, codes, scale,
                                             workspace);
   ssti_free(graph->context, workspace);
   for (int64_t o = 1; !shape.quantizer.per_channel && o < rows; o++) { scale[o] = scale[0]; }
   return SST_OK;
-}
-
-void ssti_fixed_norm(const sst_graph *graph, int64_t channels, int bits, float *factor, const float *mean,
-                     float *offset) {
-  const ssti_kernels *kernels = &graph->backend->kernels;
-  const float step = bits > 0 ? kernels->fixed_factors(graph->backend, channels, bits, factor) : 0.0f;
-  for (int64_t c = 0; mean != NULL && c < channels; c++) {
-    offset[c] = (float)((double)offset[c] - (double)mean[c] * (double)factor[c]);
-  }
-  if (bits > 0) { kernels->fixed_offsets(graph->backend, channels, bits, step, offset); }
 }

@@ -13,9 +13,4 @@ int ssti_code_bits(const ssti_node *quantizer);
 // Codes [O,fan_in] and scales [O] (of one scale for the layer: repeated), from the parameters as they are now.
 sst_status ssti_quantized_codes(sst_graph *graph, const ssti_node *quantizer, float *codes, float *scale);
 
-// Puts y = factor * (x - mean) + offset as factor' * x + offset' in place, [channels] each, `mean` may be NULL; with
-// `bits` above 0 both on their fixed-point grids, the offset following the rounded factor.
-void ssti_fixed_norm(const sst_graph *graph, int64_t channels, int bits, float *factor, const float *mean,
-                     float *offset);
-
 #endif

@@ -4,14 +4,13 @@
 //   saved:  [2*C]: the mean and 1/sqrt(variance + epsilon) that forward used; with `bits` [5*C]
 // With `bits` it is y = a' * x + b' in fixed point, at inference as in training:
 //     a = scale * gamma / sqrt(variance + epsilon),   a' = round(a to multiples of Da),   b' = round(beta - mean * a')
-// with powers of two Da and Db (backend.h: fixed_factors). The offset follows the rounded factor, so that an x that is
+// with powers of two Da and Db (backend.h: fixed_point). The offset follows the rounded factor, so that an x that is
 // the mean still gives beta. Straight through (da'/da = 1, db'/db = 1) the gradients are those of plain batch norm but for
 //     dx = plain + (a' - a) * (dy - mean(dy))        (with constant statistics dx = a' * dy)
 // saved [5*C]: mean, 1/sqrt(variance + epsilon), a', b', a' - a
 // In a frozen scope, and in runs that do not train, the running statistics are used, as constants.
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 #include "op/op.h"
 #include "quantize/grid.h"
@@ -86,23 +85,10 @@ static bool uses_batch_statistics(const ssti_call *call) { return call->run->tra
 // Factors and offsets from the statistics in `saved`, and y by them.
 static void apply_fixed_point(const ssti_call *call, const ssti_batch_norm *shape) {
   const ssti_kernels *kernels = &call->backend->kernels;
-  const int64_t channels = shape->channels;
-  const float *gamma = call->x[GAMMA]->data, *beta = call->x[BETA]->data;
   float *saved = call->saved;
-  float *mean = saved, *inverse = mean + channels, *factor = inverse + channels, *offset = factor + channels;
-  float *change = offset + channels;
-  for (int64_t c = 0; c < channels; c++) {
-    factor[c] = (float)((double)shape->scale * (double)gamma[c] * (double)inverse[c]);
-    change[c] = factor[c];
-  }
-  const float step = kernels->fixed_factors(call->backend, channels, bits_of(call), factor);
-  for (int64_t c = 0; c < channels; c++) {
-    change[c] = factor[c] - change[c];
-    offset[c] = (float)((double)beta[c] - (double)mean[c] * (double)factor[c]);
-  }
-  kernels->fixed_offsets(call->backend, channels, bits_of(call), step, offset);
-  kernels->channel_affine(call->backend, shape->rows, channels, call->x[X]->data, factor, offset, call->y[0]->data,
-                          false);
+  kernels->norm_fixed_point(call->backend, shape, bits_of(call), call->x[GAMMA]->data, call->x[BETA]->data, saved);
+  kernels->channel_affine(call->backend, shape->rows, shape->channels, call->x[X]->data, saved + 2 * shape->channels,
+                          saved + 3 * shape->channels, call->y[0]->data, false);
 }
 
 static void forward(ssti_call *call) {
@@ -117,10 +103,7 @@ static void forward(ssti_call *call) {
   }
   if (bits_of(call) > 0 || call->training) {
     // A copy, because another node may share the running statistics and update them before backward.
-    for (int64_t c = 0; c < shape.channels; c++) {
-      saved[c] = mean[c];
-      saved[shape.channels + c] = (float)(1.0 / sqrt((double)variance[c] + (double)shape.epsilon));
-    }
+    kernels->norm_constants(call->backend, &shape, NULL, mean, variance, saved);
   }
   if (bits_of(call) > 0) {
     apply_fixed_point(call, &shape);
@@ -139,7 +122,8 @@ static void add_fixed_point_gradient(const ssti_call *call, const ssti_batch_nor
     offset = call->workspace;
     kernels->reduce_forward(call->backend, SSTI_REDUCE_MEAN, call->dy[0]->shape,
                             SST_AXES_T | SST_AXES_N | SST_AXES_H | SST_AXES_W, dy, offset);
-    for (int64_t c = 0; c < shape->channels; c++) { offset[c] *= -change[c]; }
+    kernels->channel_affine(call->backend, 1, shape->channels, offset, change, NULL, offset, false);
+    kernels->unary_forward(call->backend, SSTI_UNARY_AFFINE, -1.0f, 0.0f, shape->channels, offset, offset);
   }
   kernels->channel_affine(call->backend, shape->rows, shape->channels, dy, change, offset, call->dx[X]->data, true);
 }
@@ -156,7 +140,7 @@ static void backward(ssti_call *call) {
   // Running statistics are constants, even if somebody made them of something that learns.
   for (int i = RUNNING_MEAN; i < INPUT_COUNT; i++) {
     if (call->dx[i] != NULL && !call->accumulate[i]) {
-      memset(call->dx[i]->data, 0, (size_t)shape.channels * sizeof(float));
+      call->backend->kernels.fill(call->backend, shape.channels, 0.0f, call->dx[i]->data);
     }
   }
 }

@@ -2,7 +2,6 @@
 // Cross-entropy of softmax(logits) against target distributions, with label smoothing.
 //   inputs: logits [T,N,1,1,C]; target [1,N,1,1,C], used at every step, which gets no gradient
 //   output: [T,N,1,1,1]
-#include <string.h>
 
 #include "op/op.h"
 
@@ -47,7 +46,7 @@ static void backward(ssti_call *call) {
   }
   // The target is a constant. Where it was computed from something, that something hears of no gradient.
   if (call->dx[1] != NULL && !call->accumulate[1]) {
-    memset(call->dx[1]->data, 0, (size_t)sst_shape_count(call->dx[1]->shape) * sizeof(float));
+    call->backend->kernels.fill(call->backend, sst_shape_count(call->dx[1]->shape), 0.0f, call->dx[1]->data);
   }
 }
 

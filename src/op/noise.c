@@ -27,8 +27,8 @@ static void forward(ssti_call *call) {
   const float *x = call->x[0]->data;
   float *y = call->y[0]->data;
   if (call->run->training && !call->frozen) {
-    call->backend->kernels.noise(call->backend, count, deviation_of(call), call->run->seed,
-                                 ssti_random_stream_with(call->stream, call->run->step), x, y);
+    call->backend->kernels.noise(call->backend, count, deviation_of(call), call->run->seed, call->stream,
+                                 call->run->step, x, y);
   } else {
     call->backend->kernels.copy_rows(call->backend, 1, count, x, count, y, count, false);
   }

@@ -5,9 +5,6 @@
 //   inputs:  x [T or 1,N,H,W,C]; gamma, beta, running mean, running variance [1,1,1,1,C]; PLIF: w [1,1,1,1,1]
 //   outputs: spikes [T,N,H,W,C]; membrane before firing [T,N,H,W,C]
 //   saved:   [3*C], see SSTI_NORM_NEURON_SAVED
-#include <math.h>
-#include <string.h>
-
 #include "neuron/dynamics.h"
 #include "op/op.h"
 
@@ -49,18 +46,6 @@ static sst_status prepare(ssti_call *call, ssti_needs *needs) {
 
 static bool uses_batch_statistics(const ssti_call *call) { return call->run->training && !call->frozen; }
 
-// The running statistics, as constants.
-static void save_running(const ssti_call *call, const ssti_batch_norm *shape, float *saved) {
-  const float *gamma = call->x[GAMMA]->data, *mean = call->x[RUNNING_MEAN]->data;
-  const float *variance = call->x[RUNNING_VARIANCE]->data;
-  for (int64_t c = 0; c < shape->channels; c++) {
-    const double inverse = 1.0 / sqrt((double)variance[c] + (double)shape->epsilon);
-    saved[c] = mean[c];
-    saved[shape->channels + c] = (float)inverse;
-    saved[2 * shape->channels + c] = (float)((double)shape->scale * (double)gamma[c] * inverse);
-  }
-}
-
 static const float *decay_parameter_of(const ssti_call *call) {
   return call->input_count > DECAY ? call->x[DECAY]->data : NULL;
 }
@@ -80,7 +65,8 @@ static void forward(ssti_call *call) {
                                                   call->x[RUNNING_MEAN]->data, call->x[RUNNING_VARIANCE]->data,
                                                   call->saved);
   } else {
-    save_running(call, &shape.norm, call->saved);
+    call->backend->kernels.norm_constants(call->backend, &shape.norm, call->x[GAMMA]->data, call->x[RUNNING_MEAN]->data,
+                                          call->x[RUNNING_VARIANCE]->data, call->saved);
   }
   fire(call, &shape);
 }
@@ -108,7 +94,9 @@ static void backward(ssti_call *call) {
   // Running statistics are constants, even if somebody made them of something that learns.
   for (int i = RUNNING_MEAN; i <= RUNNING_VARIANCE; i++) {
     float *gradient = gradient_of(call, i);
-    if (gradient != NULL && !call->accumulate[i]) { memset(gradient, 0, (size_t)shape.norm.channels * sizeof(float)); }
+    if (gradient != NULL && !call->accumulate[i]) {
+      call->backend->kernels.fill(call->backend, shape.norm.channels, 0.0f, gradient);
+    }
   }
 }
 

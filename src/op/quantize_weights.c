@@ -28,7 +28,6 @@
 //
 // which includes what reaches the step through a multiplication by s: therefore the output `scale` takes no gradient.
 #include <inttypes.h>
-#include <string.h>
 
 #include "op/op.h"
 #include "quantize/grid.h"
@@ -73,11 +72,16 @@ static ssti_weight_shape kernel_shape(const ssti_call *call) {
   return (ssti_weight_shape){.quantizer = *quantizer_of(call), .rows = rows, .columns = sst_shape_count(weight) / rows};
 }
 
-static size_t scale_bytes(const ssti_call *call) { return (size_t)sst_shape_count(call->y[1]->shape) * sizeof(float); }
+static int64_t scale_count(const ssti_call *call) { return sst_shape_count(call->y[1]->shape); }
+
+static void copy_scale(const ssti_call *call, float *to) {
+  const int64_t count = scale_count(call);
+  call->backend->kernels.copy_rows(call->backend, 1, count, call->saved, count, to, count, false);
+}
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
   const ssti_weight_shape shape = kernel_shape(call);
-  needs->saved = scale_bytes(call);
+  needs->saved = (size_t)scale_count(call) * sizeof(float);
   needs->forward_workspace = needs->backward_workspace = call->backend->kernels.quantize_workspace(&shape);
   return SST_OK;
 }
@@ -87,9 +91,9 @@ static void forward(ssti_call *call) {
   float *step = has_step(call) ? call->x[1]->data : NULL;
   call->backend->kernels.quantize_weights_forward(call->backend, &shape, call->x[0]->data, step, call->y[0]->data,
                                                   call->saved, call->workspace);
-  if (call->y[1]->data != NULL) { memcpy(call->y[1]->data, call->saved, scale_bytes(call)); }
+  if (call->y[1]->data != NULL) { copy_scale(call, call->y[1]->data); }
   // Before the first step of the optimiser, which would otherwise move away from 0.
-  if (step != NULL && call->run->training && !call->frozen) { memcpy(step, call->saved, scale_bytes(call)); }
+  if (step != NULL && call->run->training && !call->frozen) { copy_scale(call, step); }
 }
 
 static void backward(ssti_call *call) {
@@ -101,7 +105,7 @@ static void backward(ssti_call *call) {
     float *const gradients[] = {dweight, dstep};
     for (int i = 0; i < 2; i++) {
       if (gradients[i] != NULL && !call->accumulate[i]) {
-        memset(gradients[i], 0, (size_t)sst_shape_count(call->dx[i]->shape) * sizeof(float));
+        call->backend->kernels.fill(call->backend, sst_shape_count(call->dx[i]->shape), 0.0f, gradients[i]);
       }
     }
     return;

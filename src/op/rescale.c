@@ -8,7 +8,6 @@
 // With `bits` both are rounded to fixed point, as those of a batch norm (batch_norm.c): dx = factor' * dy,
 // doffset = sum dy, straight through.
 #include <inttypes.h>
-#include <string.h>
 
 #include "op/op.h"
 #include "quantize/grid.h"
@@ -50,14 +49,15 @@ static void forward(ssti_call *call) {
   const ssti_kernels *kernels = &call->backend->kernels;
   const int64_t channels = channels_of(call), given = sst_shape_count(call->x[FACTOR]->shape);
   float *factor = call->saved, *offset = factor + channels;
-  for (int64_t c = 0; c < channels; c++) {
-    factor[c] = call->x[FACTOR]->data[given == 1 ? 0 : c];
-    offset[c] = call->input_count > OFFSET ? call->x[OFFSET]->data[c] : 0.0f;
+  // One factor for all is copied to each channel: rows of length one.
+  const int64_t width = given == 1 ? 1 : channels;
+  kernels->copy_rows(call->backend, channels / width, width, call->x[FACTOR]->data, 0, factor, width, false);
+  if (call->input_count > OFFSET) {
+    kernels->copy_rows(call->backend, 1, channels, call->x[OFFSET]->data, channels, offset, channels, false);
+  } else {
+    kernels->fill(call->backend, channels, 0.0f, offset);
   }
-  if (bits_of(call) > 0) {
-    const float step = kernels->fixed_factors(call->backend, channels, bits_of(call), factor);
-    kernels->fixed_offsets(call->backend, channels, bits_of(call), step, offset);
-  }
+  if (bits_of(call) > 0) { kernels->fixed_point(call->backend, channels, bits_of(call), factor, offset); }
   kernels->channel_affine(call->backend, rows_of(call), channels, call->x[X]->data, factor, offset, call->y[0]->data,
                           false);
 }
@@ -71,7 +71,7 @@ static void backward(ssti_call *call) {
                             call->accumulate[X]);
   }
   if (call->dx[FACTOR] != NULL && !call->accumulate[FACTOR]) {
-    memset(call->dx[FACTOR]->data, 0, (size_t)sst_shape_count(call->dx[FACTOR]->shape) * sizeof(float));
+    kernels->fill(call->backend, sst_shape_count(call->dx[FACTOR]->shape), 0.0f, call->dx[FACTOR]->data);
   }
   if (call->input_count > OFFSET && call->dx[OFFSET] != NULL) {
     float *sums = call->workspace;

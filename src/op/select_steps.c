@@ -2,7 +2,6 @@
 // Time steps first .. first+count-1.
 //   x [T,N,H,W,C]; y [count,N,H,W,C]
 #include <inttypes.h>
-#include <string.h>
 
 #include "op/op.h"
 
@@ -41,8 +40,9 @@ static void backward(ssti_call *call) {
   int64_t length = step_length(call), after = a->first + a->count;
   float *dx = call->dx[0]->data;
   if (!call->accumulate[0]) {
-    memset(dx, 0, (size_t)(a->first * length) * sizeof(float));
-    memset(dx + after * length, 0, (size_t)((call->x[0]->shape.dim[SST_AXIS_T] - after) * length) * sizeof(float));
+    call->backend->kernels.fill(call->backend, a->first * length, 0.0f, dx);
+    call->backend->kernels.fill(call->backend, (call->x[0]->shape.dim[SST_AXIS_T] - after) * length, 0.0f,
+                                dx + after * length);
   }
   call->backend->kernels.copy_rows(call->backend, a->count, length, call->dy[0]->data, length, dx + a->first * length,
                                    length, call->accumulate[0]);

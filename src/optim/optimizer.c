@@ -131,8 +131,8 @@ void sst_optimizer_destroy(sst_optimizer *optimizer) {
 }
 
 // The update of parameters begin .. end-1 of the flat block.
-static void step_range(sst_optimizer *optimizer, int64_t begin, int64_t end, float weight_decay, float rate,
-                       float gradient_scale) {
+static void step_range(sst_optimizer *optimizer, int64_t begin, int64_t end, float weight_decay,
+                       const ssti_update *update) {
   if (begin == end) { return; }
   const sst_optimizer_options *o = &optimizer->options;
   const ssti_kernels *kernels = &optimizer->backend->kernels;
@@ -141,29 +141,31 @@ static void step_range(sst_optimizer *optimizer, int64_t begin, int64_t end, flo
   float *first = optimizer->states[0] ? optimizer->states[0] + begin : NULL;
   float *second = optimizer->states[1] ? optimizer->states[1] + begin : NULL;
   if (o->kind == SST_OPTIMIZER_SGD) {
-    kernels->sgd_step(optimizer->backend, end - begin, value, gradient, first, rate, o->momentum, o->nesterov,
-                      weight_decay, gradient_scale);
+    kernels->sgd_step(optimizer->backend, end - begin, value, gradient, first, update, o->momentum, o->nesterov,
+                      weight_decay);
   } else {
-    kernels->adamw_step(optimizer->backend, end - begin, value, gradient, first, second, rate, o->beta1, o->beta2,
-                        o->epsilon, weight_decay, gradient_scale, optimizer->steps);
+    kernels->adamw_step(optimizer->backend, end - begin, value, gradient, first, second, update, o->beta1, o->beta2,
+                        o->epsilon, weight_decay);
   }
 }
 
 double sst_optimizer_step(sst_optimizer *optimizer, double rate_factor) {
   const sst_optimizer_options *o = &optimizer->options;
-  double norm = 0.0;
-  float gradient_scale = 1.0f;
+  const ssti_kernels *kernels = &optimizer->backend->kernels;
+  const double step = (double)++optimizer->steps;
+  // In double: for small steps 1 - beta^step loses most of its digits in f32.
+  ssti_update update = {.learning_rate = (float)((double)o->learning_rate * rate_factor),
+                        .gradient_scale = 1.0f,
+                        .correction1 = 1.0 - pow((double)o->beta1, step),
+                        .correction2 = 1.0 - pow((double)o->beta2, step)};
+  if (kernels->begin_update != NULL) { kernels->begin_update(optimizer->backend, &update); }
   if (o->clip_norm > 0.0f) {
-    const float *gradients = ssti_parameters_gradients(optimizer->parameters);
-    norm = sqrt(optimizer->backend->kernels.sum_of_squares(optimizer->backend, optimizer->count, gradients));
-    double factor = (double)o->clip_norm / (norm + 1e-6);
-    if (factor < 1.0) { gradient_scale = (float)factor; }
+    kernels->clip_gradient(optimizer->backend, optimizer->count, ssti_parameters_gradients(optimizer->parameters),
+                           o->clip_norm, &update);
   }
-  float rate = (float)((double)o->learning_rate * rate_factor);
-  optimizer->steps++;
-  step_range(optimizer, 0, optimizer->decay_count, o->weight_decay, rate, gradient_scale);
-  step_range(optimizer, optimizer->decay_count, optimizer->count, 0.0f, rate, gradient_scale);
-  return norm;
+  step_range(optimizer, 0, optimizer->decay_count, o->weight_decay, &update);
+  step_range(optimizer, optimizer->decay_count, optimizer->count, 0.0f, &update);
+  return update.norm;
 }
 
 int sst_optimizer_state_count(const sst_optimizer *optimizer) {

@@ -513,6 +513,7 @@ static void test_neuron_without_some(void **state) {
 static void test_optimizer_steps(void **state) {
   pair p = pair_make(*state);
   const int64_t counts[] = {1, 15, 1000, 50001};
+  const ssti_update update = {.learning_rate = 0.1f, .gradient_scale = 0.7f, .correction1 = 0.3, .correction2 = 0.003};
   for (int i = 0; i < 4; i++) {
     const int64_t n = counts[i];
     for (int kind = 0; kind < 4; kind++) {
@@ -522,19 +523,19 @@ static void test_optimizer_steps(void **state) {
       float *second_kept = floats(n);
       memcpy(second_kept, second, (size_t)n * sizeof *second);
       if (kind < 3) {
-        p.reference->kernels.sgd_step(p.reference, n, value, gradient, first, 0.1f, kind == 0 ? 0.0f : 0.9f, kind == 2,
-                                      1e-2f, 0.7f);
+        p.reference->kernels.sgd_step(p.reference, n, value, gradient, first, &update, kind == 0 ? 0.0f : 0.9f,
+                                      kind == 2, 1e-2f);
       } else {
-        p.reference->kernels.adamw_step(p.reference, n, value, gradient, first, second, 1e-2f, 0.9f, 0.999f, 1e-8f,
-                                        1e-2f, 0.7f, 3);
+        p.reference->kernels.adamw_step(p.reference, n, value, gradient, first, second, &update, 0.9f, 0.999f, 1e-8f,
+                                        1e-2f);
       }
       EACH_LEVEL(&p, level) {
         float *v = filled(n, false, 2), *m = filled(n, false, 3), *q = floats(n);
         memcpy(q, second_kept, (size_t)n * sizeof *q);
         if (kind < 3) {
-          p.fast->kernels.sgd_step(p.fast, n, v, gradient, m, 0.1f, kind == 0 ? 0.0f : 0.9f, kind == 2, 1e-2f, 0.7f);
+          p.fast->kernels.sgd_step(p.fast, n, v, gradient, m, &update, kind == 0 ? 0.0f : 0.9f, kind == 2, 1e-2f);
         } else {
-          p.fast->kernels.adamw_step(p.fast, n, v, gradient, m, q, 1e-2f, 0.9f, 0.999f, 1e-8f, 1e-2f, 0.7f, 3);
+          p.fast->kernels.adamw_step(p.fast, n, v, gradient, m, q, &update, 0.9f, 0.999f, 1e-8f, 1e-2f);
         }
         assert_same_bits(v, value, n);
         assert_same_bits(m, first, n);
@@ -556,10 +557,10 @@ static void test_dropout(void **state) {
     const int64_t n = counts[i / 2];
     const bool accumulate = i % 2;
     float *x = filled(n, false, 1), *expected = target(n, accumulate, false);
-    p.reference->kernels.dropout(p.reference, n, 0.3f, seed, stream, x, expected, accumulate);
+    p.reference->kernels.dropout(p.reference, n, 0.3f, seed, stream, 5, x, expected, accumulate);
     EACH_LEVEL(&p, level) {
       float *found = target(n, accumulate, false);
-      p.fast->kernels.dropout(p.fast, n, 0.3f, seed, stream, x, found, accumulate);
+      p.fast->kernels.dropout(p.fast, n, 0.3f, seed, stream, 5, x, found, accumulate);
       assert_same_bits(found, expected, n);
       free(found);
     }

@@ -14,8 +14,9 @@ static void check_sgd(ssti_backend *backend, float momentum, bool nesterov, floa
   for (int i = 0; i < COUNT; i++) { expected[i] = (double)value[i]; }
   for (int step = 0; step < STEPS; step++) {
     fill_normal(gradient, COUNT, 1.0f, 10 + (uint64_t)step);
-    ssti_reference_sgd_step(backend, COUNT, value, gradient, momentum != 0.0f ? velocity : NULL, 0.1f, momentum,
-                            nesterov, weight_decay, scale);
+    ssti_reference_sgd_step(backend, COUNT, value, gradient, momentum != 0.0f ? velocity : NULL,
+                            &(ssti_update){.learning_rate = 0.1f, .gradient_scale = scale}, momentum, nesterov,
+                            weight_decay);
     for (int i = 0; i < COUNT; i++) {
       double g = (double)scale * (double)gradient[i] + (double)weight_decay * expected[i];
       v[i] = (double)momentum * v[i] + g; // with v = 0 before, the first step is g, as in PyTorch
@@ -43,12 +44,13 @@ static void test_sgd(void **state) {
 static void test_sgd_by_hand(void **state) {
   ssti_backend *backend = op_call_reference(*state);
   float value[] = {1, 1}, gradient[] = {2, 2}, velocity[] = {4, 4};
-  ssti_reference_sgd_step(backend, 1, value, gradient, velocity, 0.25f, 0.5f, false, 0.5f, 1.0f);
+  const ssti_update quarter = {.learning_rate = 0.25f, .gradient_scale = 1.0f};
+  ssti_reference_sgd_step(backend, 1, value, gradient, velocity, &quarter, 0.5f, false, 0.5f);
   assert_near(velocity[0], 4.5, 0, 0);    // 0.5 * 4 + (2 + 0.5)
   assert_near(value[0], 1 - 1.125, 0, 0); // 1 - 0.25 * 4.5
   assert_near(value[1], 1, 0, 0);         // beyond the count
   velocity[0] = 4, value[0] = 1;
-  ssti_reference_sgd_step(backend, 1, value, gradient, velocity, 0.25f, 0.5f, true, 0.5f, 1.0f);
+  ssti_reference_sgd_step(backend, 1, value, gradient, velocity, &quarter, 0.5f, true, 0.5f);
   assert_near(value[0], 1 - 1.1875, 0, 0); // 1 - 0.25 * (2.5 + 0.5 * 4.5)
   ssti_backend_destroy(backend);
 }
@@ -64,8 +66,11 @@ static void test_adamw(void **state) {
   for (int i = 0; i < COUNT; i++) { expected[i] = (double)value[i]; }
   for (int step = 1; step <= STEPS; step++) {
     fill_normal(gradient, COUNT, 1.0f, 20 + (uint64_t)step);
-    ssti_reference_adamw_step(backend, COUNT, value, gradient, first, second, 0.01f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.5f,
-                              step);
+    const ssti_update update = {.learning_rate = 0.01f,
+                                .gradient_scale = 0.5f,
+                                .correction1 = 1 - pow(b1, step),
+                                .correction2 = 1 - pow(b2, step)};
+    ssti_reference_adamw_step(backend, COUNT, value, gradient, first, second, &update, 0.9f, 0.999f, 1e-8f, 0.1f);
     for (int i = 0; i < COUNT; i++) {
       double g = 0.5 * (double)gradient[i];
       m[i] = b1 * m[i] + (1 - b1) * g;
@@ -105,6 +110,7 @@ static void test_threads_do_not_change_bits(void **state) {
   enum { MANY = 200003 };
   float *value[2], *velocity[2], *second[2], *gradient = op_call_floats(MANY);
   double sum[2];
+  const ssti_update update = {.learning_rate = 0.1f, .gradient_scale = 1.0f, .correction1 = 0.3, .correction2 = 0.003};
   fill_uniform(gradient, MANY, -1.0f, 1.0f, 3);
   for (int i = 0; i < 2; i++) {
     sst_context *context = test_context_with_threads(i + 1);
@@ -112,10 +118,10 @@ static void test_threads_do_not_change_bits(void **state) {
     value[i] = op_call_floats(MANY);
     velocity[i] = op_call_floats(MANY);
     second[i] = op_call_floats(MANY);
-    ssti_reference_sgd_step(backend, MANY, value[i], gradient, velocity[i], 0.1f, 0.9f, true, 0.01f, 1.0f);
-    ssti_reference_sgd_step(backend, MANY, value[i], gradient, velocity[i], 0.1f, 0.9f, true, 0.01f, 1.0f);
-    ssti_reference_adamw_step(backend, MANY, value[i], gradient, velocity[i], second[i], 0.01f, 0.9f, 0.999f, 1e-8f,
-                              0.01f, 1.0f, 3);
+    ssti_reference_sgd_step(backend, MANY, value[i], gradient, velocity[i], &update, 0.9f, true, 0.01f);
+    ssti_reference_sgd_step(backend, MANY, value[i], gradient, velocity[i], &update, 0.9f, true, 0.01f);
+    ssti_reference_adamw_step(backend, MANY, value[i], gradient, velocity[i], second[i], &update, 0.9f, 0.999f, 1e-8f,
+                              0.01f);
     sum[i] = ssti_reference_sum_of_squares(backend, MANY, gradient);
     ssti_backend_destroy(backend);
     sst_context_destroy(context);

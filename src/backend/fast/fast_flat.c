@@ -4,6 +4,7 @@
 
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
+#include "base/random.h"
 
 enum { GRAIN = 16384, DROPOUT_GRAIN = 4096, SUM_CHUNKS = 64 };
 
@@ -42,13 +43,13 @@ static void dropout_range(void *arg, int64_t begin, int64_t end) {
   w->simd->dropout(begin, end, w->rate, w->seed, w->stream, w->x, w->y, w->accumulate);
 }
 
-static void dropout(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream, const float *x,
-                    float *y, bool accumulate) {
+static void dropout(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream, uint64_t step,
+                    const float *x, float *y, bool accumulate) {
   assert(rate >= 0.0f && rate < 1.0f);
   dropout_work work = {.simd = &ssti_fast_state_of(backend)->simd,
                        .rate = rate,
                        .seed = seed,
-                       .stream = stream,
+                       .stream = ssti_random_stream_with(stream, step),
                        .x = x,
                        .y = y,
                        .accumulate = accumulate};
@@ -63,17 +64,17 @@ static void sgd_range(void *arg, int64_t begin, int64_t end) {
 }
 
 static void sgd_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,
-                     float learning_rate, float momentum, bool nesterov, float weight_decay, float gradient_scale) {
+                     const ssti_update *update, float momentum, bool nesterov, float weight_decay) {
   assert(momentum == 0.0f || velocity != NULL);
   flat_work work = {.simd = &ssti_fast_state_of(backend)->simd,
                     .value = value,
                     .gradient = gradient,
                     .first = velocity,
-                    .learning_rate = learning_rate,
+                    .learning_rate = update->learning_rate,
                     .momentum = momentum,
                     .nesterov = nesterov,
                     .weight_decay = weight_decay,
-                    .gradient_scale = gradient_scale};
+                    .gradient_scale = update->gradient_scale};
   ssti_parallel_for(backend->context, count, GRAIN, sgd_range, &work);
 }
 
@@ -84,12 +85,9 @@ static void adamw_range(void *arg, int64_t begin, int64_t end) {
 }
 
 static void adamw_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *first,
-                       float *second, float learning_rate, float beta1, float beta2, float epsilon,
-                       float weight_decay, float gradient_scale, int64_t step) {
-  assert(step >= 1);
-  // In double: for small steps 1 - beta^step loses most of its digits in f32.
-  const double correction1 = 1.0 - pow((double)beta1, (double)step);
-  const double correction2 = 1.0 - pow((double)beta2, (double)step);
+                       float *second, const ssti_update *update, float beta1, float beta2, float epsilon,
+                       float weight_decay) {
+  assert(update->correction1 > 0.0 && update->correction2 > 0.0);
   flat_work work = {.simd = &ssti_fast_state_of(backend)->simd,
                     .value = value,
                     .gradient = gradient,
@@ -98,10 +96,10 @@ static void adamw_step(ssti_backend *backend, int64_t count, float *value, const
                     .adamw = {.beta1 = beta1,
                               .beta2 = beta2,
                               .epsilon = epsilon,
-                              .gradient_scale = gradient_scale,
-                              .keep = (float)(1.0 - (double)learning_rate * (double)weight_decay),
-                              .step_size = (float)((double)learning_rate / correction1),
-                              .second_scale = (float)(1.0 / sqrt(correction2))}};
+                              .gradient_scale = update->gradient_scale,
+                              .keep = (float)(1.0 - (double)update->learning_rate * (double)weight_decay),
+                              .step_size = (float)((double)update->learning_rate / update->correction1),
+                              .second_scale = (float)(1.0 / sqrt(update->correction2))}};
   ssti_parallel_for(backend->context, count, GRAIN, adamw_range, &work);
 }
 

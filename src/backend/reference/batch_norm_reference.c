@@ -214,3 +214,14 @@ size_t ssti_reference_batch_norm_workspace(ssti_backend *backend, const ssti_bat
   (void)backend, (void)shape;
   return 0;
 }
+
+void ssti_reference_norm_constants(ssti_backend *backend, const ssti_batch_norm *shape, const float *gamma,
+                                   const float *mean, const float *variance, float *saved) {
+  (void)backend;
+  for (int64_t c = 0; c < shape->channels; c++) {
+    const double inverse = 1.0 / sqrt((double)variance[c] + (double)shape->epsilon);
+    saved[c] = mean[c];
+    saved[shape->channels + c] = (float)inverse;
+    if (gamma != NULL) { saved[2 * shape->channels + c] = (float)((double)shape->scale * (double)gamma[c] * inverse); }
+  }
+}

@@ -22,12 +22,12 @@ static void dropout_range(void *arg, int64_t begin, int64_t end) {
 }
 
 void ssti_reference_dropout(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream,
-                            const float *x, float *y, bool accumulate) {
+                            uint64_t step, const float *x, float *y, bool accumulate) {
   assert(rate >= 0.0f && rate < 1.0f);
   dropout_work work = {.rate = rate,
                        .factor = 1.0f / (1.0f - rate),
                        .seed = seed,
-                       .stream = stream,
+                       .stream = ssti_random_stream_with(stream, step),
                        .x = x,
                        .y = y,
                        .accumulate = accumulate};

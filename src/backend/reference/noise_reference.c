@@ -19,7 +19,7 @@ static void noise_range(void *arg, int64_t begin, int64_t end) {
 }
 
 void ssti_reference_noise(ssti_backend *backend, int64_t count, float deviation, uint64_t seed, uint64_t stream,
-                          const float *x, float *y) {
-  noise_work work = {deviation, seed, stream, x, y};
+                          uint64_t step, const float *x, float *y) {
+  noise_work work = {deviation, seed, ssti_random_stream_with(stream, step), x, y};
   ssti_parallel_for(backend->context, count, 1024, noise_range, &work);
 }

@@ -28,16 +28,15 @@ static void sgd_range(void *arg, int64_t begin, int64_t end) {
 }
 
 void ssti_reference_sgd_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,
-                             float learning_rate, float momentum, bool nesterov, float weight_decay,
-                             float gradient_scale) {
+                             const ssti_update *update, float momentum, bool nesterov, float weight_decay) {
   assert(momentum == 0.0f || velocity != NULL);
   sgd_work work = {.value = value,
                    .velocity = velocity,
                    .gradient = gradient,
-                   .learning_rate = learning_rate,
+                   .learning_rate = update->learning_rate,
                    .momentum = momentum,
                    .weight_decay = weight_decay,
-                   .gradient_scale = gradient_scale,
+                   .gradient_scale = update->gradient_scale,
                    .nesterov = nesterov};
   ssti_parallel_for(backend->context, count, ELEMENT_GRAIN, sgd_range, &work);
 }
@@ -64,11 +63,9 @@ static void adamw_range(void *arg, int64_t begin, int64_t end) {
 }
 
 void ssti_reference_adamw_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *first,
-                               float *second, float learning_rate, float beta1, float beta2, float epsilon,
-                               float weight_decay, float gradient_scale, int64_t step) {
-  assert(step >= 1);
-  // In double: for small steps 1 - beta^step loses most of its digits in f32.
-  double correction1 = 1.0 - pow((double)beta1, (double)step), correction2 = 1.0 - pow((double)beta2, (double)step);
+                               float *second, const ssti_update *update, float beta1, float beta2, float epsilon,
+                               float weight_decay) {
+  assert(update->correction1 > 0.0 && update->correction2 > 0.0);
   adamw_work work = {.value = value,
                      .first = first,
                      .second = second,
@@ -76,10 +73,10 @@ void ssti_reference_adamw_step(ssti_backend *backend, int64_t count, float *valu
                      .beta1 = beta1,
                      .beta2 = beta2,
                      .epsilon = epsilon,
-                     .gradient_scale = gradient_scale,
-                     .keep = (float)(1.0 - (double)learning_rate * (double)weight_decay),
-                     .step_size = (float)((double)learning_rate / correction1),
-                     .second_scale = (float)(1.0 / sqrt(correction2))};
+                     .gradient_scale = update->gradient_scale,
+                     .keep = (float)(1.0 - (double)update->learning_rate * (double)weight_decay),
+                     .step_size = (float)((double)update->learning_rate / update->correction1),
+                     .second_scale = (float)(1.0 / sqrt(update->correction2))};
   ssti_parallel_for(backend->context, count, ELEMENT_GRAIN, adamw_range, &work);
 }
 
@@ -106,4 +103,11 @@ double ssti_reference_sum_of_squares(ssti_backend *backend, int64_t count, const
   double sum = 0.0;
   for (int i = 0; i < SUM_CHUNKS; i++) { sum += work.sums[i]; }
   return sum;
+}
+
+void ssti_reference_clip_gradient(ssti_backend *backend, int64_t count, const float *gradient, float clip_norm,
+                                  ssti_update *update) {
+  update->norm = sqrt(backend->kernels.sum_of_squares(backend, count, gradient));
+  const double factor = (double)clip_norm / (update->norm + 1e-6);
+  update->gradient_scale = factor < 1.0 ? (float)factor : 1.0f;
 }

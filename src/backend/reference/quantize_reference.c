@@ -180,16 +180,33 @@ static void round_to(int64_t count, float step, float *x) {
   for (int64_t i = 0; i < count; i++) { x[i] = ssti_round_half_up(x[i] / step) * step; }
 }
 
-float ssti_reference_fixed_factors(ssti_backend *backend, int64_t channels, int bits, float *factor) {
-  (void)backend;
-  const float step = ssti_step_for(largest_size(channels, factor), bits);
-  round_to(channels, step, factor);
-  return step;
+void ssti_reference_fold_norm(int64_t channels, int bits, float *factor, const float *mean, float *offset) {
+  const float step = bits > 0 ? ssti_step_for(largest_size(channels, factor), bits) : 0.0f;
+  if (bits > 0) { round_to(channels, step, factor); }
+  for (int64_t c = 0; mean != NULL && c < channels; c++) {
+    offset[c] = (float)((double)offset[c] - (double)mean[c] * (double)factor[c]);
+  }
+  if (bits > 0) { round_to(channels, fmaxf(ssti_step_for(largest_size(channels, offset), bits), step), offset); }
 }
 
-void ssti_reference_fixed_offsets(ssti_backend *backend, int64_t channels, int bits, float factor_step, float *offset) {
+void ssti_reference_fixed_point(ssti_backend *backend, int64_t channels, int bits, float *factor, float *offset) {
   (void)backend;
-  round_to(channels, fmaxf(ssti_step_for(largest_size(channels, offset), bits), factor_step), offset);
+  ssti_reference_fold_norm(channels, bits, factor, NULL, offset);
+}
+
+void ssti_reference_norm_fixed_point(ssti_backend *backend, const ssti_batch_norm *shape, int bits, const float *gamma,
+                                     const float *beta, float *saved) {
+  (void)backend;
+  const int64_t channels = shape->channels;
+  const float *mean = saved, *inverse = mean + channels;
+  float *factor = saved + 2 * channels, *offset = factor + channels, *change = offset + channels;
+  for (int64_t c = 0; c < channels; c++) {
+    factor[c] = (float)((double)shape->scale * (double)gamma[c] * (double)inverse[c]);
+    change[c] = factor[c];
+    offset[c] = beta[c];
+  }
+  ssti_reference_fold_norm(channels, bits, factor, mean, offset);
+  for (int64_t c = 0; c < channels; c++) { change[c] = factor[c] - change[c]; }
 }
 
 typedef struct affine_job {

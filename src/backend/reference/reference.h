@@ -42,9 +42,14 @@ void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_
                                               float *dweight, bool accumulate_weight, float *dstep,
                                               bool accumulate_step, void *workspace);
 size_t ssti_reference_quantize_workspace(const ssti_weight_shape *shape);
-float ssti_reference_fixed_factors(ssti_backend *backend, int64_t channels, int bits, float *factor);
-void ssti_reference_fixed_offsets(ssti_backend *backend, int64_t channels, int bits, float factor_step,
-                                  float *offset);
+void ssti_reference_norm_constants(ssti_backend *backend, const ssti_batch_norm *shape, const float *gamma,
+                                   const float *mean, const float *variance, float *saved);
+void ssti_reference_norm_fixed_point(ssti_backend *backend, const ssti_batch_norm *shape, int bits, const float *gamma,
+                                     const float *beta, float *saved);
+void ssti_reference_fixed_point(ssti_backend *backend, int64_t channels, int bits, float *factor, float *offset);
+// Puts y = factor * (x - mean) + offset as factor' * x + offset' in place, [channels] each, `mean` may be NULL; with
+// `bits` above 0 both on their fixed-point grids, the offset following the rounded factor. No slot: a part of two.
+void ssti_reference_fold_norm(int64_t channels, int bits, float *factor, const float *mean, float *offset);
 void ssti_reference_channel_affine(ssti_backend *backend, int64_t rows, int64_t channels, const float *x,
                                    const float *factor, const float *offset, float *y, bool accumulate);
 
@@ -116,11 +121,11 @@ void ssti_reference_kl_backward(ssti_backend *backend, int64_t rows, int64_t cha
 
 // Dropout.
 void ssti_reference_dropout(ssti_backend *backend, int64_t count, float rate, uint64_t seed, uint64_t stream,
-                            const float *x, float *y, bool accumulate);
+                            uint64_t step, const float *x, float *y, bool accumulate);
 
 // Noise.
 void ssti_reference_noise(ssti_backend *backend, int64_t count, float deviation, uint64_t seed, uint64_t stream,
-                          const float *x, float *y);
+                          uint64_t step, const float *x, float *y);
 
 // Copies.
 void ssti_reference_copy_rows(ssti_backend *backend, int64_t outer, int64_t width, const float *from,
@@ -138,12 +143,13 @@ void ssti_reference_neuron_backward(ssti_backend *backend, const ssti_neuron_sha
 size_t ssti_reference_neuron_workspace(ssti_backend *backend, const ssti_neuron_shape *shape);
 
 // Optimiser steps.
+void ssti_reference_clip_gradient(ssti_backend *backend, int64_t count, const float *gradient, float clip_norm,
+                                  ssti_update *update);
 void ssti_reference_sgd_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,
-                             float learning_rate, float momentum, bool nesterov, float weight_decay,
-                             float gradient_scale);
+                             const ssti_update *update, float momentum, bool nesterov, float weight_decay);
 void ssti_reference_adamw_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *first,
-                               float *second, float learning_rate, float beta1, float beta2, float epsilon,
-                               float weight_decay, float gradient_scale, int64_t step);
+                               float *second, const ssti_update *update, float beta1, float beta2, float epsilon,
+                               float weight_decay);
 double ssti_reference_sum_of_squares(ssti_backend *backend, int64_t count, const float *x);
 
 #endif
