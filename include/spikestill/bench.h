@@ -77,11 +77,12 @@ SST_MUST_CHECK SST_API sst_status sst_measure_deploy(sst_context *context, const
 typedef struct sst_kernel_speed {
   double seconds; // median
   double bytes;   // that have to move to and from memory at least
+  double triad_gb_per_s; // of a = b + factor * c on the same arrays, once after each run of the kernel: median
 } sst_kernel_speed;
 
 // Batch norm and LIF, forward and backward, fused as in a training graph, on [4,64,32,32,64], the first layers of a VGG-9 at
 // batch 64. The bytes are those of x read four times (statistics, firing, sums, gradient), the spikes written, their
-// gradient read twice and the gradient of x written. Errors: OUT_OF_MEMORY (it takes 130 MiB), UNSUPPORTED,
+// gradient read twice and the gradient of x written. Errors: OUT_OF_MEMORY (it takes 200 MiB), UNSUPPORTED,
 // INVALID_ARGUMENT (repetitions below 1).
 SST_MUST_CHECK SST_API sst_status sst_measure_norm_neuron(sst_context *context, int repetitions, sst_kernel_speed *out);
 

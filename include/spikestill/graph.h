@@ -126,7 +126,12 @@ typedef struct sst_node_info {
   // nobody looked), and what was computed from spikes alone (crossover.h).
   double density;
   bool forward_by_events, weights_by_events;
+  // Of all runs since sst_graph_measure, else 0. What a node was fused with counts for the last of them; a forward call that
+  // the backward pass makes again counts for backward.
+  double forward_seconds, backward_seconds;
 } sst_node_info;
+// From now on each run of the compiled graph notes how long its nodes take.
+SST_API void sst_graph_measure(sst_graph *graph);
 // Number of nodes, and the i-th in the order they were built.
 SST_API int sst_graph_node_count(const sst_graph *graph);
 SST_API sst_node_info sst_graph_node_info(const sst_graph *graph, int index);

@@ -230,6 +230,12 @@ typedef struct sst_layer_bench { // a convolution or linear layer in the last tr
   double density; // of spikes in its input; negative: they are none
   bool forward_by_events, weights_by_events;
 } sst_layer_bench;
+enum { SST_BENCH_OPS = 256 };
+typedef struct sst_op_bench { // an operation of a training step; what was fused counts for the last of them
+  char name[64];
+  const char *op;                           // static storage
+  double forward_seconds, backward_seconds; // of one step, mean
+} sst_op_bench;
 typedef struct sst_step_bench {
   double train_seconds, inference_seconds; // of one batch, median
   double train_flops, inference_flops;     // of one batch: direct convolutions and linear layers, stem once; backward
@@ -241,8 +247,11 @@ typedef struct sst_step_bench {
   size_t train_predicted_bytes, train_measured_bytes;
   int layer_count; // the first SST_BENCH_LAYERS
   sst_layer_bench layers[SST_BENCH_LAYERS];
+  int op_count; // the first SST_BENCH_OPS, from as many training steps again
+  sst_op_bench ops[SST_BENCH_OPS];
+  double optimizer_seconds; // of those
 } sst_step_bench;
-// Times that many steps of training and of inference, after two that are not counted.
+// Times that many steps of training, as a whole and then by operation, and of inference, after two that are not counted.
 SST_MUST_CHECK SST_API sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions,
                                                 sst_step_bench *out);
 

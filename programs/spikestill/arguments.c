@@ -173,6 +173,8 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'U': out->url = value; return true;
   case 'n': return parse_int(value, 1, 10000, &out->repetitions);
   case 'v': out->calibrate = true; return true;
+  case '5': out->only = value; return true;
+  case '6': out->ops = true; return true;
   case 'M': out->method = value; return true;
   case 'T':
     out->timesteps = value;

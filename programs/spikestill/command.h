@@ -36,7 +36,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
   X(quickstart, "", 0, 0, "osrSdtjq", "teacher, plain and distilled spiking network on drawn digits",                  \
     "quickstart --out runs/quickstart")                                                                                \
-  X(bench, "data|deploy NAME|RECIPE", 0, 2, "nsRdtjv",                                                                 \
+  X(bench, "data|deploy NAME|RECIPE", 0, 2, "nsRdtjv56",                                                                \
     "speed of training and inference beside what the machine can do; of reading data; of integer networks",            \
     "bench deploy --threads 2")                                                                            \
   X(recipe, "RECIPE", 0, 1, "s", "print a recipe with every key filled in; without a RECIPE, the table of keys",       \
@@ -108,6 +108,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('U', "url", "URL", NULL, "download from here instead of the built-in mirrors")                                     \
   X('n', "repetitions", "N", "a whole number from 1 to 10000",                                                         \
     "steps that are timed; their median counts (default: 5)")                                                          \
+  X('5', "only", "TEXT", "a part of a task's name, such as mlp", "tasks whose name holds the text (default: all)")         \
+  X('6', "ops", NULL, NULL, "the time of each operation of a training step too")                                       \
   X('v', "calibrate", NULL, NULL,                                                                                      \
     "measure from which density of spikes on dense products are faster, and print the recipe section that says so")    \
   X('G', "model", "NAME|all", NULL, "energy model, or all of them (default: operations)")                              \
@@ -134,10 +136,10 @@ typedef struct arguments {
   int vary_count;
   char seed[64], device[64], data[128], normalize[64], steps[64]; // overrides made of short forms
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *tensorboard,
-      *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation, *name;
+      *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation, *name, *only;
   const char *against[MOST_AGAINST];
   int against_count;
-  bool calibrate, open, resume, overwrite, json, csv, quiet, print_technology, print_map;
+  bool calibrate, ops, open, resume, overwrite, json, csv, quiet, print_technology, print_map;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
   int weight_bits, membrane_bits, norm_bits, input_bits; // 0: not given
   double at_least;                     // negative: not asked

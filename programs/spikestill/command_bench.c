@@ -62,6 +62,26 @@ static void print_layers(const sst_step_bench *b) {
   }
 }
 
+// Where a training step's time goes.
+static void print_ops(const sst_step_bench *b) {
+  printf("    %-28s %-16s %12s %12s\n", "operation", "", "forward, us", "backward, us");
+  for (int i = 0; i < b->op_count; i++) {
+    const sst_op_bench *o = &b->ops[i];
+    printf("    %-28s %-16s %12.1f %12.1f\n", o->name, o->op, 1e6 * o->forward_seconds, 1e6 * o->backward_seconds);
+  }
+  printf("    %-28s %-16s %12s %12.1f\n", "optimizer", "", "", 1e6 * b->optimizer_seconds);
+}
+
+static json_t *ops_json(const sst_step_bench *b) {
+  json_t *ops = json_array();
+  for (int i = 0; i < b->op_count; i++) {
+    const sst_op_bench *o = &b->ops[i];
+    json_array_append_new(ops, json_pack("{s:s, s:s, s:f, s:f}", "name", o->name, "op", o->op, "forward_seconds",
+                                         o->forward_seconds, "backward_seconds", o->backward_seconds));
+  }
+  return ops;
+}
+
 static json_t *layers_json(const sst_step_bench *b) {
   json_t *layers = json_array();
   for (int i = 0; i < b->layer_count; i++) {
@@ -91,15 +111,16 @@ static int calibrate(sst_context *context, const arguments *a) {
   return EXIT_DONE;
 }
 
-static void print_row(int task, const task_result *r) {
+static void print_row(int task, const task_result *r, bool with_ops) {
   printf("%-16s %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", tasks[task].name, r->train_rate, 100 * r->train_share,
          r->inference_rate, 100 * r->inference_share, (double)r->bench.train_bytes / 1048576);
   print_layers(&r->bench);
+  if (with_ops) { print_ops(&r->bench); }
 }
 
 static json_t *row_json(int task, const task_result *r) {
   const sst_step_bench *b = &r->bench;
-  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:o}", "task", tasks[task].name,
+  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "task", tasks[task].name,
                    "batch",
                    (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
                    "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
@@ -107,7 +128,8 @@ static json_t *row_json(int task, const task_result *r) {
                    b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
                    (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes,
                    "train_predicted_bytes", (json_int_t)b->train_predicted_bytes, "train_measured_bytes",
-                   (json_int_t)b->train_measured_bytes, "layers", layers_json(b));
+                   (json_int_t)b->train_measured_bytes, "optimizer_seconds", b->optimizer_seconds, "ops", ops_json(b), "layers",
+                   layers_json(b));
 }
 
 // Predicted and measured memory of training, for people.
@@ -118,10 +140,55 @@ static void print_memory(const sst_step_bench *b) {
   printf("\n");
 }
 
-static void print_norm_neuron(const sst_kernel_speed *fused, const sst_ceiling *ceiling) {
-  const double rate = fused->bytes / fused->seconds * 1e-9;
-  printf("batch norm and LIF in one, forward and backward, [4,64,32,32,64]: %.1f MB to move at %.1f GB/s, %.1f %% of the "
-         "triad\n", fused->bytes * 1e-6, rate, 100 * rate / ceiling->triad_gb_per_s);
+static const char fused_name[] = "batch norm and lif";
+
+static bool is_wanted(const arguments *a, const char *name) { return a->only == NULL || strstr(name, a->only) != NULL; }
+
+static bool is_any_task(const arguments *a) {
+  if (is_wanted(a, fused_name)) { return true; }
+  for (int task = 0; task < TASK_COUNT; task++) {
+    if (is_wanted(a, tasks[task].name)) { return true; }
+  }
+  return false;
+}
+
+// Batch norm and neurons, and a triad of the same arrays between their runs.
+static int bench_fused(sst_context *context, const arguments *a, json_t *all) {
+  sst_kernel_speed fused;
+  const sst_status status = sst_measure_norm_neuron(context, a->repetitions, &fused);
+  if (status != SST_OK) { return report_failure(context, status); }
+  if (a->json) {
+    json_object_set_new(all, "norm_neuron_seconds", json_real(fused.seconds));
+    json_object_set_new(all, "norm_neuron_bytes", json_real(fused.bytes));
+    json_object_set_new(all, "norm_neuron_triad_gb_per_s", json_real(fused.triad_gb_per_s));
+    return EXIT_DONE;
+  }
+  const double rate = fused.bytes / fused.seconds * 1e-9;
+  printf("batch norm and lif in one, forward and backward, [4,64,32,32,64]: %.1f MB to move at %.1f GB/s, %.1f %% of the "
+         "triad's %.1f GB/s meanwhile\n", fused.bytes * 1e-6, rate, 100 * rate / fused.triad_gb_per_s,
+         fused.triad_gb_per_s);
+  return EXIT_DONE;
+}
+
+static int bench_tasks(sst_context *context, const arguments *a, const sst_ceiling *ceiling, json_t *rows) {
+  bool any = false;
+  for (int task = 0; task < TASK_COUNT; task++) {
+    if (!is_wanted(a, tasks[task].name)) { continue; }
+    if (!a->json && !any) {
+      printf("T = 4; samples/s, median of %d steps; share of the ceiling, direct convolutions, stem once\n\n",
+             a->repetitions);
+      printf("%-16s %12s %10s %12s %10s %10s\n", "task", "training/s", "share", "inference/s", "share", "MiB");
+    }
+    any = true;
+    task_result result;
+    const sst_status status = run_task(context, a, task, ceiling, &result);
+    if (status != SST_OK) { return report_failure(context, status); }
+    json_array_append_new(rows, row_json(task, &result));
+    if (a->json) { continue; }
+    print_row(task, &result, a->ops);
+    print_memory(&result.bench);
+  }
+  return EXIT_DONE;
 }
 
 int command_bench(sst_context *context, const arguments *a) {
@@ -129,40 +196,21 @@ int command_bench(sst_context *context, const arguments *a) {
     return strcmp(a->words[0], "data") == 0 ? bench_data(context, a) : bench_deploy(context, a);
   }
   if (a->calibrate) { return calibrate(context, a); }
+  if (!is_any_task(a)) { return usage_error("no task of bench has '%s' in its name", a->only); }
   sst_ceiling ceiling;
-  sst_status status = sst_measure_ceiling(context, &ceiling);
+  const sst_status status = sst_measure_ceiling(context, &ceiling);
   if (status != SST_OK) { return report_failure(context, status); }
-  sst_kernel_speed fused;
-  status = sst_measure_norm_neuron(context, a->repetitions, &fused);
-  if (status != SST_OK) { return report_failure(context, status); }
-  json_t *rows = json_array();
+  const int threads = sst_context_threads(context);
   if (!a->json) {
     printf("ceiling: %.0f GFLOP/s f32 multiply-add, %.1f GB/s memory triad, %d threads\n", ceiling.f32_gflops,
-           ceiling.triad_gb_per_s, sst_context_threads(context));
-    print_norm_neuron(&fused, &ceiling);
-    printf("T = 4; samples/s, median of %d steps; share of the ceiling, direct convolutions, stem once\n\n",
-           a->repetitions);
-    printf("%-16s %12s %10s %12s %10s %10s\n", "task", "training/s", "share", "inference/s", "share", "MiB");
+           ceiling.triad_gb_per_s, threads);
   }
-  for (int task = 0; task < TASK_COUNT; task++) {
-    task_result result;
-    status = run_task(context, a, task, &ceiling, &result);
-    if (status != SST_OK) {
-      json_decref(rows);
-      return report_failure(context, status);
-    }
-    json_array_append_new(rows, row_json(task, &result));
-    if (!a->json) {
-      print_row(task, &result);
-      print_memory(&result.bench);
-    }
-  }
-  if (a->json) {
-    return print_json(json_pack("{s:f, s:f, s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops,
-                                "ceiling_triad_gb_per_s", ceiling.triad_gb_per_s, "norm_neuron_seconds",
-                                fused.seconds, "norm_neuron_bytes", fused.bytes, "threads",
-                                sst_context_threads(context), "tasks", rows));
-  }
-  json_decref(rows);
-  return EXIT_DONE;
+  json_t *rows = json_array();
+  json_t *all = json_pack("{s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops, "ceiling_triad_gb_per_s",
+                          ceiling.triad_gb_per_s, "threads", threads, "tasks", rows);
+  int code = is_wanted(a, fused_name) ? bench_fused(context, a, all) : EXIT_DONE;
+  if (code == EXIT_DONE) { code = bench_tasks(context, a, &ceiling, rows); }
+  if (a->json && code == EXIT_DONE) { return print_json(all); }
+  json_decref(all);
+  return code;
 }

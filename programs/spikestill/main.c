@@ -10,10 +10,16 @@
 // Waiting threads spin for some ten microseconds and then sleep. The runtime's own choice spins for milliseconds: with
 // anything else running on the same cores that made training four times slower (two runs at once on two cores), and on
 // idle cores it gains nothing (docs/SPEED.md). The OpenMP runtime reads its settings while it is loaded, so the program
-// starts itself again with the setting made; where that cannot be done it goes on as it is.
+// starts itself again with the setting made; where that cannot be done it goes on as it is. It does so by its own path,
+// so that tools that list processes show its name.
 static void wait_gently(char **argv) {
   if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) { return; }
-  if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0) { (void)execv("/proc/self/exe", argv); }
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length < 0 || setenv("GOMP_SPINCOUNT", "1000", 1) != 0) { return; }
+  path[length] = '\0';
+  (void)execv(path, argv);
+  (void)execv("/proc/self/exe", argv); // the file is gone or elsewhere by now
 }
 
 // A signal handler reaches its context through the one variable that C allows it: the program's, not the library's.

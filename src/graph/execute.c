@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "graph/graph_internal.h"
 
 // Lets the value and its views look at `data`.
@@ -23,16 +24,23 @@ static void set_run(sst_graph *graph, const sst_run_options *options) {
   }
 }
 
-static void run_forward(ssti_node *node) {
+// Calls the op, and adds to *seconds where times are wanted.
+static void call_op(const sst_graph *graph, void (*function)(ssti_call *), ssti_call *call, double *seconds) {
+  const double start = graph->measures ? ssti_clock_seconds() : 0;
+  function(call);
+  if (graph->measures) { *seconds += ssti_clock_seconds() - start; }
+}
+
+static void run_forward(const sst_graph *graph, ssti_node *node) {
   if (!node->live || node->op->is_view) { return; }
   node->call.workspace = node->forward_workspace;
-  node->op->forward(&node->call);
+  call_op(graph, node->op->forward, &node->call, &node->forward_seconds);
 }
 
 void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
   assert(graph->compiled && graph->status == SST_OK);
   set_run(graph, options);
-  for (int n = 0; n < graph->node_count; n++) { run_forward(&graph->steps[n]); }
+  for (int n = 0; n < graph->node_count; n++) { run_forward(graph, &graph->steps[n]); }
   graph->under_way = true;
 }
 
@@ -41,8 +49,14 @@ static void replay(sst_graph *graph, const ssti_replay *replay) {
   move_value(graph, replay->value, replay->again);
   step->call.workspace = replay->workspace;
   graph->run.again = true;
-  step->op->forward(&step->call);
+  call_op(graph, step->op->forward, &step->call, &step->backward_seconds);
   graph->run.again = false;
+}
+
+void sst_graph_measure(sst_graph *graph) {
+  assert(graph->compiled && graph->status == SST_OK);
+  graph->measures = true;
+  for (int n = 0; n < graph->node_count; n++) { graph->steps[n].forward_seconds = graph->steps[n].backward_seconds = 0; }
 }
 
 void sst_graph_restart(sst_graph *graph) { graph->under_way = false; }
@@ -61,7 +75,7 @@ void sst_graph_backward(sst_graph *graph) {
     if (!node->live_backward) { continue; }
     for (; next < graph->replay_count && graph->replays[next].at == n; next++) { replay(graph, &graph->replays[next]); }
     node->call.workspace = node->backward_workspace;
-    node->op->backward(&node->call);
+    call_op(graph, node->op->backward, &node->call, &node->backward_seconds);
   }
 }
 
@@ -117,7 +131,7 @@ const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_options *
   for (int n = 0; n < graph->node_count; n++) {
     ssti_node *node = &graph->steps[n];
     if (!node->live) { continue; }
-    run_forward(node);
+    run_forward(graph, node);
     for (int i = 0; i < node->call.output_count; i++) {
       const ssti_tensor *y = node->call.y[i];
       if (y->data && !all_finite(y->data, sst_shape_count(y->shape))) {

@@ -38,6 +38,7 @@ typedef struct ssti_node {
   bool live;          // the loss or a kept value depends on it
   bool live_backward; // takes part in the backward pass
   bool fused;         // of a step: its op, attributes, inputs are not those of its node
+  double forward_seconds, backward_seconds; // of a step, where the graph measures
 } ssti_node;
 
 // A step that runs forward again just before the backward call of step `at`, the first to read its output 0 there: from
@@ -90,6 +91,7 @@ struct sst_graph {
   bool streams;   // neurons keep their state from one forward pass to the next
   bool under_way; // a forward pass has been since the last restart
   bool compiled;
+  bool measures; // the time of each step
   sst_value loss;
   ssti_run run;
   char *memory;

@@ -19,6 +19,10 @@ sst_node_info sst_graph_node_info(const sst_graph *graph, int index) {
     }
   }
   info.density = -1.0;
+  if (graph->steps) {
+    info.forward_seconds = graph->steps[index].forward_seconds;
+    info.backward_seconds = graph->steps[index].backward_seconds;
+  }
   const ssti_plan *plan = graph->steps ? graph->steps[index].call.plan : NULL;
   if (plan) {
     info.density = plan->density;

@@ -57,19 +57,44 @@ static void note_layers(const sst_graph *graph, sst_step_bench *out) {
   }
 }
 
+// One training step; what of it the optimisers took.
+static double train_once(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
+                         const ssti_companions *companions, int step) {
+  const sst_run_options options = {.training = true, .seed = recipe->seed, .step = (uint64_t)step};
+  sst_graph_forward(loss->graph, &options);
+  sst_graph_backward(loss->graph);
+  const double start = ssti_clock_seconds();
+  sst_optimizer_step(optimizer, 0.01); // small steps: the network stays what it is
+  for (int k = 0; k < companions->count; k++) { sst_optimizer_step(companions->items[k].optimizer, 0.01); }
+  return ssti_clock_seconds() - start;
+}
+
+static void note_ops(const sst_graph *graph, int steps, sst_step_bench *out) {
+  for (int i = 0; i < sst_graph_node_count(graph) && out->op_count < SST_BENCH_OPS; i++) {
+    const sst_node_info info = sst_graph_node_info(graph, i);
+    if (info.forward_seconds == 0 && info.backward_seconds == 0) { continue; } // a view, or fused with another
+    sst_op_bench *op = &out->ops[out->op_count++];
+    snprintf(op->name, sizeof op->name, "%s", info.name != NULL ? info.name : "");
+    op->op = info.op;
+    op->forward_seconds = info.forward_seconds / steps;
+    op->backward_seconds = info.backward_seconds / steps;
+  }
+}
+
 static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
                                 const ssti_companions *companions, int repetitions, double *seconds,
                                 sst_step_bench *out) {
   fill_inputs(loss);
   for (int i = -2; i < repetitions; i++) { // two to warm up
-    sst_run_options options = {.training = true, .seed = recipe->seed, .step = (uint64_t)(i + 2)};
-    double start = ssti_clock_seconds();
-    sst_graph_forward(loss->graph, &options);
-    sst_graph_backward(loss->graph);
-    sst_optimizer_step(optimizer, 0.01); // small steps: the network stays what it is
-    for (int k = 0; k < companions->count; k++) { sst_optimizer_step(companions->items[k].optimizer, 0.01); }
+    const double start = ssti_clock_seconds();
+    (void)train_once(recipe, loss, optimizer, companions, i + 2);
     if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
   }
+  sst_graph_measure(loss->graph);
+  for (int i = 0; i < repetitions; i++) {
+    out->optimizer_seconds += train_once(recipe, loss, optimizer, companions, repetitions + 2 + i) / repetitions;
+  }
+  note_ops(loss->graph, repetitions, out);
   out->train_seconds = median(seconds, repetitions);
   out->train_bytes = sst_graph_planned_bytes(loss->graph);
   note_layers(loss->graph, out);

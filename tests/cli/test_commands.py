@@ -74,6 +74,7 @@ class Usage(ProgramTest):
             ("eval", "tiny.yaml", "--at-least", "nan"): "from 0 to 1",
             ("inspect", "tiny.yaml", "--batch", "0"): "from 1 to 65536",
             ("bench", "--repetitions", "0"): "from 1 to 10000",
+            ("bench", "--only", "lenet"): "no task of bench has 'lenet' in its name",
             ("bench", "data"): "bench data needs NAME or RECIPE",
             ("bench", "date", "digits"): "expected one of data|deploy",
             ("bench", "deploy", "digits"): "bench deploy takes no further word",
@@ -325,6 +326,23 @@ class Looking(ProgramTest):
         self.assertIsNone(densities["student.7.conv"])  # nor are averages of them
         for layer in ("student.3.conv", "student.10.conv", "student.17.conv", "student.24.linear"):
             self.assertTrue(0 < densities[layer] < 1, densities)
+
+    def test_bench_of_one_task(self):
+        words = ["bench", "--only", "mlp", "--repetitions", "2", "--threads", "1"]
+        answer = self.good(*words, "--json").json
+        self.assertEqual([task["task"] for task in answer["tasks"]], ["mlp 784-800-10"])
+        self.assertNotIn("norm_neuron_seconds", answer)
+        task = answer["tasks"][0]
+        ops = [op["op"] for op in task["ops"]]
+        self.assertEqual([op for op in ops if op in ("linear", "neuron")], ["linear", "neuron"] * 2)
+        self.assertEqual(ops[-1], "reduce")  # the loss
+        for op in task["ops"]:
+            self.assertGreater(op["forward_seconds"], 0)
+            self.assertGreater(op["backward_seconds"], 0)
+        self.assertGreater(task["optimizer_seconds"], 0)
+        text = self.good(*words, "--ops").out
+        self.assertIn("backward, us", text)
+        self.assertNotIn("batch norm", text)
 
     def test_calibrate(self):
         names = ["convolution_forward", "convolution_weights", "linear_forward", "linear_weights"]

@@ -45,6 +45,7 @@ _spikestill() {
     --index) COMPREPLY=(); return ;;
     --url) COMPREPLY=(); return ;;
     --repetitions) COMPREPLY=(); return ;;
+    --only) COMPREPLY=(); return ;;
     --model) COMPREPLY=(); return ;;
     --shapes) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --against) COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -65,7 +66,7 @@ _spikestill() {
     export) options="--help --out --set --overwrite --device --data --map --to --name --layout --target --dt --root --count --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
-    bench) options="--help --set --device --root --repetitions --calibrate --threads --json" words="data deploy" ;;
+    bench) options="--help --set --device --root --repetitions --only --ops --calibrate --threads --json" words="data deploy" ;;
     recipe) options="--help --set" ;;
     version) options="--help --json" ;;
     completion) options="--help" words="bash zsh fish" ;;

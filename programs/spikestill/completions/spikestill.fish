@@ -157,6 +157,8 @@ complete -c spikestill -n '__fish_seen_subcommand_from bench' -l set -x -d 'give
 complete -c spikestill -n '__fish_seen_subcommand_from bench' -l device -x -a 'cpu cpu-ref' -d 'the same as --set device=...: the fast backend or the plain one'
 complete -c spikestill -n '__fish_seen_subcommand_from bench' -l root -r -a '(__fish_complete_directories)' -d 'folder that holds the data sets (default: $SPIKESTILL_DATA, else ./data)'
 complete -c spikestill -n '__fish_seen_subcommand_from bench' -l repetitions -x -d 'steps that are timed; their median counts (default: 5)'
+complete -c spikestill -n '__fish_seen_subcommand_from bench' -l only -x -d 'tasks whose name holds the text (default: all)'
+complete -c spikestill -n '__fish_seen_subcommand_from bench' -l ops -d 'the time of each operation of a training step too'
 complete -c spikestill -n '__fish_seen_subcommand_from bench' -l calibrate -d 'measure from which density of spikes on dense products are faster, and print the recipe section that says so'
 complete -c spikestill -n '__fish_seen_subcommand_from bench' -l threads -x -d 'threads of a computation (default: one for each core)'
 complete -c spikestill -n '__fish_seen_subcommand_from bench' -l json -d 'the result as JSON on standard output'
