@@ -412,6 +412,9 @@ int main(int argc, char **argv) {
   bench_conv(&b, IMAGES, 8, 128, 256, -1);
   bench_conv(&b, IMAGES, 8, 256, 256, -1);
   bench_events(&b, device);
+  bench_linear(&b, BATCH, 784, 800);
+  bench_linear(&b, 2 * BATCH, 784, 800);
+  bench_linear(&b, IMAGES, 512, 512);
   bench_linear(&b, IMAGES, 4096, 1024);
   bench_linear(&b, IMAGES, 1024, 10);
   bench_field(&b, 32, 64, true);

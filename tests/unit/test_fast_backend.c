@@ -186,7 +186,8 @@ static void check_linear(pair *p, const ssti_linear *s, bool whole, bool second)
 static void test_linear(void **state) {
   pair p = pair_make(*state);
   const ssti_linear shapes[] = {{1, 1, 1},   {1, 7, 5},    {5, 1, 3},     {3, 5, 1},     {17, 33, 9},
-                                {64, 64, 64}, {32, 784, 100}, {128, 256, 10}, {13, 1000, 257}};
+                                {64, 64, 64}, {32, 784, 100}, {128, 256, 10}, {13, 1000, 257},
+                                {64, 1, 64},  {64, 33, 65},  {128, 78, 71}, {192, 5, 100}}; // of whole panels
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     for (int j = 0; j < 4; j++) { check_linear(&p, &shapes[i], j & 1, j & 2); }
   }

@@ -3,6 +3,7 @@
 #include "base/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "support.h"
@@ -48,6 +49,38 @@ static void test_every_index_once(void **state) {
     }
     test_context_end(context);
   }
+}
+
+typedef struct places {
+  cpu_set_t allowed;
+  atomic_int together, elsewhere;
+  int caller;
+} places;
+
+static void look_around(void *arg, int64_t begin, int64_t end) {
+  (void)end;
+  places *p = arg;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || !CPU_EQUAL(&allowed, &p->allowed)) {
+    atomic_fetch_add(&p->elsewhere, 1);
+  }
+  if (begin > 0 && sched_getcpu() == p->caller) { atomic_fetch_add(&p->together, 1); }
+}
+
+// Threads that move off the caller's processor may still run wherever they might before.
+static void test_threads_keep_their_processors(void **state) {
+  (void)state;
+  enum { ROUNDS = 300 };
+  sst_context *context = test_context_with_threads(2);
+  places p = {.caller = -1};
+  assert_int_equal(sched_getaffinity(0, sizeof p.allowed, &p.allowed), 0);
+  for (int i = 0; i < ROUNDS; i++) {
+    p.caller = sched_getcpu();
+    ssti_parallel_for(context, 2, 1, look_around, &p);
+  }
+  assert_int_equal(atomic_load(&p.elsewhere), 0);
+  print_message("of %d loops %d had both threads on one processor\n", ROUNDS, atomic_load(&p.together));
+  test_context_end(context);
 }
 
 static void test_a_small_count_stays_in_the_caller(void **state) {
@@ -144,6 +177,7 @@ static void test_without_memory_loops_still_run(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_every_index_once),
+      TEST(test_threads_keep_their_processors),
       TEST(test_a_small_count_stays_in_the_caller),
       TEST(test_a_loop_inside_a_loop),
       TEST(test_two_threads_loop_at_once),

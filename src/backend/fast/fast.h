@@ -116,6 +116,12 @@ bool ssti_fast_is_own_neuron(sst_neuron_kind kind);
 // sums[c] (+)= sum over rows of values[row, c].
 void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels, const float *values, float *sums,
                            bool accumulate);
+// The forward pass of linear layers at a small batch, with a workspace of its own; whether it is the faster way.
+bool ssti_few_rows_possible(ssti_backend *backend, const ssti_linear *shape);
+size_t ssti_few_rows_workspace(const ssti_linear *shape);
+void ssti_few_rows_forward(ssti_backend *backend, const ssti_linear *shape, const float *x, const float *weight,
+                           const float *bias, float *y, void *workspace);
+
 // y += x
 void ssti_fast_add(ssti_backend *backend, int64_t count, const float *x, float *y);
 

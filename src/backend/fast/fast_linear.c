@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linear layers as three matrix products by oneDNN's matmul, all on plain layouts: y = x W^T + b, dx = dy W,
 // dW = dy^T x. Measured against inner products and against weights reordered first, these are within a few per cent of
-// the best at every size that matters, and need no copy of the weights.
+// the best at every size that matters, and need no copy of the weights. Only forward at a small batch an own kernel is
+// faster (simd_few_rows.c).
 #include "backend/fast/fast_event.h"
 #include "base/log.h"
 
@@ -91,6 +92,9 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
   }
   const ssti_dnnl *part = plan->part;
   plan->base.forward_workspace = ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad);
+  if (ssti_few_rows_possible(backend, shape)) {
+    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_few_rows_workspace(shape));
+  }
   plan->base.backward_workspace = ssti_fast_round_up(
       larger(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad),
              larger(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
@@ -111,6 +115,10 @@ static void linear_forward(ssti_backend *backend, const ssti_linear *shape, ssti
                                           ssti_fast_state_of(backend)->crossover.linear_forward, shape->rows)) {
     const ssti_conv2d conv = as_conv2d(shape);
     ssti_event_conv2d_forward(backend, &conv, saved, weight, bias, y, workspace);
+    return;
+  }
+  if (ssti_few_rows_possible(backend, shape)) {
+    ssti_few_rows_forward(backend, shape, x, weight, bias, y, workspace);
     return;
   }
   if (plan->forward_refused) {

@@ -3,7 +3,7 @@
 // instruction-set level (SSTI_SIMD_LEVEL: baseline, and on x86-64 v3 and v4); the level is chosen when a backend is made.
 //
 // Nothing here is contracted into fused multiply-adds and no sum's order depends on the vector width, so all levels
-// give the same bits (but the ceiling measurement, which is after speed alone). Kernels work on a range inside one
+// give the same bits (but the ceiling measurement, which is after speed alone, and products of a few rows). Kernels work on a range inside one
 // thread; who cuts the ranges is in fast_*.c.
 #ifndef SPIKESTILL_BACKEND_FAST_SIMD_H
 #define SPIKESTILL_BACKEND_FAST_SIMD_H
@@ -115,6 +115,13 @@ typedef struct ssti_simd {
   // target[t] += source[i] for each i in list t; rows of `width` elements.
   void (*event_sum)(const ssti_event_lists *lists, int64_t width, const float *source, float *target);
 
+  // Products of a few rows with many weights: rows % few_rows_panel = 0. Columns [begin, end) of x [rows, in] into panels of
+  // few_rows_panel transposed rows, and from those y of tiles [begin, end) of few_rows_outputs outputs.
+  int few_rows_panel, few_rows_outputs;
+  void (*few_rows_turn)(const ssti_linear *shape, int64_t begin, int64_t end, const float *x, float *panels);
+  void (*few_rows_multiply)(const ssti_linear *shape, int64_t begin, int64_t end, const float *panels,
+                            const float *weight, const float *bias, float *y);
+
   // `rounds` rounds of `chain_operations` floating-point operations without memory; the result keeps the compiler honest.
   int chain_operations;
   float (*multiply_add_chains)(int64_t rounds, float factor, float offset);
@@ -123,7 +130,7 @@ typedef struct ssti_simd {
 } ssti_simd;
 
 // Each simd_*.c puts its functions into the table; simd_table.c calls them all.
-#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(event) X(ceiling)
+#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(event) X(few_rows) X(ceiling)
 #define SSTI_SIMD_FILL_DECLARE(name) void SSTI_SIMD(ssti_simd_fill_##name)(ssti_simd * table);
 SSTI_SIMD_FILL_LIST(SSTI_SIMD_FILL_DECLARE)
 #undef SSTI_SIMD_FILL_DECLARE
