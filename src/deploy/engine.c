@@ -105,6 +105,7 @@ void sst_engine_close(sst_engine *e) {
     ssti_free(context, n->factor);
     ssti_free(context, n->offset);
     ssti_free(context, n->slice_offset);
+    ssti_free(context, n->slice_factor);
     ssti_free(context, n->digits);
   }
   ssti_free(context, e->values);

@@ -46,14 +46,15 @@ typedef struct ssti_engine_node {
   int magnitudes;               // bits of a code without its sign
   int64_t channel_words, words; // popcount: 64-bit words of a position's channels, of all
   int64_t quads;                // int8
-  int64_t slabs;                // bitsliced
+  int64_t slabs, slab_words;    // bitsliced; 32-bit words of a slab's inputs
   double event_below;           // share of inputs that are not 0 below which events are faster; 0: never asked
   bool small_sums;              // event: sums stay within 16 bits
   void *weights, *event_weights;
   size_t weight_bytes;
   int32_t *factor, *offset; // [outputs], with what the bias of stored inputs adds
   int64_t *slice_offset;    // [outputs] bitsliced: of h, or of the stored output
-  ssti_digits *digits;      // [outputs] bitsliced: of the factor that counters are multiplied with
+  int64_t *slice_factor;    // [outputs] bitsliced: what counters are multiplied with
+  ssti_digits *digits;      // [outputs] bitsliced: the same as digits
   int acc_planes;           // bitsliced: of the counters
 
   // neurons
@@ -70,7 +71,7 @@ typedef struct ssti_engine_segment {
 
 // Where a worker's scratch begins in its block, and how many bytes it is.
 typedef struct ssti_engine_scratch {
-  size_t windows, sums, states, bits, integers, membranes, slab, counters, slice_states, copies, planes, readout;
+  size_t windows, sums, states, bits, integers, membranes, slab, counters, skipped, slice_states, copies, planes, readout;
 } ssti_engine_scratch;
 
 typedef struct ssti_engine_worker {

@@ -138,6 +138,7 @@ static void plan_synapses(const sst_engine *e, int index) {
   n->words = taps * n->channel_words;
   n->quads = (n->inputs + 3) / 4;
   n->slabs = (n->inputs + SSTI_SLAB_ROWS - 1) / SSTI_SLAB_ROWS;
+  n->slab_words = ((n->inputs + n->slabs - 1) / n->slabs + 31) / 32;
   n->kernel = choose_kernel(e, index);
   n->sliced = n->kernel == SST_ENGINE_KERNEL_BITSLICED;
   n->event_below = event_density(e, index);
@@ -379,6 +380,7 @@ static void measure_slices(const sst_engine *e, int index, ssti_engine_scratch *
   const ssti_engine_value *out = ssti_engine_output(e, index);
   const int neurons = n->fused >= 0 ? n->fused : index;
   at_least(&s->counters, out->channels * n->acc_planes * SSTI_TILE_BYTES);
+  at_least(&s->skipped, out->channels * (int64_t)sizeof(int64_t));
   if (n->node->kind == SST_INTEGER_NODE_SUM_POOL || n->node->kind == SST_INTEGER_NODE_MAX_POOL) {
     const ssti_engine_value *in = ssti_engine_input(e, index, 0);
     at_least(&s->counters, out->channels * larger(out->planes, in->planes) * SSTI_TILE_BYTES);
@@ -414,7 +416,7 @@ static void place_scratch(sst_engine *e) {
       at_least(&size.membranes, (e->group * out->steps + 1) * out->count * 4);
     }
   }
-  if (!slices) { size.counters = size.slab = size.copies = size.planes = size.slice_states = 0; }
+  if (!slices) { size.counters = size.skipped = size.slab = size.copies = size.planes = size.slice_states = 0; }
   size.integers = 4 * 1024 * sizeof(int32_t);
   size_t end = rounded(e->values_bytes) + SSTI_ENGINE_SLACK;
   ssti_engine_scratch *at = &e->at;
@@ -426,6 +428,7 @@ static void place_scratch(sst_engine *e) {
   at->membranes = take(&end, size.membranes);
   at->slab = take(&end, size.slab);
   at->counters = take(&end, size.counters);
+  at->skipped = take(&end, size.skipped);
   at->slice_states = take(&end, size.slice_states);
   at->copies = take(&end, size.copies);
   at->planes = take(&end, size.planes);

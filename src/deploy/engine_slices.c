@@ -121,22 +121,33 @@ static void fill_slab(const slice_part *p, const window *w, const tile *t, int p
   memset(slab + SSTI_SLAB_ONES * SSTI_TILE_BYTES, 255, SSTI_TILE_BYTES);
 }
 
-// Counters [outputs][acc_planes] of a tile.
+static int64_t *skipped_of(const slice_part *p) {
+  return (int64_t *)(void *)(p->worker->block + p->e->at.skipped);
+}
+
+// Counters [outputs][acc_planes] of a tile, and what each lacks of complemented rows that were skipped.
 static void count_inputs(const slice_part *p, const tile *t) {
   const ssti_engine_node *n = p->n;
   const sst_integer_synapses *s = &n->node->synapses;
+  const ssti_kernels_of_level *kernels = &p->e->kernels;
   const window w = {s->kernel_w, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w};
   uint8_t *slab = p->worker->block + p->e->at.slab, *counters = p->worker->block + p->e->at.counters;
-  const int64_t size = n->acc_planes * SSTI_TILE_BYTES, row = (1 + n->magnitudes) * SSTI_SLAB_WORDS;
+  int64_t *skipped = skipped_of(p);
+  const int64_t size = n->acc_planes * SSTI_TILE_BYTES, row = (1 + n->magnitudes) * n->slab_words;
+  uint32_t some[SSTI_SLAB_WORDS];
+  memset(skipped, 0, (size_t)p->out->channels * sizeof *skipped);
   for (int plane = 0; plane < p->in->planes; plane++) {
     for (int64_t k = 0; k < n->slabs; k++) {
-      const int64_t rows = smaller(SSTI_SLAB_ROWS, n->inputs - k * SSTI_SLAB_ROWS);
-      fill_slab(p, &w, t, plane, k * SSTI_SLAB_ROWS, rows);
-      const uint64_t *weights = (const uint64_t *)n->weights + k * p->out->channels * row;
+      const int64_t first = k * n->slab_words * 32, rows = smaller(n->slab_words * 32, n->inputs - first);
+      fill_slab(p, &w, t, plane, first, rows);
+      kernels->slab_some(slab, (int)rows, some);
+      const uint32_t *weights = (const uint32_t *)n->weights + k * p->out->channels * row;
       for (int64_t o = 0; o < p->out->channels; o++, weights += row) {
         for (int m = 0; m < n->magnitudes; m++) {
-          p->e->kernels.slab_sum(weights, weights + (1 + m) * SSTI_SLAB_WORDS, (int)((rows + 63) / 64), slab,
-                                 counters + o * size, plane + m, n->acc_planes, plane + m + k == 0);
+          const int64_t lacks = kernels->slab_sum(weights, weights + (1 + m) * n->slab_words, some,
+                                                  (int)(rows + 31) / 32, slab, counters + o * size, plane + m,
+                                                  n->acc_planes, plane + m + k == 0);
+          skipped[o] += lacks << (plane + m);
         }
       }
     }
@@ -190,12 +201,13 @@ static void run_synapses(const slice_part *p, const tile *t) {
   count_inputs(p, t);
   for (int64_t o = 0; o < p->out->channels; o++) {
     if (fused != NULL && t->step == 0) { begin_state(p, &fused->slices, fused->node->neurons.start, o); }
+    const int64_t offset = n->slice_offset[o] + n->slice_factor[o] * skipped_of(p)[o];
     for (int64_t i = 0; i < t->steps; i++) {
       const ssti_slice_term term = {counters + o * size + i * t->bytes, SSTI_TILE_BYTES, n->acc_planes, &n->digits[o]};
       if (fused != NULL) {
-        step_neurons(p, n->fused, t, t->step + i, o, &term, n->slice_offset[o]);
+        step_neurons(p, n->fused, t, t->step + i, o, &term, offset);
       } else {
-        p->e->kernels.slice_affine(&term, 1, n->slice_offset[o], p->out->planes, t->bytes,
+        p->e->kernels.slice_affine(&term, 1, offset, p->out->planes, t->bytes,
                                    plane_of(p, p->out, t->step + i, 0, o) + t->at, plane_stride(p->out));
       }
     }

@@ -3,7 +3,7 @@
 //
 //   int8       [outputs / 16][quads][16][4] codes
 //   popcount   [outputs / 8][words][sign, magnitude bits][8] words; a position's channels begin a new word
-//   bitsliced  [slabs][outputs][sign, magnitude bits][3] words: bits of 192 inputs
+//   bitsliced  [slabs][outputs][sign, magnitude bits][slab_words] of 32 bits: of the slab's inputs
 //   event      [inputs][outputs] codes
 //   reference  the network's own
 #include <stdlib.h>
@@ -39,11 +39,11 @@ static sst_status pack_event(sst_engine *e, ssti_engine_node *n, int64_t outputs
   return SST_OK;
 }
 
-// Sets the bits of a code in planes that are `stride` words apart: sign, then magnitude.
-static void set_bits(uint64_t *word, int64_t stride, int bit, int code, int magnitudes) {
+// Sets the bits of a code: sign, then magnitude, in words beside those of other outputs.
+static void set_bits(uint64_t *word, int bit, int code, int magnitudes) {
   const int size = abs(code);
   if (code < 0) { word[0] |= UINT64_C(1) << bit; }
-  for (int m = 0; m < magnitudes; m++) { word[(1 + m) * stride] |= (uint64_t)(size >> m & 1) << bit; }
+  for (int m = 0; m < magnitudes; m++) { word[(1 + m) * SSTI_WORD_LANES] |= (uint64_t)(size >> m & 1) << bit; }
 }
 
 static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, int64_t outputs, int64_t channels) {
@@ -55,21 +55,23 @@ static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, int64_t outp
     for (int64_t k = 0; k < n->inputs; k++) {
       const int64_t c = k % channels, word = k / channels * n->channel_words + c / 64;
       uint64_t *at = w + (o / SSTI_WORD_LANES * n->words + word) * row + o % SSTI_WORD_LANES;
-      set_bits(at, SSTI_WORD_LANES, (int)(c % 64), code_of(n, o, k), n->magnitudes);
+      set_bits(at, (int)(c % 64), code_of(n, o, k), n->magnitudes);
     }
   }
   return SST_OK;
 }
 
 static sst_status pack_slabs(sst_engine *e, ssti_engine_node *n, int64_t outputs) {
-  const int64_t row = (1 + n->magnitudes) * SSTI_SLAB_WORDS;
-  n->weight_bytes = (size_t)(n->slabs * outputs * row) * sizeof(uint64_t);
+  const int64_t row = (1 + n->magnitudes) * n->slab_words, rows = n->slab_words * 32;
+  n->weight_bytes = (size_t)(n->slabs * outputs * row) * sizeof(uint32_t);
   SST_TRY(ssti_allocate(e->context, n->weight_bytes, 1, &n->weights));
-  uint64_t *w = n->weights;
+  uint32_t *w = n->weights;
   for (int64_t o = 0; o < outputs; o++) {
     for (int64_t k = 0; k < n->inputs; k++) {
-      uint64_t *at = w + (k / SSTI_SLAB_ROWS * outputs + o) * row + k % SSTI_SLAB_ROWS / 64;
-      set_bits(at, SSTI_SLAB_WORDS, (int)(k % 64), code_of(n, o, k), n->magnitudes);
+      uint32_t *at = w + (k / rows * outputs + o) * row + k % rows / 32;
+      const int code = code_of(n, o, k), size = abs(code), bit = (int)(k % 32);
+      at[0] |= (uint32_t)(code < 0) << bit;
+      for (int m = 0; m < n->magnitudes; m++) { at[(1 + m) * n->slab_words] |= (uint32_t)(size >> m & 1) << bit; }
     }
   }
   return SST_OK;
@@ -96,8 +98,9 @@ static sst_status plan_counters(sst_engine *e, ssti_engine_node *n, const ssti_e
   const sst_integer_synapses *w = &n->node->synapses;
   const ssti_engine_value *out = &e->values[n->node->output];
   SST_TRY(ssti_allocate(e->context, (size_t)outputs, sizeof *n->slice_offset, &n->slice_offset));
+  SST_TRY(ssti_allocate(e->context, (size_t)outputs, sizeof *n->slice_factor, &n->slice_factor));
   SST_TRY(ssti_allocate(e->context, (size_t)outputs, sizeof *n->digits, &n->digits));
-  e->table_bytes += (size_t)outputs * (sizeof *n->slice_offset + sizeof *n->digits);
+  e->table_bytes += (size_t)outputs * (sizeof *n->slice_offset + sizeof *n->slice_factor + sizeof *n->digits);
   const int64_t all = (INT64_C(1) << in->planes) - 1;
   int64_t most = 1;
   for (int64_t o = 0; o < outputs; o++) {
@@ -120,6 +123,7 @@ static sst_status plan_counters(sst_engine *e, ssti_engine_node *n, const ssti_e
       offset += out->bias;
     }
     n->slice_offset[o] = offset;
+    n->slice_factor[o] = factor;
     n->digits[o] = ssti_engine_digits(factor);
   }
   n->acc_planes = ssti_engine_bits((uint64_t)most);

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carry-save sums: of a slab's rows, those with a weight are counted, one counter for each of a tile's 1024 bits.
-// Sixteen rows go through a tree of full adders into the four lowest planes of the counters, which stay in registers.
+// Eight rows go through a tree of full adders into the three lowest planes of the counters, which stay in registers;
+// their carries, of weight eight, are rows of the next three planes, and so on.
 #include <assert.h>
 
 #include "deploy/kernel_vector.h"
 
-enum { PLANES = 9, PAIR = 2, PAIR_BYTES = PAIR * VECTOR_BYTES };
-
 // Two vectors beside each other: enough independent work to hide an adder's latency, and few enough registers.
+enum {
+  PAIR = 2,
+  PAIR_BYTES = PAIR * VECTOR_BYTES,
+  PLANES = 3,                         // of a step
+  CARRIES = SSTI_SLAB_ROWS / 8 + 1 + 7, // eights of two lists, and zeros up to a multiple of eight
+  LIST_ROOM = SSTI_SLAB_ROWS + 64
+};
+
 typedef struct counters {
   vector plane[PLANES][PAIR];
 } counters;
@@ -21,54 +28,78 @@ INLINE vector load_once(const uint8_t *from) {
   return v;
 }
 
-INLINE vector add_two(vector *sum, const uint8_t *a, const uint8_t *b, bool minus) {
-  return minus ? full_add_complements(sum, load_once(a), load_once(b)) : full_add(sum, load_once(a), load_once(b));
+INLINE vector add_two(vector *sum, vector a, vector b, bool minus) {
+  return minus ? full_add_complements(sum, a, b) : full_add(sum, a, b);
 }
 
-// Eight rows, told by their places in the slab, into planes 0 to 2; returns the carry of weight 8.
+// Eight rows into the counters; returns the carry of weight 8. Threes are summed before they meet the counters, so that
+// these wait for two adders, not for four. Sum and carry of three complements are the complements of sum and carry.
 INLINE vector add_eight(counters *c, int v, const uint8_t *column, const uint64_t row[8], bool minus) {
   const uint8_t *at = column + v * VECTOR_BYTES;
-  vector four[2];
-  for (int half = 0; half < 2; half++) {
-    const uint64_t *r = row + half * 4;
-    const vector a = add_two(&c->plane[0][v], at + r[0], at + r[1], minus);
-    const vector b = add_two(&c->plane[0][v], at + r[2], at + r[3], minus);
-    four[half] = full_add(&c->plane[1][v], a, b);
-  }
-  return full_add(&c->plane[2][v], four[0], four[1]);
+  vector a = load_once(at + row[0]), b = load_once(at + row[3]);
+  const vector carry_a = full_add(&a, load_once(at + row[1]), load_once(at + row[2]));
+  const vector carry_b = full_add(&b, load_once(at + row[4]), load_once(at + row[5]));
+  const vector low = add_two(&c->plane[0][v], load_once(at + row[6]), load_once(at + row[7]), minus);
+  const vector high = add_two(&c->plane[0][v], a, b, minus);
+  const vector four = add_two(&c->plane[1][v], carry_a, carry_b, minus);
+  return full_add(&c->plane[2][v], four, full_add(&c->plane[1][v], low, high));
 }
 
-INLINE void carry_up(counters *c, int v, int from, vector carry) {
-  for (int i = from; i < PLANES; i++) { carry = half_add(&c->plane[i][v], carry); }
-}
-
+// Places of eight rows, four in a word: as many loads as rows would keep the rows themselves waiting.
 INLINE void find_rows(const uint16_t *list, uint64_t row[8]) {
-  for (int i = 0; i < 8; i++) { row[i] = list[i]; }
+  for (int half = 0; half < 2; half++) {
+    uint64_t four;
+    memcpy(&four, list + half * 4, sizeof four);
+#if SSTI_HAS_AVX512
+    __asm__("" : "+r"(four));
+#endif
+    for (int i = 0; i < 4; i++) { row[half * 4 + i] = four >> (16 * i) & UINT16_MAX; }
+  }
 }
 
-// `count` is a multiple of eight.
-INLINE void add_list(counters *c, const uint16_t *list, int count, const uint8_t *column, bool minus) {
-  uint64_t row[8];
-  int n = 0;
-  for (; n + 16 <= count; n += 16) {
-    vector eight[PAIR];
-    find_rows(list + n, row);
-    for (int v = 0; v < PAIR; v++) { eight[v] = add_eight(c, v, column, row, minus); }
-    find_rows(list + n + 8, row);
+// A list's eights, each with its carry.
+INLINE uint8_t *add_list(counters *c, const uint16_t *list, int eights, const uint8_t *column, bool minus,
+                         uint8_t *carry) {
+  for (int n = 0; n < eights; n++, carry += PAIR_BYTES) {
+    uint64_t row[8];
+    find_rows(list + n * 8, row);
+    for (int v = 0; v < PAIR; v++) { store(carry + v * VECTOR_BYTES, add_eight(c, v, column, row, minus)); }
+  }
+  return carry;
+}
+
+// Carries become rows: eight of them make one of the next.
+INLINE int add_carries(counters *c, uint8_t *carries, int count) {
+  static const uint64_t row[8] = {0,              PAIR_BYTES,     2 * PAIR_BYTES, 3 * PAIR_BYTES,
+                                  4 * PAIR_BYTES, 5 * PAIR_BYTES, 6 * PAIR_BYTES, 7 * PAIR_BYTES};
+  memset(carries + count * PAIR_BYTES, 0, (size_t)7 * PAIR_BYTES);
+  const int eights = (count + 7) / 8;
+  for (int n = 0; n < eights; n++) {
     for (int v = 0; v < PAIR; v++) {
-      carry_up(c, v, 4, full_add(&c->plane[3][v], eight[v], add_eight(c, v, column, row, minus)));
+      const vector carry = add_eight(c, v, carries + n * 8 * PAIR_BYTES, row, false);
+      store(carries + n * PAIR_BYTES + v * VECTOR_BYTES, carry);
     }
   }
-  if (n < count) {
-    find_rows(list + n, row);
-    for (int v = 0; v < PAIR; v++) { carry_up(c, v, 3, add_eight(c, v, column, row, minus)); }
+  return eights;
+}
+
+// Planes of counters in memory; above `width` there are none.
+INLINE void take_planes(counters *c, const uint8_t *sum, int width, bool first) {
+  for (int i = 0; i < PLANES; i++) {
+    for (int v = 0; v < PAIR; v++) {
+      c->plane[i][v] = first || i >= width ? zeros() : load(sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES);
+    }
+  }
+}
+INLINE void keep_planes(const counters *c, uint8_t *sum, int width) {
+  for (int i = 0; i < PLANES && i < width; i++) {
+    for (int v = 0; v < PAIR; v++) { store(sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES, c->plane[i][v]); }
   }
 }
 
-// Where the rows whose bits are set begin in the slab, then the row `pad` up to a multiple of eight. The list has room
-// for 64 more.
+// Where the rows whose bits are set begin in the slab, then the row `pad` up to a multiple of eight; returns the eights.
 static_assert(SSTI_SLAB_ALL * SSTI_TILE_BYTES <= UINT16_MAX, "a place in the slab has 16 bits");
-INLINE int decode(const uint64_t *mask, int words, int pad, uint16_t *list) {
+INLINE int decode(const uint32_t *mask, int words, int pad, uint16_t list[LIST_ROOM]) {
   int count = 0;
   for (int w = 0; w < words; w++) {
 #if SSTI_HAS_AVX512
@@ -77,62 +108,78 @@ INLINE int decode(const uint64_t *mask, int words, int pad, uint16_t *list) {
                                            12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
                           7);
     static_assert(SSTI_TILE_BYTES == 1 << 7, "as the shift says");
-    for (int half = 0; half < 2; half++) {
-      const uint32_t bits = (uint32_t)(mask[w] >> (32 * half));
-      const __m512i shifted =
-          _mm512_add_epi16(places, _mm512_set1_epi16((short)((2 * w + half) * 32 * SSTI_TILE_BYTES)));
-      _mm512_storeu_si512(list + count, _mm512_maskz_compress_epi16(bits, shifted));
-      count += __builtin_popcount(bits);
-    }
+    const __m512i shifted = _mm512_add_epi16(places, _mm512_set1_epi16((short)(w * 32 * SSTI_TILE_BYTES)));
+    _mm512_storeu_si512(list + count, _mm512_maskz_compress_epi16(mask[w], shifted));
+    count += __builtin_popcount(mask[w]);
 #else
-    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
-      list[count++] = (uint16_t)((w * 64 + __builtin_ctzll(bits)) * SSTI_TILE_BYTES);
+    for (uint32_t bits = mask[w]; bits != 0; bits &= bits - 1) {
+      list[count++] = (uint16_t)((w * 32 + __builtin_ctz(bits)) * SSTI_TILE_BYTES);
     }
 #endif
   }
   for (int i = 0; i < 8; i++) { list[count + i] = (uint16_t)(pad * SSTI_TILE_BYTES); }
-  return (count + 7) / 8 * 8;
+  return (count + 7) / 8;
 }
 
-static void slab_sum(const uint64_t *sign, const uint64_t *magnitude, int words, const uint8_t *slab, uint8_t *acc,
-                     int level, int width, bool first) {
-  uint64_t plus[SSTI_SLAB_WORDS], minus[SSTI_SLAB_WORDS];
-  uint16_t plus_list[SSTI_SLAB_ROWS + 64], minus_list[SSTI_SLAB_ROWS + 64];
+static void sum_column(const uint16_t *plus, int plus_eights, const uint16_t *minus, int minus_eights,
+                       const uint8_t *column, uint8_t *sum, int width, bool first) {
+  uint8_t carries[CARRIES * PAIR_BYTES] __attribute__((aligned(64)));
+  counters c;
+  take_planes(&c, sum, width, first);
+  uint8_t *end = add_list(&c, plus, plus_eights, column, false, carries);
+  (void)add_list(&c, minus, minus_eights, column, true, end);
+  keep_planes(&c, sum, width);
+  sum += PLANES * SSTI_TILE_BYTES;
+  width -= PLANES;
+  if (width <= 0) { return; }
+  take_planes(&c, sum, width, first);
+  const int eights = add_carries(&c, carries, plus_eights + minus_eights);
+  keep_planes(&c, sum, width);
+  // What is left are few: up through all planes one after the other.
+  for (int i = PLANES; first && i < width; i++) { memset(sum + i * SSTI_TILE_BYTES, 0, PAIR_BYTES); }
+  for (int n = 0; n < eights; n++) {
+    for (int v = 0; v < PAIR; v++) {
+      vector carry = load(carries + n * PAIR_BYTES + v * VECTOR_BYTES);
+      for (int i = PLANES; i < width; i++) {
+        uint8_t *plane = sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES;
+        vector s = load(plane);
+        carry = half_add(&s, carry);
+        store(plane, s);
+      }
+    }
+  }
+}
+
+static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words,
+                    const uint8_t *slab, uint8_t *acc, int level, int width, bool first) {
+  uint32_t plus[SSTI_SLAB_WORDS], minus[SSTI_SLAB_WORDS];
+  uint16_t plus_list[LIST_ROOM], minus_list[LIST_ROOM];
+  int skipped = 0;
   for (int w = 0; w < words; w++) {
-    plus[w] = magnitude[w] & ~sign[w];
-    minus[w] = magnitude[w] & sign[w];
+    plus[w] = magnitude[w] & ~sign[w] & some[w];
+    minus[w] = magnitude[w] & sign[w] & some[w];
+    skipped += __builtin_popcount(magnitude[w] & sign[w] & ~some[w]);
   }
   // A complemented row of ones adds nothing, as a row of zeros does.
-  const int plus_count = decode(plus, words, SSTI_SLAB_ZEROS, plus_list);
-  const int minus_count = decode(minus, words, SSTI_SLAB_ONES, minus_list);
+  const int plus_eights = decode(plus, words, SSTI_SLAB_ZEROS, plus_list);
+  const int minus_eights = decode(minus, words, SSTI_SLAB_ONES, minus_list);
+  if (plus_eights + minus_eights == 0 && !first) { return skipped; }
   for (int column = 0; column < SSTI_TILE_BYTES; column += PAIR_BYTES) {
-    counters c;
-    for (int i = 0; i < PLANES; i++) {
-      for (int v = 0; v < PAIR; v++) { c.plane[i][v] = zeros(); }
-    }
-    add_list(&c, plus_list, plus_count, slab + column, false);
-    add_list(&c, minus_list, minus_count, slab + column, true);
-    for (int v = 0; v < PAIR; v++) {
-      uint8_t *sum = acc + column + v * VECTOR_BYTES;
-      if (first) {
-        for (int i = 0; i < width; i++) { store(sum + i * SSTI_TILE_BYTES, zeros()); }
-        for (int i = 0; i < PLANES && level + i < width; i++) {
-          store(sum + (level + i) * SSTI_TILE_BYTES, c.plane[i][v]);
-        }
-        continue;
-      }
-      vector carry = zeros();
-      for (int i = 0; i < PLANES && level + i < width; i++) {
-        vector s = load(sum + (level + i) * SSTI_TILE_BYTES);
-        carry = full_add(&s, c.plane[i][v], carry);
-        store(sum + (level + i) * SSTI_TILE_BYTES, s);
-      }
-      for (int i = level + PLANES; i < width; i++) {
-        vector s = load(sum + i * SSTI_TILE_BYTES);
-        carry = half_add(&s, carry);
-        store(sum + i * SSTI_TILE_BYTES, s);
-      }
-    }
+    sum_column(plus_list, plus_eights, minus_list, minus_eights, slab + column,
+               acc + level * SSTI_TILE_BYTES + column, width - level, first);
+  }
+  return skipped;
+}
+
+static void slab_some(const uint8_t *slab, int rows, uint32_t *some) {
+  for (int w = 0; w * 32 < rows; w++) { some[w] = 0; }
+  for (int i = 0; i < rows; i++, slab += SSTI_TILE_BYTES) {
+    vector any = load(slab);
+    for (int at = VECTOR_BYTES; at < SSTI_TILE_BYTES; at += VECTOR_BYTES) { any |= load(slab + at); }
+    uint64_t word[VECTOR_BYTES / 8], bits = 0;
+    memcpy(word, &any, sizeof word);
+    for (int k = 0; k < VECTOR_BYTES / 8; k++) { bits |= word[k]; }
+    some[i / 32] |= (uint32_t)(bits != 0) << i % 32;
   }
 }
 
@@ -156,5 +203,6 @@ static void slab_fill(uint8_t *row, int64_t channels, const uint8_t *base, int64
 
 void SSTI_KERNEL(ssti_kernel_fill_slab)(ssti_kernels_of_level *table) {
   table->slab_sum = slab_sum;
+  table->slab_some = slab_some;
   table->slab_fill = slab_fill;
 }

@@ -29,8 +29,8 @@ enum {
   SSTI_LANES = 16,       // outputs of rows are padded to a multiple of this
   SSTI_WORD_LANES = 8,   // outputs beside each other in the planes of popcount
   SSTI_TILE_BYTES = 128, // a slice kernel's row: 1024 positions and pictures
-  SSTI_SLAB_WORDS = 4,   // 64-bit words of weights a slab; its rows, and two more, fit the first-level cache
-  SSTI_SLAB_ROWS = 64 * SSTI_SLAB_WORDS,
+  SSTI_SLAB_WORDS = 9,   // 32-bit words of weights a slab at most; its rows, and two more, fit the first-level cache
+  SSTI_SLAB_ROWS = 32 * SSTI_SLAB_WORDS,
   SSTI_SLAB_ZEROS = SSTI_SLAB_ROWS, // a row of zeros, and one of ones, stand behind the slab's
   SSTI_SLAB_ONES,
   SSTI_SLAB_ALL,
@@ -140,10 +140,13 @@ typedef struct ssti_kernels_of_level {
   // Rows [first, first + channels) of a slab: row i from plane base + i * channel_stride.
   void (*slab_fill)(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
                     const ssti_copy *copies, int count, uint8_t fill);
-  // acc [width][TILE_BYTES] (+)= 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight).
-  // weights: sign words, then magnitude words.
-  void (*slab_sum)(const uint64_t *sign, const uint64_t *magnitude, int words, const uint8_t *slab, uint8_t *acc,
-                   int level, int width, bool first);
+  // Bit i of `some`: whether any bit of row i is set.
+  void (*slab_some)(const uint8_t *slab, int rows, uint32_t *some);
+  // acc [width][TILE_BYTES] (+)= 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight),
+  // without the rows in which nothing is set: returns how many of them have a minus weight, whose complements would
+  // each have added 2^level. weights: sign words, then magnitude words. `first` is at level 0.
+  int (*slab_sum)(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words,
+                  const uint8_t *slab, uint8_t *acc, int level, int width, bool first);
   // out [width][out_stride] = sum of one or two terms + offset, for `bytes` bytes.
   void (*slice_affine)(const ssti_slice_term *terms, int count, int64_t offset, int width, int64_t bytes, uint8_t *out,
                        int64_t out_stride);
