@@ -209,7 +209,7 @@ static void convert_values(const sst_engine *e, const ssti_engine_worker *worker
     const ssti_engine_value *v = e->nodes[node].node->output >= 0 ? &e->values[e->nodes[node].node->output] : NULL;
     if (v == NULL || !v->in_rows || !v->in_slices) { continue; }
     double since = time_now(e);
-    if (v->packed) {
+    if (v->packed || v->by_bytes) {
       ssti_engine_to_slices(e, worker, v, pictures);
     } else {
       ssti_engine_to_rows(e, worker, v, pictures);
@@ -271,7 +271,7 @@ static void run_group(const run_work *w, ssti_engine_worker *worker, int64_t fir
       pack_values(&picture, segment);
       if (segment->end == e->network->node_count) { take_readout(w, &picture); }
     }
-    if (s == 0 && !segment->sliced && e->values[0].packed) {
+    if (s == 0 && !segment->sliced && e->values[0].in_slices) {
       ssti_engine_to_slices(e, worker, &e->values[0], pictures);
     }
     double since = time_now(e);

@@ -25,8 +25,12 @@ typedef struct ssti_engine_value {
   int64_t bias;
   int planes; // of x + bias
   bool narrow;
-  bool in_rows, in_slices, crossing, packed;
+  bool in_rows, in_slices, crossing;
+  bool packed;   // turned into slices by way of bits of channels
+  bool by_bytes; // the same by way of whole bytes: most of their bits are used
   int first, last; // nodes between which it lives
+  int turned;      // the node behind which slices are made of its rows; `first` where none are
+  int rows_last;   // the last node that wants its rows
   size_t rows_bytes, rows_at;
   size_t packed_bytes, packed_at; // of a picture
   int64_t channel_bytes;          // slices: a channel's plane in a step
@@ -71,7 +75,7 @@ typedef struct ssti_engine_segment {
 
 // Where a worker's scratch begins in its block, and how many bytes it is.
 typedef struct ssti_engine_scratch {
-  size_t windows, sums, states, bits, integers, membranes, slab, counters, skipped, slice_states, copies, planes, readout;
+  size_t windows, sums, states, bits, integers, membranes, slab, counters, skipped, currents, slice_states, copies, planes, readout;
 } ssti_engine_scratch;
 
 typedef struct ssti_engine_worker {
@@ -151,7 +155,7 @@ void ssti_engine_run_rows(const ssti_engine_picture *picture, int node);
 // One node in slices, all its steps, the whole group; `pictures` of it count.
 void ssti_engine_run_slices(sst_engine *engine, ssti_engine_worker *worker, int node, int64_t first, int64_t pictures);
 
-// Between the two forms of a value: from rows by way of the packed form, one picture after the other.
+// Between the two forms of a value: from rows by way of bytes or of the packed form, one picture after the other.
 void ssti_engine_pack_picture(const sst_engine *engine, const ssti_engine_worker *worker,
                               const ssti_engine_value *value, int64_t in_group);
 void ssti_engine_to_slices(const sst_engine *engine, const ssti_engine_worker *worker, const ssti_engine_value *value,

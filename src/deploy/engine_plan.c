@@ -11,7 +11,7 @@
 #include "deploy/engine_parts.h"
 #include "deploy/integer_rules.h"
 
-enum { LARGEST_INPUTS = 1 << 16, BLOCK_ITEMS = 16 };
+enum { LARGEST_INPUTS = 1 << 16, BLOCK_ITEMS = 16, LARGEST_PACKED = 4 };
 
 // Multiply-adds in a cycle: bit products for popcount and bitsliced.
 typedef struct kernel_rates {
@@ -24,6 +24,7 @@ static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
 };
 static const double usual_density = 0.15; // of spikes, where nothing is known
 static const double usual_weights = 0.6;  // share of codes that are not 0
+static const double rows_neuron = 1.1, sliced_neuron = 0.5, rows_to_slices = 0.8; // cycles a neuron and step
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -55,7 +56,7 @@ static bool can_compute(const sst_engine *e, int index, sst_engine_kernel kernel
   case SST_ENGINE_KERNEL_INT8: return in->narrow;
   case SST_ENGINE_KERNEL_EVENT: return true;
   case SST_ENGINE_KERNEL_BITSLICED:
-    return e->group >= SSTI_ENGINE_LEAST_GROUP && !e->network->values[n->node->output].once;
+    return e->group >= SSTI_ENGINE_LEAST_GROUP;
   case SST_ENGINE_KERNEL_REFERENCE:
   case SST_ENGINE_KERNEL_AUTO:
   case SST_ENGINE_KERNEL_COUNT: break;
@@ -74,6 +75,18 @@ static double tile_use(const sst_engine *e, const ssti_engine_value *out) {
   return (double)bytes / (double)(tiles * SSTI_TILE_BYTES);
 }
 
+// What the neurons behind synapses cost for each multiply-add of a step, with what turns their spikes into slices.
+static double neurons_cost(const sst_engine *e, int index, bool sliced) {
+  const ssti_engine_node *n = &e->nodes[index];
+  if (index + 1 >= e->network->node_count || e->network->nodes[index + 1].kind != SST_INTEGER_NODE_NEURONS) {
+    return 0;
+  }
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0);
+  const ssti_engine_value *spikes = &e->values[e->network->nodes[index + 1].output];
+  const double steps = (double)spikes->steps / (double)in->steps, turned = e->group > 1 ? rows_to_slices : 0;
+  return steps * (sliced ? sliced_neuron / tile_use(e, spikes) : rows_neuron + turned) / (double)n->inputs;
+}
+
 static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) {
   const kernel_rates *r = &rates[e->level];
   const ssti_engine_node *n = &e->nodes[index];
@@ -83,16 +96,17 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
   const double padding = (double)n->words * 64 / (double)n->inputs;
   // Bits of a window are put together word by word, for all outputs.
   const double window = (double)n->words * (2.0 * in->planes + 10.0 / (double)n->channel_words) / (double)n->inputs;
+  const double neurons = neurons_cost(e, index, kernel == SST_ENGINE_KERNEL_BITSLICED);
   switch (kernel) {
   case SST_ENGINE_KERNEL_POPCOUNT:
-    return padding * (bits / r->popcount + (1 + n->magnitudes) / 8.0 * a_byte) + window / (double)out->channels;
-  case SST_ENGINE_KERNEL_INT8: return 1 / r->int8 + a_byte;
+    return neurons + padding * (bits / r->popcount + (1 + n->magnitudes) / 8.0 * a_byte) + window / (double)out->channels;
+  case SST_ENGINE_KERNEL_INT8: return neurons + 1 / r->int8 + a_byte;
   case SST_ENGINE_KERNEL_EVENT: {
     const double short_rows = ((double)n->outputs + 64) / (double)n->outputs; // what an input costs besides its row
-    return (in->planes == 1 ? usual_density : 1) * short_rows / r->event + a_byte;
+    return neurons + (in->planes == 1 ? usual_density : 1) * short_rows / r->event + a_byte;
   }
   case SST_ENGINE_KERNEL_BITSLICED:
-    return bits * (n->magnitudes == 1 ? usual_weights : 0.5) / (r->bitsliced * tile_use(e, out));
+    return neurons + bits * (n->magnitudes == 1 ? usual_weights : 0.5) / (r->bitsliced * tile_use(e, out));
   case SST_ENGINE_KERNEL_REFERENCE:
   case SST_ENGINE_KERNEL_AUTO:
   case SST_ENGINE_KERNEL_COUNT: break;
@@ -250,6 +264,11 @@ static void plan_segments(sst_engine *e) {
 
 // ---- forms, lives, places
 
+// The last node of the segment in which a value is made: there rows become slices.
+static int handed_on(const sst_engine *e, int value) {
+  return value > 0 || !e->segments[0].sliced ? e->segments[segment_of(e, value > 0 ? value - 1 : 0)].end - 1 : 0;
+}
+
 static void plan_forms(const sst_engine *e) {
   const sst_integer_network *network = e->network;
   for (int value = 0; value < network->value_count; value++) {
@@ -272,12 +291,16 @@ static void plan_forms(const sst_engine *e) {
     }
     // Neurons that were run along with their synapses write while those still read.
     if (maker >= 0 && e->nodes[maker].absorbed) { v->first = maker - 1; }
-    v->packed = !made_sliced && v->in_slices;
-    if (v->crossing || v->packed) {
+    v->by_bytes = !made_sliced && v->in_slices && v->narrow && v->planes > LARGEST_PACKED;
+    v->packed = !made_sliced && v->in_slices && !v->by_bytes;
+    if (v->crossing || v->packed || v->by_bytes) {
       // In rows a whole segment is run for one picture before the next.
       v->first = made_in >= 0 ? e->segments[made_in].first : 0;
       v->last = e->segments[segment_of(e, v->last)].end - 1;
     }
+    v->turned = v->packed || v->by_bytes ? handed_on(e, value) : v->first;
+    v->rows_last = (v->packed || v->by_bytes) && !v->crossing ? v->turned : v->last;
+    v->crossing |= v->by_bytes;
   }
 }
 
@@ -320,11 +343,6 @@ static size_t place_piece(const piece *placed, int count, const piece *p) {
   return at;
 }
 
-// The last node of the segment in which a value is made: there rows become slices.
-static int handed_on(const sst_engine *e, int value) {
-  return value > 0 || !e->segments[0].sliced ? e->segments[segment_of(e, value > 0 ? value - 1 : 0)].end - 1 : 0;
-}
-
 static sst_status place_values(sst_engine *e) {
   piece *pieces = NULL;
   int count = 0;
@@ -332,11 +350,10 @@ static sst_status place_values(sst_engine *e) {
   for (int i = 0; i < e->network->value_count; i++) {
     ssti_engine_value *v = &e->values[i];
     const size_t rows = v->rows_bytes * (size_t)(v->crossing ? e->group : 1);
-    const int turned = v->packed ? handed_on(e, i) : v->first, last = v->packed && !v->crossing ? turned : v->last;
     const size_t packed = v->packed_bytes * (size_t)e->group;
-    if (rows > 0) { pieces[count++] = (piece){rows, 0, &v->rows_at, v->first, last}; }
-    if (packed > 0) { pieces[count++] = (piece){rounded(packed), 0, &v->packed_at, v->first, turned}; }
-    if (v->slices_bytes > 0) { pieces[count++] = (piece){v->slices_bytes, 0, &v->slices_at, turned, v->last}; }
+    if (rows > 0) { pieces[count++] = (piece){rows, 0, &v->rows_at, v->first, v->rows_last}; }
+    if (packed > 0) { pieces[count++] = (piece){rounded(packed), 0, &v->packed_at, v->first, v->turned}; }
+    if (v->slices_bytes > 0) { pieces[count++] = (piece){v->slices_bytes, 0, &v->slices_at, v->turned, v->last}; }
   }
   // The largest first: the small ones find room between them.
   for (int i = 0; i < count; i++) {
@@ -399,7 +416,8 @@ static void place_scratch(sst_engine *e) {
   ssti_engine_scratch size = {.counters = SSTI_MOST_PLANES * SSTI_TILE_BYTES,
                               .slab = SSTI_SLAB_ALL * SSTI_TILE_BYTES,
                               .copies = 4 * SSTI_TILE_BYTES * sizeof(ssti_copy),
-                              .planes = SSTI_MOST_PLANES * SSTI_TILE_BYTES};
+                              .planes = SSTI_MOST_PLANES * SSTI_TILE_BYTES,
+                              .currents = SSTI_MOST_PLANES * SSTI_TILE_BYTES};
   bool slices = false;
   for (int i = 0; i < e->network->node_count; i++) {
     const ssti_engine_node *n = &e->nodes[i];
@@ -416,7 +434,7 @@ static void place_scratch(sst_engine *e) {
       at_least(&size.membranes, (e->group * out->steps + 1) * out->count * 4);
     }
   }
-  if (!slices) { size.counters = size.skipped = size.slab = size.copies = size.planes = size.slice_states = 0; }
+  if (!slices) { size.counters = size.skipped = size.currents = size.slab = size.copies = size.planes = size.slice_states = 0; }
   size.integers = 4 * 1024 * sizeof(int32_t);
   size_t end = rounded(e->values_bytes) + SSTI_ENGINE_SLACK;
   ssti_engine_scratch *at = &e->at;
@@ -429,6 +447,7 @@ static void place_scratch(sst_engine *e) {
   at->slab = take(&end, size.slab);
   at->counters = take(&end, size.counters);
   at->skipped = take(&end, size.skipped);
+  at->currents = take(&end, size.currents);
   at->slice_states = take(&end, size.slice_states);
   at->copies = take(&end, size.copies);
   at->planes = take(&end, size.planes);

@@ -90,14 +90,14 @@ static copy_list make_copies(const slice_part *p, const window *w, const tile *t
   return list;
 }
 
-// Calls `run` for every tile, all steps of a stretch before the next.
+// Calls `run` for every tile, all steps of a stretch before the next; once for a stretch if the input has one step.
 typedef void tile_function(const slice_part *p, const tile *t);
 static void for_tiles(const slice_part *p, tile_function *run) {
-  const int64_t bytes = p->out->channel_bytes;
+  const int64_t bytes = p->out->channel_bytes, all = smaller(p->in->steps, p->out->steps);
   const int64_t steps = bytes < SSTI_TILE_BYTES ? SSTI_TILE_BYTES / bytes : 1;
   for (int64_t at = 0; at < bytes; at += SSTI_TILE_BYTES) {
-    for (int64_t step = 0; step < p->out->steps; step += steps) {
-      run(p, &(tile){at, smaller(SSTI_TILE_BYTES, bytes - at), step, smaller(steps, p->out->steps - step)});
+    for (int64_t step = 0; step < all; step += steps) {
+      run(p, &(tile){at, smaller(SSTI_TILE_BYTES, bytes - at), step, smaller(steps, all - step)});
     }
   }
 }
@@ -193,17 +193,34 @@ static void step_neurons(const slice_part *p, int neurons, const tile *t, int64_
   if (h != NULL) { keep_membranes(p, s, step, t->at, t->bytes, channel, h); }
 }
 
+// The currents of a picture that is shown in every step are the same in every step: multiplied once for all.
+static void repeat_currents(const slice_part *p, const tile *t, int64_t o, const ssti_slice_term *sum, int64_t offset) {
+  const ssti_digits one = ssti_engine_digits(1);
+  const int width = p->e->nodes[p->n->fused].slices.width;
+  uint8_t *currents = p->worker->block + p->e->at.currents;
+  p->e->kernels.slice_affine(sum, 1, offset, width, t->bytes, currents, SSTI_TILE_BYTES);
+  const ssti_slice_term term = {currents, SSTI_TILE_BYTES, width, &one};
+  for (int64_t step = 0; step < p->out->steps; step++) { step_neurons(p, p->n->fused, t, step, o, &term, 0); }
+}
+
 static void run_synapses(const slice_part *p, const tile *t) {
   const ssti_engine_node *n = p->n;
   const int64_t size = n->acc_planes * SSTI_TILE_BYTES;
   const uint8_t *counters = p->worker->block + p->e->at.counters;
   const ssti_engine_node *fused = n->fused >= 0 ? &p->e->nodes[n->fused] : NULL;
+  const bool once = fused != NULL && p->in->steps < p->out->steps;
   count_inputs(p, t);
   for (int64_t o = 0; o < p->out->channels; o++) {
     if (fused != NULL && t->step == 0) { begin_state(p, &fused->slices, fused->node->neurons.start, o); }
     const int64_t offset = n->slice_offset[o] + n->slice_factor[o] * skipped_of(p)[o];
+    const ssti_slice_term sum = {counters + o * size, SSTI_TILE_BYTES, n->acc_planes, &n->digits[o]};
+    if (once) {
+      repeat_currents(p, t, o, &sum, offset);
+      continue;
+    }
     for (int64_t i = 0; i < t->steps; i++) {
-      const ssti_slice_term term = {counters + o * size + i * t->bytes, SSTI_TILE_BYTES, n->acc_planes, &n->digits[o]};
+      ssti_slice_term term = sum;
+      term.x += i * t->bytes;
       if (fused != NULL) {
         step_neurons(p, n->fused, t, t->step + i, o, &term, offset);
       } else {
@@ -406,10 +423,43 @@ void ssti_engine_pack_picture(const sst_engine *e, const ssti_engine_worker *wor
   }
 }
 
+// Eight bytes of one picture are a row of bits, as many rows as make 64; turned around, a row is one bit of one byte of
+// all pictures.
+static void bytes_to_slices(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
+                            int64_t pictures) {
+  uint8_t *slices = ssti_engine_slices(worker, v);
+  const int64_t group = e->word * 8, together = 64 / group;
+  uint64_t bits[64];
+  for (int64_t t = 0; t < v->steps; t++) {
+    for (int64_t first = 0; first < v->count; first += 8 * together) {
+      memset(bits, 0, sizeof bits);
+      for (int64_t q = 0; q < together && first + 8 * q < v->count; q++) {
+        // What lies behind the last byte makes rows that nobody takes.
+        for (int64_t p = 0; p < pictures; p++) {
+          memcpy(&bits[q * group + p], ssti_engine_rows(worker, v, p) + t * v->count + first + 8 * q, 8);
+        }
+      }
+      e->kernels.transpose64(bits);
+      for (int64_t i = first; i < smaller(first + 8 * together, v->count); i++) {
+        const int64_t position = i / v->channels, channel = i - position * v->channels, place = i - first;
+        for (int plane = 0; plane < v->planes; plane++) {
+          uint8_t *to = slices + ((t * v->planes + plane) * v->channels + channel) * v->channel_bytes;
+          memcpy(to + position * e->word, (const uint8_t *)&bits[place % 8 * 8 + plane] + place / 8 * e->word,
+                 (size_t)e->word);
+        }
+      }
+    }
+  }
+}
+
 // Bits of up to 64 channels at as many positions as make 64 bits of all pictures: turned around they are the words of
 // those positions, one behind the other.
 void ssti_engine_to_slices(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
                            int64_t pictures) {
+  if (v->by_bytes) {
+    bytes_to_slices(e, worker, v, pictures);
+    return;
+  }
   uint8_t *slices = ssti_engine_slices(worker, v);
   const int64_t group = e->word * 8, together = 64 / group, words = (v->channels + 63) / 64;
   uint64_t bits[64];
