@@ -44,9 +44,10 @@ typedef struct ssti_box {
 // The box of a whole tensor: T*N, H, W, C, dense on both sides.
 static inline ssti_box ssti_box_of(sst_shape shape) {
   const int64_t *d = shape.dim;
-  ssti_box box = {.count = {d[SST_AXIS_T] * d[SST_AXIS_N], d[SST_AXIS_H], d[SST_AXIS_W], d[SST_AXIS_C]}};
+  ssti_box box;
   int64_t stride = 1;
   for (int i = 3; i >= 0; i--) {
+    box.count[i] = i > 0 ? d[SST_AXIS_H + i - 1] : d[SST_AXIS_T] * d[SST_AXIS_N];
     box.from_stride[i] = box.to_stride[i] = stride;
     stride *= box.count[i];
   }

@@ -8,6 +8,10 @@
 
 #include "spikestill/context.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Keeps the sentence in the context (thread-safe; the last one wins) and returns `status`.
 sst_status ssti_fail(sst_context *context, sst_status status, const char *format, ...) SST_PRINTF(3, 4);
 
@@ -34,4 +38,7 @@ void ssti_fail_copy(sst_context *context, char *out, size_t size);
     if (status != SST_OK) { goto done; }                                                                               \
   } while (0)
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -159,26 +159,10 @@ float ssti_neuron_decay_parameter(float decay) {
   return logf((1.0f - inside) / inside);
 }
 
-// Moves the leak to where the state is stored, and rounds it so that the product is a multiple of a power of two.
-static void store_on_grid(ssti_dynamics *d, const sst_neuron *neuron) {
-  const float parts = 256.0f;
-  d->stores = true;
-  d->stored_decay = ssti_round_half_up(d->decay * parts) / parts;
-  d->leak = 1.0f - d->stored_decay;
-  d->decay = 1.0f;
-  d->bias = 0.0f;
-  d->gain = d->gain_is_leak ? d->leak : 1.0f;
-  d->grid_step = ssti_membrane_step(neuron->membrane_bits, neuron->membrane_range, neuron->threshold);
-  d->grid_inverse = 1.0f / d->grid_step;
-  d->grid_largest = ssti_largest_code(neuron->membrane_bits);
-}
-
-ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_parameter) {
-  assert((neuron->kind == SST_NEURON_PLIF) == (decay_parameter != NULL));
+ssti_dynamics ssti_dynamics_without_leak(const sst_neuron *neuron) {
   const bool leaks = neuron->kind != SST_NEURON_IF;
   ssti_dynamics d = {
       .rest = neuron->hard_reset ? neuron->v_reset : 0.0f,
-      .leak = leaks ? 1.0f - neuron->decay : 0.0f,
       .current_decay = neuron->current_decay,
       .current_gain = neuron->decay_input ? 1.0f - neuron->current_decay : 1.0f,
       .adaptation = neuron->adaptation,
@@ -194,17 +178,26 @@ ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_pa
       .current = neuron->kind == SST_NEURON_CUBALIF,
       .learns = neuron->kind == SST_NEURON_PLIF,
       .gain_is_leak = neuron->decay_input && leaks && neuron->kind != SST_NEURON_CUBALIF,
+      .stores = neuron->membrane_bits > 0,
   };
   d.start = d.fires ? d.rest + neuron->initial_membrane * (d.threshold - d.rest) : d.rest;
-  d.decay = leaks ? neuron->decay : 1.0f;
-  if (d.learns) {
-    d.leak = 1.0f / (1.0f + expf(-*decay_parameter));
-    d.decay = 1.0f - d.leak;
-    d.w_leak = d.leak;
-    d.w_decay = d.decay;
+  if (d.stores) {
+    d.grid_step = ssti_membrane_step(neuron->membrane_bits, neuron->membrane_range, neuron->threshold);
+    d.grid_inverse = 1.0f / d.grid_step;
+    d.grid_largest = ssti_largest_code(neuron->membrane_bits);
   }
-  d.bias = d.leak * d.rest;
-  d.gain = d.gain_is_leak ? d.leak : 1.0f;
-  if (neuron->membrane_bits > 0) { store_on_grid(&d, neuron); }
+  return d;
+}
+
+ssti_dynamics ssti_dynamics_make(const sst_neuron *neuron, const float *decay_parameter) {
+  assert((neuron->kind == SST_NEURON_PLIF) == (decay_parameter != NULL));
+  ssti_dynamics d = ssti_dynamics_without_leak(neuron);
+  if (d.learns) {
+    ssti_dynamics_learned(&d, *decay_parameter);
+  } else if (neuron->kind == SST_NEURON_IF) {
+    ssti_dynamics_set_leak(&d, 1.0f, 0.0f);
+  } else {
+    ssti_dynamics_set_leak(&d, neuron->decay, 1.0f - neuron->decay);
+  }
   return d;
 }

@@ -3,15 +3,6 @@
 
 #include <math.h>
 
-float ssti_power_of_two_above(float x) {
-  if (!(x > 0.0f) || isinf(x)) { return 1.0f; }
-  int exponent = 0;
-  const float mantissa = frexpf(x, &exponent); // in [1/2, 1)
-  return ldexpf(1.0f, mantissa == 0.5f ? exponent - 1 : exponent);
-}
-
-float ssti_step_for(float largest, int bits) { return ssti_power_of_two_above(largest / ssti_largest_code(bits)); }
-
 float ssti_membrane_step(int bits, float range, float threshold) {
   return ldexpf(ssti_power_of_two_above(range * threshold), 1 - bits);
 }

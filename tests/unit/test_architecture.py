@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(os.environ.get("SPIKESTILL_SOURCE_DIR", Path(__file__).resolve().parents[2]))
-CODE = {".c", ".h"}
+CODE = {".c", ".h", ".cu", ".cpp"}
 SCRIPTS = {".py", ".sh", ".cmake"}
 MAX_LINES = 1000
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -7,7 +7,7 @@
 
 // Before a plan is made: whatever the density.
 static void force_events(pair *p, double crossover) {
-  ssti_fast_state_of(p->fast)->crossover = (sst_crossover){crossover, crossover, crossover, crossover};
+  ssti_fast_state_of(p->tested)->crossover = (sst_crossover){crossover, crossover, crossover, crossover};
 }
 
 // 0 or `value`.
@@ -28,11 +28,11 @@ static void check_conv(pair *p, const ssti_conv2d *s, const spike_case *c) {
   const int64_t nx = s->images * s->in_h * s->in_w * s->in_c, ny = s->images * s->out_h * s->out_w * s->out_c;
   const int64_t terms = s->kernel_h * s->kernel_w * s->in_c, nw = s->out_c * terms;
   ssti_plan *plan = NULL;
-  assert_ok(p->context, p->fast->kernels.conv2d_plan(p->fast, s, true, &plan));
+  assert_ok(p->context, p->tested->kernels.conv2d_plan(p->tested, s, true, &plan));
   float *x = spikes(nx, c->density, c->value, 1), *w = filled(nw, c->whole, 2), *dy = filled(ny, c->whole, 3);
   float *b = c->second ? filled(s->out_c, c->whole, 4) : NULL;
   float *y_expected = floats(ny), *dw_expected = target(nw, c->second, c->whole);
-  const ssti_kernels *r = &p->reference->kernels, *f = &p->fast->kernels;
+  const ssti_kernels *r = &p->reference->kernels, *f = &p->tested->kernels;
   r->conv2d_forward(p->reference, s, NULL, x, w, b, y_expected, NULL, NULL);
   r->conv2d_backward_weights(p->reference, s, NULL, x, dy, dw_expected, c->second, NULL, false, NULL, NULL);
   float *y_first = NULL, *dw_first = NULL;
@@ -41,9 +41,9 @@ static void check_conv(pair *p, const ssti_conv2d *s, const spike_case *c) {
     void *forward_space = memory_of(plan->forward_workspace), *backward_space = memory_of(plan->backward_workspace);
     void *saved = memory_of(plan->saved);
     uint64_t count = sst_context_allocation_count(p->context);
-    f->conv2d_forward(p->fast, s, plan, x, w, b, y, saved, forward_space);
+    f->conv2d_forward(p->tested, s, plan, x, w, b, y, saved, forward_space);
     assert_true(plan->forward_by_events);
-    f->conv2d_backward_weights(p->fast, s, plan, x, dy, dw, c->second, NULL, false, saved, backward_space);
+    f->conv2d_backward_weights(p->tested, s, plan, x, dy, dw, c->second, NULL, false, saved, backward_space);
     assert_true(plan->weights_by_events);
     assert_int_equal(sst_context_allocation_count(p->context), count);
     compare(y, y_expected, ny, sum_tolerance(c->whole, terms), "y");
@@ -54,14 +54,14 @@ static void check_conv(pair *p, const ssti_conv2d *s, const spike_case *c) {
     if (y_first != NULL) { // another level: the same bits
       assert_same_bits(y, y_first, ny);
       assert_same_bits(dw, dw_first, nw);
-      free(y), free(dw);
+      release(y), release(dw);
     } else {
       y_first = y, dw_first = dw;
     }
-    free(forward_space), free(backward_space), free(saved);
+    release(forward_space), release(backward_space), release(saved);
   }
-  f->plan_destroy(p->fast, plan);
-  free(x), free(w), free(dy), free(b), free(y_expected), free(dw_expected), free(y_first), free(dw_first);
+  f->plan_destroy(p->tested, plan);
+  release(x), release(w), release(dy), release(b), release(y_expected), release(dw_expected), release(y_first), release(dw_first);
 }
 
 static const spike_case cases[] = {{0.1, 1.0f, true, false},  {0.1, 1.0f, false, true}, {0.0, 1.0f, true, true},
@@ -102,29 +102,29 @@ static void test_conv2d(void **state) {
 static void check_linear(pair *p, const ssti_linear *s, const spike_case *c) {
   const int64_t nx = s->rows * s->in, ny = s->rows * s->out, nw = s->in * s->out;
   ssti_plan *plan = NULL;
-  assert_ok(p->context, p->fast->kernels.linear_plan(p->fast, s, true, &plan));
+  assert_ok(p->context, p->tested->kernels.linear_plan(p->tested, s, true, &plan));
   float *x = spikes(nx, c->density, c->value, 1), *w = filled(nw, c->whole, 2), *dy = filled(ny, c->whole, 3);
   float *b = c->second ? filled(s->out, c->whole, 4) : NULL;
   float *y_expected = floats(ny), *dw_expected = target(nw, c->second, c->whole);
-  const ssti_kernels *r = &p->reference->kernels, *f = &p->fast->kernels;
+  const ssti_kernels *r = &p->reference->kernels, *f = &p->tested->kernels;
   r->linear_forward(p->reference, s, NULL, x, w, b, y_expected, NULL, NULL);
   r->linear_backward_weights(p->reference, s, NULL, x, dy, dw_expected, c->second, NULL, false, NULL, NULL);
   EACH_LEVEL(p, level) {
     float *y = floats(ny), *dw = target(nw, c->second, c->whole);
     void *forward_space = memory_of(plan->forward_workspace), *backward_space = memory_of(plan->backward_workspace);
     void *saved = memory_of(plan->saved);
-    f->linear_forward(p->fast, s, plan, x, w, b, y, saved, forward_space);
-    f->linear_backward_weights(p->fast, s, plan, x, dy, dw, c->second, NULL, false, saved, backward_space);
+    f->linear_forward(p->tested, s, plan, x, w, b, y, saved, forward_space);
+    f->linear_backward_weights(p->tested, s, plan, x, dy, dw, c->second, NULL, false, saved, backward_space);
     assert_true(plan->forward_by_events && plan->weights_by_events);
     compare(y, y_expected, ny, sum_tolerance(c->whole, s->in), "y");
     compare(dw, dw_expected, nw, sum_tolerance(c->whole, s->rows), "dweight");
     check_canary(forward_space, plan->forward_workspace);
     check_canary(backward_space, plan->backward_workspace);
     check_canary(saved, plan->saved);
-    free(y), free(dw), free(forward_space), free(backward_space), free(saved);
+    release(y), release(dw), release(forward_space), release(backward_space), release(saved);
   }
-  f->plan_destroy(p->fast, plan);
-  free(x), free(w), free(dy), free(b), free(y_expected), free(dw_expected);
+  f->plan_destroy(p->tested, plan);
+  release(x), release(w), release(dy), release(b), release(y_expected), release(dw_expected);
 }
 
 static void test_linear(void **state) {
@@ -147,23 +147,23 @@ typedef struct choice {
 // One pass over x with a fresh plan.
 static choice choice_of(pair *p, const ssti_conv2d *s, const float *x) {
   ssti_plan *plan = NULL;
-  assert_ok(p->context, p->fast->kernels.conv2d_plan(p->fast, s, true, &plan));
+  assert_ok(p->context, p->tested->kernels.conv2d_plan(p->tested, s, true, &plan));
   const int64_t ny = s->images * s->out_h * s->out_w * s->out_c;
   const int64_t nw = s->out_c * s->kernel_h * s->kernel_w * s->in_c / s->groups;
   float *w = filled(nw, true, 2), *y = floats(ny), *dw = floats(nw);
   void *forward_space = memory_of(plan->forward_workspace), *backward_space = memory_of(plan->backward_workspace);
   void *saved = memory_of(plan->saved);
-  p->fast->kernels.conv2d_forward(p->fast, s, plan, x, w, NULL, y, saved, forward_space);
-  p->fast->kernels.conv2d_backward_weights(p->fast, s, plan, x, y, dw, false, NULL, false, saved, backward_space);
+  p->tested->kernels.conv2d_forward(p->tested, s, plan, x, w, NULL, y, saved, forward_space);
+  p->tested->kernels.conv2d_backward_weights(p->tested, s, plan, x, y, dw, false, NULL, false, saved, backward_space);
   const choice found = {plan->density, plan->forward_by_events, plan->weights_by_events};
-  p->fast->kernels.plan_destroy(p->fast, plan);
-  free(w), free(y), free(dw), free(forward_space), free(backward_space), free(saved);
+  p->tested->kernels.plan_destroy(p->tested, plan);
+  release(w), release(y), release(dw), release(forward_space), release(backward_space), release(saved);
   return found;
 }
 
 static void test_choice_follows_density(void **state) {
   pair p = pair_make(*state);
-  ssti_fast_state_of(p.fast)->crossover = (sst_crossover){.convolution_forward = 0.3, .convolution_weights = 0.15};
+  ssti_fast_state_of(p.tested)->crossover = (sst_crossover){.convolution_forward = 0.3, .convolution_weights = 0.15};
   const ssti_conv2d s = conv(4, 16, 16, 64, 16, 3, 3, 1, 1, 1, 1);
   const int64_t nx = 4 * 16 * 16 * 64;
   const struct {
@@ -178,13 +178,13 @@ static void test_choice_follows_density(void **state) {
     assert_near(found.density, (double)fired / (double)nx, 0, 1e-12);
     assert_int_equal(found.forward, wanted[i].forward);
     assert_int_equal(found.weights, wanted[i].weights);
-    free(x);
+    release(x);
   }
   // Half a word of channels is worth half the density.
   const ssti_conv2d narrow = conv(4, 16, 16, 32, 16, 3, 3, 1, 1, 1, 1);
   float *x = spikes(nx / 2, 0.2, 1.0f, 7);
   assert_false(choice_of(&p, &narrow, x).forward);
-  free(x);
+  release(x);
   pair_end(&p);
 }
 
@@ -208,7 +208,7 @@ static void test_other_inputs_are_dense(void **state) {
       x[places[i]] = before;
     }
   }
-  free(x);
+  release(x);
   pair_end(&p);
 }
 
@@ -225,9 +225,9 @@ static void test_no_room_where_impossible(void **state) {
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     force_events(&p, wanted[i].crossover);
     ssti_plan *plan = NULL;
-    assert_ok(p.context, p.fast->kernels.conv2d_plan(p.fast, &wanted[i].shape, true, &plan));
+    assert_ok(p.context, p.tested->kernels.conv2d_plan(p.tested, &wanted[i].shape, true, &plan));
     assert_int_equal(plan->saved > 0, wanted[i].room);
-    p.fast->kernels.plan_destroy(p.fast, plan);
+    p.tested->kernels.plan_destroy(p.tested, plan);
   }
   pair_end(&p);
 }
@@ -239,8 +239,8 @@ static void test_context_tells_crossover(void **state) {
   assert_near(before.convolution_forward, sst_crossover_default().convolution_forward, 0, 0);
   sst_context_set_crossover(context, (sst_crossover){.convolution_forward = 0.5, .linear_weights = -1.0});
   pair p = pair_make(context);
-  assert_near(ssti_fast_state_of(p.fast)->crossover.convolution_forward, 0.5, 0, 0);
-  assert_near(ssti_fast_state_of(p.fast)->crossover.linear_weights, -1.0, 0, 0);
+  assert_near(ssti_fast_state_of(p.tested)->crossover.convolution_forward, 0.5, 0, 0);
+  assert_near(ssti_fast_state_of(p.tested)->crossover.linear_weights, -1.0, 0, 0);
   pair_end(&p);
   sst_context_set_crossover(context, before);
 }

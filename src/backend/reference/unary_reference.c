@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementwise functions of one value. One table gives each kind's formula and derivative; every loop derives from it.
-#include <math.h>
-
+// Elementwise functions of one value. Every loop derives from the table of formulas.
 #include "backend/reference/axes_reference.h"
 #include "backend/reference/reference.h"
-#include "quantize/grid.h"
+#include "backend/unary_formulas.h"
 
 typedef struct unary_job {
   ssti_unary_kind kind;
@@ -13,35 +11,6 @@ typedef struct unary_job {
   float *out;
   bool accumulate;
 } unary_job;
-
-static inline float sigmoid(float x) {
-  // exp of what is not positive only, so that nothing overflows.
-  const float e = expf(-fabsf(x));
-  return x >= 0.0f ? 1.0f / (1.0f + e) : e / (1.0f + e);
-}
-
-static inline float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f; }
-
-// 0 at 0, also for a < 1, where the derivative has no limit there.
-static inline float power_derivative(float x, float a) {
-  return x == 0.0f ? 0.0f : a * powf(fabsf(x), a - 1.0f) * sign(x);
-}
-
-// X(NAME, value, derivative) in terms of x, y, a, b. Comparisons are written so that NaN passes through.
-#define UNARY_FORMULAS(X)                                                                                              \
-  X(AFFINE, a *x + b, a)                                                                                               \
-  X(RELU, x<0.0f ? 0.0f : x, x> 0.0f ? 1.0f : 0.0f)                                                                    \
-  X(SQUARE, x *x, 2.0f * x)                                                                                            \
-  X(ABS, fabsf(x), sign(x))                                                                                            \
-  X(SQRT, sqrtf(x), 0.5f / y)                                                                                          \
-  X(EXP, expf(x), y)                                                                                                   \
-  X(LOG, logf(x), 1.0f / x)                                                                                            \
-  X(SIGMOID, sigmoid(x), y *(1.0f - y))                                                                                \
-  X(TANH, tanhf(x), 1.0f - y * y)                                                                                      \
-  X(POWER, powf(fabsf(x), a), power_derivative(x, a))                                                                  \
-  X(CLIP, x<a ? a : x> b ? b : x, x >= a && x <= b ? 1.0f : 0.0f)                                                      \
-  X(FLOOR, floorf(x), 1.0f)                                                                                            \
-  X(ROUND, ssti_round_half_up(x / a) * a, 1.0f)
 
 static void forward_range(void *arg, int64_t begin, int64_t end) {
   const unary_job *job = arg;
@@ -57,7 +26,7 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
       out[i] = (value);                                                                                                \
     }                                                                                                                  \
     break;
-    UNARY_FORMULAS(UNARY_CASE)
+    SSTI_UNARY_FORMULAS(UNARY_CASE)
 #undef UNARY_CASE
   }
 }
@@ -78,7 +47,7 @@ static void backward_range(void *arg, int64_t begin, int64_t end) {
       dx[i] = job->accumulate ? dx[i] + d : d;                                                                         \
     }                                                                                                                  \
     break;
-    UNARY_FORMULAS(UNARY_CASE)
+    SSTI_UNARY_FORMULAS(UNARY_CASE)
 #undef UNARY_CASE
   }
 }

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batch norm and neurons in one kernel against the two, of the same backend and of the reference: odd sizes, one step,
+// one input step, every reset, grid and surrogate, adding and overwriting. See slot_pair.h.
+#ifndef SPIKESTILL_TESTS_SLOTS_NORM_NEURON_H
+#define SPIKESTILL_TESTS_SLOTS_NORM_NEURON_H
+
+#include "slot_pair.h"
+
+typedef struct fused_result {
+  float *spikes, *membrane, *dx;
+  float *vectors; // [6, channels]: running mean and variance, saved mean and 1/deviation, dgamma, dbeta
+  float ddecay;
+} fused_result;
+
+typedef struct fused_case {
+  ssti_norm_neuron shape;
+  bool batch_statistics, membrane, accumulate;
+  float *x, *gamma, *beta, *running, *dspikes, *dmembrane;
+  float w;
+} fused_case;
+
+static fused_result fused_result_make(const fused_case *c) {
+  const ssti_neuron_shape *n = &c->shape.neuron;
+  const int64_t channels = c->shape.norm.channels;
+  fused_result r = {.spikes = floats(n->steps * n->count), .membrane = floats(n->steps * n->count), .ddecay = 0.5f};
+  r.dx = target(n->input_steps * n->count, c->accumulate, false);
+  r.vectors = target(6 * channels, c->accumulate, false);
+  memcpy(r.vectors, c->running, (size_t)(2 * channels) * sizeof(float));
+  return r;
+}
+
+static void fused_result_end(fused_result *r) { release(r->spikes), release(r->membrane), release(r->dx), release(r->vectors); }
+
+static const float *decay_of(const fused_case *c) {
+  return c->shape.neuron.neuron.kind == SST_NEURON_PLIF ? &c->w : NULL;
+}
+
+// The slots one by one, of the backend `b`; the norm's output is between them.
+static void run_apart(ssti_backend *b, const fused_case *c, fused_result *r) {
+  const ssti_kernels *k = &b->kernels;
+  const ssti_norm_neuron *s = &c->shape;
+  const int64_t channels = s->norm.channels, count = s->norm.rows * channels;
+  float *y = floats(count), *dy = floats(count), *saved = floats(2 * channels);
+  void *workspace = memory_of(k->neuron_workspace(b, &s->neuron));
+  void *norm_workspace = memory_of(k->batch_norm_workspace(b, &s->norm));
+  float *mean = r->vectors, *variance = mean + channels;
+  if (c->batch_statistics) {
+    k->batch_norm_forward_training(b, &s->norm, c->x, c->gamma, c->beta, mean, variance, y, saved);
+  } else {
+    for (int64_t i = 0; i < channels; i++) {
+      saved[i] = mean[i];
+      saved[channels + i] = (float)(1.0 / sqrt((double)variance[i] + (double)s->norm.epsilon));
+    }
+    k->batch_norm_forward_inference(b, &s->norm, c->x, c->gamma, c->beta, mean, variance, y);
+  }
+  memcpy(r->vectors + 2 * channels, saved, (size_t)(2 * channels) * sizeof(float));
+  k->neuron_forward(b, &s->neuron, y, decay_of(c), r->spikes, c->membrane ? r->membrane : NULL);
+  k->neuron_backward(b, &s->neuron, y, decay_of(c), c->dspikes, c->membrane ? c->dmembrane : NULL, dy, false,
+                     decay_of(c) != NULL ? &r->ddecay : NULL, c->accumulate, workspace);
+  k->batch_norm_backward(b, &s->norm, c->x, dy, c->gamma, saved, c->batch_statistics, r->dx, c->accumulate,
+                         r->vectors + 4 * channels, c->accumulate, r->vectors + 5 * channels, c->accumulate,
+                         norm_workspace);
+  release(norm_workspace), release(y), release(dy), release(saved), release(workspace);
+}
+
+static void run_fused(ssti_backend *b, const fused_case *c, fused_result *r) {
+  const ssti_kernels *k = &b->kernels;
+  const ssti_norm_neuron *s = &c->shape;
+  const int64_t channels = s->norm.channels;
+  const size_t forward_bytes = k->norm_neuron_workspace(b, s, false);
+  const size_t backward_bytes = k->norm_neuron_workspace(b, s, true);
+  float *saved = floats(SSTI_NORM_NEURON_SAVED * channels);
+  void *forward_space = memory_of(forward_bytes), *backward_space = memory_of(backward_bytes);
+  float *mean = r->vectors, *variance = mean + channels;
+  const uint64_t allocations = sst_context_allocation_count(b->context);
+  if (c->batch_statistics) {
+    k->norm_neuron_statistics(b, &s->norm, c->x, c->gamma, mean, variance, saved);
+  } else {
+    for (int64_t i = 0; i < channels; i++) {
+      const double inverse = 1.0 / sqrt((double)variance[i] + (double)s->norm.epsilon);
+      saved[i] = mean[i];
+      saved[channels + i] = (float)inverse;
+      saved[2 * channels + i] = (float)((double)s->norm.scale * (double)c->gamma[i] * inverse);
+    }
+  }
+  memcpy(r->vectors + 2 * channels, saved, (size_t)(2 * channels) * sizeof(float));
+  k->norm_neuron_forward(b, s, c->x, c->beta, saved, decay_of(c), r->spikes, c->membrane ? r->membrane : NULL,
+                         forward_space);
+  const ssti_norm_neuron_gradients out = {.dx = r->dx,
+                                          .dgamma = r->vectors + 4 * channels,
+                                          .dbeta = r->vectors + 5 * channels,
+                                          .ddecay = decay_of(c) != NULL ? &r->ddecay : NULL,
+                                          .accumulate_dx = c->accumulate,
+                                          .accumulate_dgamma = c->accumulate,
+                                          .accumulate_dbeta = c->accumulate,
+                                          .accumulate_ddecay = c->accumulate};
+  k->norm_neuron_backward(b, s, c->x, c->gamma, c->beta, saved, c->batch_statistics, decay_of(c), c->dspikes,
+                          c->membrane ? c->dmembrane : NULL, &out, backward_space);
+  assert_int_equal(sst_context_allocation_count(b->context), allocations);
+  check_canary(forward_space, forward_bytes);
+  check_canary(backward_space, backward_bytes);
+  release(saved), release(forward_space), release(backward_space);
+}
+
+// Against the fast backend's own two kernels: the same bits, but for the order of sums of a learned decay. Against the reference: with constant statistics bit for bit too; otherwise its statistics differ in the last
+// bit, which may move a membrane over the threshold, so what is compared is what the two kernels were compared by.
+static void check_fused(pair *p, const fused_case *c) {
+  const ssti_neuron_shape *n = &c->shape.neuron;
+  const int64_t channels = c->shape.norm.channels, ny = n->steps * n->count, nx = n->input_steps * n->count;
+  fused_result first = {0}, apart = fused_result_make(c), judge = fused_result_make(c);
+  run_apart(p->tested, c, &apart);
+  run_apart(p->reference, c, &judge);
+  EACH_LEVEL(p, level) {
+    fused_result found = fused_result_make(c);
+    run_fused(p->tested, c, &found);
+    assert_same_bits(found.spikes, apart.spikes, ny);
+    if (c->membrane) { assert_same_bits(found.membrane, apart.membrane, ny); }
+    compare(found.vectors, judge.vectors, 4 * channels, 4e-6, "statistics");
+    if (!c->batch_statistics) {
+      assert_same_bits(found.spikes, judge.spikes, ny);
+      compare(found.dx, judge.dx, nx, 1e-6, "dx of the reference");
+    }
+    assert_same_bits(found.dx, apart.dx, nx);
+    assert_same_bits(found.vectors, apart.vectors, 6 * channels);
+    if (decay_of(c) != NULL) { assert_near(found.ddecay, apart.ddecay, 1e-4, 1e-4); }
+    if (first.spikes == NULL) {
+      first = found;
+      continue;
+    }
+    assert_same_bits(found.dx, first.dx, nx);
+    assert_same_bits(found.vectors, first.vectors, 6 * channels);
+    assert_same_bits(&found.ddecay, &first.ddecay, 1);
+    fused_result_end(&found);
+  }
+  fused_result_end(&first);
+  fused_result_end(&apart);
+  fused_result_end(&judge);
+}
+
+static fused_case fused_case_make(sst_neuron neuron, int64_t pixels, int64_t channels, int64_t steps,
+                                  int64_t input_steps, float scale) {
+  const int64_t count = pixels * channels;
+  fused_case c = {.shape = {.norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
+                                     .momentum = 0.1f, .scale = scale},
+                            .neuron = {.neuron = neuron, .steps = steps, .input_steps = input_steps, .count = count}},
+                  .w = 0.3f};
+  c.x = filled(input_steps * count, false, 1);
+  for (int64_t i = 0; i < input_steps * count; i++) { c.x[i] += 0.5f; }
+  c.gamma = filled(channels, false, 2);
+  c.beta = filled(channels, false, 3);
+  c.running = floats(2 * channels);
+  fill_normal(c.running, channels, 1.0f, 4);
+  fill_uniform(c.running + channels, channels, 0.5f, 2.0f, 5);
+  c.dspikes = filled(steps * count, false, 6);
+  c.dmembrane = filled(steps * count, false, 7);
+  return c;
+}
+
+static void fused_case_end(fused_case *c) {
+  release(c->x), release(c->gamma), release(c->beta), release(c->running), release(c->dspikes), release(c->dmembrane);
+}
+
+static const struct {
+  int64_t pixels, channels;
+} fused_shapes[] = {{2, 1},    {1500, 1}, {333, 3},  {129, 64},  {50, 100},
+                    {40, 300}, {4, 513},  {9, 1200}, {3, 2048}, {2, 2300}};
+
+// Every kind, reset, detachment, gain of the input, surrogate and grid that the fast neurons have.
+static void test_norm_neuron(void **state) {
+  pair p = pair_make(*state);
+  const sst_neuron_kind kinds[] = {SST_NEURON_IF, SST_NEURON_LIF, SST_NEURON_PLIF};
+  int number = 0;
+  for (int kind = 0; kind < 3; kind++) {
+    for (int flags = 0; flags < 8; flags++) {
+      for (int surrogate = 0; surrogate < SST_SURROGATE_COUNT; surrogate++, number++) {
+        sst_neuron neuron = sst_neuron_default();
+        neuron.kind = kinds[kind];
+        neuron.decay = 0.7f;
+        neuron.initial_membrane = surrogate % 2 ? 0.5f : 0.0f;
+        neuron.hard_reset = flags & 1;
+        neuron.v_reset = neuron.hard_reset && number % 3 == 0 ? -0.25f : 0.0f;
+        neuron.detach_reset = flags & 2;
+        neuron.decay_input = flags & 4;
+        neuron.surrogate = (sst_surrogate_kind)surrogate;
+        neuron.alpha = sst_surrogate_default_alpha(neuron.surrogate);
+        neuron.membrane_bits = number % 4 == 2 && neuron.v_reset == 0.0f ? 2 + number % 5 : 0;
+        const size_t shape = (size_t)number % (sizeof fused_shapes / sizeof *fused_shapes);
+        const int64_t steps = 1 + number % 5;
+        fused_case c = fused_case_make(neuron, fused_shapes[shape].pixels, fused_shapes[shape].channels, steps,
+                                       number % 4 == 0 ? 1 : steps, number % 2 ? 1.0f : 0.5f);
+        c.membrane = number % 3 == 1;
+        c.accumulate = number % 5 == 1;
+        c.batch_statistics = number % 7 != 3;
+        c.shape.neuron.smooth = number % 11 == 5;
+        check_fused(&p, &c);
+        fused_case_end(&c);
+      }
+    }
+  }
+  pair_end(&p);
+}
+
+// What is left out is not computed, and not touched.
+static void test_norm_neuron_without_some(void **state) {
+  pair p = pair_make(*state);
+  fused_case c = fused_case_make(sst_neuron_default(), 100, 24, 3, 3, 1.0f);
+  const ssti_kernels *k = &p.tested->kernels;
+  const int64_t count = 300 * 24;
+  void *workspace = memory_of(k->norm_neuron_workspace(p.tested, &c.shape, true));
+  float *saved = floats(3 * 24), *dx[2] = {floats(count), floats(count)}, *dgamma = floats(24);
+  k->norm_neuron_statistics(p.tested, &c.shape.norm, c.x, c.gamma, c.running, c.running + 24, saved);
+  for (int constant = 0; constant < 2; constant++) {
+    for (int with = 0; with < 2; with++) {
+      const ssti_norm_neuron_gradients out = {.dx = dx[with], .dgamma = with ? dgamma : NULL};
+      k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, !constant, NULL, c.dspikes, NULL, &out, workspace);
+    }
+    assert_same_bits(dx[0], dx[1], count);
+  }
+  const ssti_norm_neuron_gradients only = {.dgamma = saved};
+  k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, true, NULL, c.dspikes, NULL, &only, workspace);
+  // No gradient arrives: none goes on.
+  const ssti_norm_neuron_gradients all = {.dx = dx[0]};
+  k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, false, NULL, NULL, NULL, &all, workspace);
+  for (int64_t i = 0; i < count; i++) { assert_true(dx[0][i] == 0.0f); }
+  fused_case_end(&c);
+  release(workspace), release(saved), release(dx[0]), release(dx[1]), release(dgamma);
+  pair_end(&p);
+}
+
+#endif
