@@ -76,6 +76,19 @@ SST_API void sst_graph_keep(sst_graph *graph, sst_value value);
 SST_API void sst_graph_stream(sst_graph *graph);
 SST_API void sst_graph_restart(sst_graph *graph);
 
+// X(NAME, word, meaning): what becomes of values that the backward pass reads.
+#define SST_MEMORY_LIST(X)                                                                                             \
+  X(STORE, "store", "kept, but for large spikes, which are made again from what the neurons read")                    \
+  X(RECOMPUTE, "recompute", "computed again segment by segment: the same bits in less memory and more time")
+typedef enum sst_memory {
+#define SST_MEMORY_ENUM(name, word, meaning) SST_MEMORY_##name,
+  SST_MEMORY_LIST(SST_MEMORY_ENUM)
+#undef SST_MEMORY_ENUM
+} sst_memory;
+// Before compiling; a new graph stores. Recomputing runs most of the forward pass twice; how long segments are is chosen by
+// the memory that the whole then takes, and is never more than that of storing.
+SST_API void sst_graph_set_memory(sst_graph *graph, sst_memory use);
+
 // Ends building: seals the parameter stores, chooses kernels, plans memory, allocates it. `loss` is a scalar to
 // differentiate, or SST_NO_VALUE for a graph that only runs forward. Errors: whatever building met first;
 // SHAPE (loss not scalar), OUT_OF_MEMORY.

@@ -105,6 +105,7 @@ typedef struct sst_recipe_train { // section train
   int64_t evaluation_batch;      // default 100
   int64_t evaluate_every;        // epochs between validations, default 1
   int64_t checkpoint_every;      // epochs between checkpoints, default 1
+  sst_memory memory;             // default store
 } sst_recipe_train;
 
 typedef struct sst_recipe_speed { // section speed: how layers are computed (crossover.h)

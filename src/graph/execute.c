@@ -19,8 +19,8 @@ static void set_run(sst_graph *graph, const sst_run_options *options) {
                           .seed = options ? options->seed : 0,
                           .step = options ? options->step : 0,
                           .resumes = graph->streams && graph->under_way};
-  for (int i = 0; i < graph->replay_count; i++) {
-    move_value(graph, graph->replays[i].value, graph->replays[i].first);
+  for (int i = 0; i < graph->remade_count; i++) {
+    if (graph->remade[i].again) { move_value(graph, graph->remade[i].value, graph->remade[i].first); }
   }
 }
 
@@ -46,7 +46,10 @@ void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
 
 static void replay(sst_graph *graph, const ssti_replay *replay) {
   ssti_node *step = &graph->steps[replay->step];
-  move_value(graph, replay->value, replay->again);
+  for (int i = 0; i < step->call.output_count; i++) {
+    const ssti_remade *remade = &graph->remade[replay->remade + i];
+    if (remade->again) { move_value(graph, remade->value, remade->again); }
+  }
   step->call.workspace = replay->workspace;
   graph->run.again = true;
   call_op(graph, step->op->forward, &step->call, &step->backward_seconds);

@@ -10,7 +10,8 @@
 #include "graph/graph_internal.h"
 #include "graph/parameters_internal.h"
 
-enum { REPLAY_FROM = 4 << 20 }; // smaller outputs are a small part of any graph that has larger ones
+// Bytes. Smaller outputs are a small part of any graph that has larger ones.
+enum { REPLAY_FROM = 4 << 20, RECOMPUTE_FROM = 64 << 10 };
 
 sst_status sst_graph_create(sst_parameters *parameters, sst_device device, sst_graph **out) {
   sst_context *context = ssti_parameters_context(parameters);
@@ -56,7 +57,7 @@ void sst_graph_destroy(sst_graph *graph) {
   ssti_text_free(&graph->scope_name);
   void *blocks[] = {graph->nodes,  graph->steps,   graph->values, graph->taps,            graph->scopes,
                     graph->stores, graph->message, graph->memory, graph->stale_gradients, graph->stale_counts,
-                    graph->replays};
+                    graph->replays, graph->remade};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
   ssti_backend_destroy(graph->backend);
   ssti_free(context, graph);
@@ -295,6 +296,12 @@ void sst_graph_keep(sst_graph *graph, sst_value value) {
 
 void sst_graph_stream(sst_graph *graph) {
   if (!graph->compiled) { graph->streams = true; }
+}
+
+void sst_graph_set_memory(sst_graph *graph, sst_memory use) {
+  if (graph->compiled) { return; }
+  graph->memory_use = use;
+  graph->replay_from = use == SST_MEMORY_RECOMPUTE ? RECOMPUTE_FROM : REPLAY_FROM;
 }
 
 bool sst_graph_is_spikes(const sst_graph *graph, sst_value value) {

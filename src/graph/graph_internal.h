@@ -41,14 +41,22 @@ typedef struct ssti_node {
   double forward_seconds, backward_seconds; // of a step, where the graph measures
 } ssti_node;
 
-// A step that runs forward again just before the backward call of step `at`, the first to read its output 0 there: from
-// the last reader's forward call to then the output takes no memory.
+// A step that runs forward again just before the backward call of step `at`: some of its outputs are read there or from
+// then on, and took no memory since their last readers' forward calls.
 typedef struct ssti_replay {
   int step, at;
-  sst_value value;      // output 0 of the step, the root of its memory
-  float *first, *again; // where it lies in the forward and in the backward pass
+  int remade; // its outputs are graph->remade[remade] and those after it
+  int moment, buffer; // of the layout: when it runs, and what it works in
   void *workspace;
 } ssti_replay;
+
+// An output of a replay.
+typedef struct ssti_remade {
+  sst_value value;
+  bool dropped; // was not kept for the backward pass
+  int buffer;   // of the layout
+  float *first, *again; // where the value lies in the forward pass and from here on; again NULL: at the same place
+} ssti_remade;
 
 typedef struct ssti_scope {
   size_t name_length; // of the scope's full name, to cut back to
@@ -99,8 +107,13 @@ struct sst_graph {
   float **stale_gradients; // gradients of parameters that this graph's backward does not reach, with their lengths
   int64_t *stale_counts;
   int stale_count;
+  sst_memory memory_use;
   ssti_replay *replays; // in the order they run
+  size_t replay_capacity;
   int replay_count;
+  ssti_remade *remade;
+  size_t remade_capacity;
+  int remade_count;
   size_t replay_from; // bytes of an output that is worth making again
 };
 

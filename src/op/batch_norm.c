@@ -94,6 +94,7 @@ static void apply_fixed_point(const ssti_call *call, const ssti_batch_norm *shap
 static void forward(ssti_call *call) {
   const ssti_kernels *kernels = &call->backend->kernels;
   ssti_batch_norm shape = kernel_shape(call);
+  if (call->run->again) { shape.momentum = 0.0f; } // the running statistics have moved already
   float *mean = call->x[RUNNING_MEAN]->data, *variance = call->x[RUNNING_VARIANCE]->data, *saved = call->saved;
   if (uses_batch_statistics(call)) {
     kernels->batch_norm_forward_training(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,

@@ -130,13 +130,14 @@ static void backward(ssti_call *call) {
   const float *x = call->x[0]->data, *weight = call->x[1]->data, *dy = call->dy[0]->data;
   float *dweight = call->dx[1] != NULL ? call->dx[1]->data : NULL;
   float *dbias = call->input_count == 3 && call->dx[2] != NULL ? call->dx[2]->data : NULL;
-  if (call->dx[0] != NULL) {
-    kernels->conv2d_backward_data(call->backend, &shape, call->plan, dy, weight, call->dx[0]->data, call->accumulate[0],
-                                  call->workspace);
-  }
+  // The weights first: dx may lie where x lies.
   if (dweight != NULL || dbias != NULL) {
     kernels->conv2d_backward_weights(call->backend, &shape, call->plan, x, dy, dweight, call->accumulate[1], dbias,
                                      dbias != NULL && call->accumulate[2], call->saved, call->workspace);
+  }
+  if (call->dx[0] != NULL) {
+    kernels->conv2d_backward_data(call->backend, &shape, call->plan, dy, weight, call->dx[0]->data, call->accumulate[0],
+                                  call->workspace);
   }
 }
 
@@ -156,4 +157,5 @@ const ssti_op ssti_op_conv2d = {
     .backward = backward,
     .cost = cost,
     .backward_reads_inputs = 1u << 0 | 1u << 1,
+    .backward_writes_first_last = true,
 };

@@ -87,6 +87,8 @@ typedef struct ssti_op {
   bool is_cheap;
   // dx[0] may be the memory of dy[0] where both have the same length and dx[0] is not added to.
   bool backward_in_place;
+  // dx[0] is written last: it may lie where lay x[0], which nothing reads from then on, if it is not added to.
+  bool backward_writes_first_last;
 
   // Output 0 is input 0's memory under another shape (flatten, stop-gradient): forward copies nothing.
   bool is_view;

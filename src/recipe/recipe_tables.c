@@ -28,6 +28,7 @@ static const char *const quantizer_words[] = {SST_WEIGHT_QUANTIZER_LIST(WORDS_2)
 static const char *const first_last_words[] = {"full", "same"};
 static const char *const precision_words[] = {"same", "full"}; // of a twin
 static const char *const convolution_words[] = {SST_CONVOLUTION_LIST(WORDS_2)};
+static const char *const memory_words[] = {SST_MEMORY_LIST(WORDS_2)};
 static const char *const twin_words[] = {"same", "ann"}; // sst_twin_kind
 
 // Words are stored into enums as ints.
@@ -256,6 +257,8 @@ static const ssti_option train_options[] = {
            "pictures at once when measuring"),
     NUMBER("evaluate_every", INT64, recipe.train.evaluate_every, 1, 100000, "1", "epochs between validations"),
     NUMBER("checkpoint_every", INT64, recipe.train.checkpoint_every, 1, 100000, "1", "epochs between checkpoints"),
+    WORD("memory", recipe.train.memory, memory_words, "store",
+         "recompute: what the backward pass reads is computed again by segments; the same bits in less memory"),
 };
 
 static const ssti_option speed_options[] = {

@@ -273,6 +273,7 @@ sst_status ssti_build_loss(const sst_recipe *recipe, sst_parameters *parameters,
       .loss = SST_NO_VALUE, .counting = ssti_terms_counting(recipe, epoch), .to_teacher = {SST_NONE, SST_NONE}};
   SST_TRY(ssti_create_graph(recipe, parameters, &out->graph));
   sst_graph *graph = out->graph;
+  sst_graph_set_memory(graph, recipe->train.memory);
   int64_t batch = recipe->train.batch;
   out->input = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, batch));
   out->target = target_input(graph, recipe, batch);
