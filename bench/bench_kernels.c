@@ -158,7 +158,7 @@ static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64
 static void bench_events(bench *b, sst_device device) {
   static const double densities[] = {0.02, 0.05, 0.1, 0.15, 0.2, 0.3};
   ssti_backend *before = b->backend;
-  sst_context_set_crossover(b->context, (sst_crossover){1, 1, 1, 1});
+  sst_context_set_crossover(b->context, (sst_crossover){1, 1, 1, 1, 1, 1, 1, 1});
   require(b, ssti_backend_create(b->context, device, &b->backend));
   for (size_t i = 0; i < sizeof densities / sizeof *densities; i++) {
     bench_conv(b, IMAGES, 32, 64, 64, densities[i]);

@@ -12,6 +12,7 @@ extern "C" {
 
 typedef struct sst_ceiling {
   double f32_gflops;      // multiply-adds in registers, counted as two operations, 1e9 a second
+  double bf16_gflops;     // the same of bf16 products summed in f32; 0 where the CPU has no AVX512_BF16
   double triad_gb_per_s;  // a = b + factor * c on arrays larger than the caches: bytes read and written, 1e9 a second
   double copy_gb_per_s;   // memcpy of such arrays, bytes read and written
   int threads;            // that took part

@@ -9,6 +9,7 @@
 
 #include "spikestill/device.h"
 #include "spikestill/parameters.h"
+#include "spikestill/precision.h"
 #include "spikestill/tensor.h"
 
 #ifdef __cplusplus
@@ -36,6 +37,10 @@ SST_API sst_parameters *sst_graph_use_parameters(sst_graph *graph, sst_parameter
 // In a frozen scope ops run as in inference (running statistics, no dropout) and parameters receive no gradient.
 SST_API void sst_graph_push(sst_graph *graph, const char *name, bool frozen);
 SST_API void sst_graph_pop(sst_graph *graph);
+
+// Nodes that are added from now on compute in that precision; a graph begins with F32. Returns what was in use before. A
+// precision that the graph's device or this CPU has no instructions for is a failure of building (UNSUPPORTED).
+SST_API sst_precision sst_graph_use_precision(sst_graph *graph, sst_precision precision);
 
 // An input of the graph: memory of its own to be filled before each run, see sst_graph_data and sst_graph_bind.
 SST_API sst_value sst_graph_input(sst_graph *graph, const char *name, sst_shape shape);

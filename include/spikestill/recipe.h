@@ -5,6 +5,7 @@
 //     name: mnist_cnn_kd
 //     seed: 1
 //     device: cpu                      # cpu | cpu-ref
+//     precision: f32                   # f32 | bf16
 //     data: {name: mnist, validation: 0.0833, encoding: direct, mean: [0.1307], deviation: [0.3081],
 //            augment: {crop_padding: 2, flip: false, cutout: 0, autoaugment: none, mixup: 0}}
 //     student: {kind: snn, model: cnn, timesteps: 4, norm: batch, readout: current,
@@ -25,6 +26,7 @@
 #include "spikestill/distill.h"
 #include "spikestill/model.h"
 #include "spikestill/optim.h"
+#include "spikestill/precision.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -94,6 +96,17 @@ typedef struct sst_recipe_twin { // section twin: a network of the student's lay
   float cross_entropy_weight;    // of its own cross-entropy in the loss, default 1; loss.weight is the student's alone
 } sst_recipe_twin;
 
+// X(NAME, word, meaning): in which precision the teacher computes.
+#define SST_TEACHER_PRECISION_LIST(X)                                                                                  \
+  X(SAME, "same", "as the student")                                                                                    \
+  X(F32, "f32", "in f32")                                                                                              \
+  X(BF16, "bf16", "in bf16")
+typedef enum sst_teacher_precision {
+#define SST_TEACHER_PRECISION_ENUM(name, word, meaning) SST_TEACHER_PRECISION_##name,
+  SST_TEACHER_PRECISION_LIST(SST_TEACHER_PRECISION_ENUM)
+#undef SST_TEACHER_PRECISION_ENUM
+} sst_teacher_precision;
+
 typedef struct sst_recipe_input { // section teacher_input: how an ONNX teacher's pictures are normalised
   int mean_count, deviation_count; // as in data; default: as the student's
   float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];
@@ -117,6 +130,8 @@ typedef struct sst_recipe {
   char name[SST_RECIPE_TEXT_SIZE]; // default: the file's name without ending
   uint64_t seed;                 // default 1
   sst_device device;
+  sst_precision precision;       // default f32
+  sst_teacher_precision teacher_precision; // default same
   sst_recipe_data data;
   sst_recipe_network student;
   char teacher[SST_RECIPE_TEXT_SIZE]; // run directory, checkpoint or ONNX file; empty: none

@@ -14,6 +14,7 @@ sst_status ssti_backend_create(sst_context *context, sst_device device, ssti_bac
   SST_TRY(ssti_allocate(context, 1, sizeof *backend, &backend));
   backend->context = context;
   backend->device = device;
+  backend->without_bf16 = "it computes in f32 only";
   // Every backend starts from the complete reference table, so no slot is empty but those of fused ops.
   ssti_reference_fill(&backend->kernels);
   if (device == SST_DEVICE_CPU) {

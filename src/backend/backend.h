@@ -1,20 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel table. The reference backend (plain C, src/backend/reference) fills every slot but the fused ones; a faster
 // backend starts from a copy of the reference table and overrides the slots it has something better for. Kernels trust
-// their arguments: they assert, they do not report. All tensors are f32, row-major, channels last, 64-byte aligned at their start.
+// their arguments: they assert, they do not report. All tensors are row-major, channels last, 64-byte aligned at their
+// start, and f32, but where a shape's `..._type` says that they are bf16: then the pointer to float is one to ssti_bf16,
+// and so is that to the tensor's gradient.
 //
 // `rows` is always the product of the axes before C. `accumulate` says whether a gradient is added to what is there
 // or overwrites it. Weight layouts: convolution [O,Kh,Kw,I/groups], linear [O,I].
 #ifndef SPIKESTILL_BACKEND_H
 #define SPIKESTILL_BACKEND_H
 
+#include <string.h>
+
 #include "base/fail.h"
 #include "spikestill/device.h"
 #include "spikestill/neuron.h"
+#include "spikestill/precision.h"
 #include "spikestill/quantize.h"
 #include "spikestill/tensor.h"
 
 typedef struct ssti_backend ssti_backend;
+
+// How the elements of a tensor are stored.
+typedef enum ssti_type { SSTI_F32, SSTI_BF16 } ssti_type;
+typedef uint16_t ssti_bf16; // the upper half of an f32; rounded to nearest, halves to even
+
+static inline float ssti_bf16_value(ssti_bf16 x) {
+  const uint32_t bits = (uint32_t)x << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// Numbers that are none stay none: without the middle case rounding might carry into the sign.
+static inline ssti_bf16 ssti_bf16_of(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  const uint32_t rounded = bits + (0x7fffu + (bits >> 16 & 1));
+  return (ssti_bf16)(((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) >> 16);
+}
+
+static inline size_t ssti_type_bytes(ssti_type type) { return type == SSTI_BF16 ? sizeof(ssti_bf16) : sizeof(float); }
 
 // What a kernel prepared for one shape: descriptors, chosen algorithm, workspace. Backends embed it as first member.
 typedef struct ssti_plan {
@@ -30,10 +56,14 @@ typedef struct ssti_conv2d {
   int64_t images; // T*N
   int64_t in_h, in_w, in_c, out_h, out_w, out_c;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+  sst_precision precision;     // of the products
+  ssti_type in_type, out_type; // of x and y; bf16 only with precision BF16
 } ssti_conv2d;
 
 typedef struct ssti_linear {
   int64_t rows, in, out;
+  sst_precision precision;
+  ssti_type in_type, out_type;
 } ssti_linear;
 
 // What copy_box copies: a box of four axes, with a stride in elements for each on either side.
@@ -72,6 +102,7 @@ typedef struct ssti_pool {
   ssti_pool_kind kind;
   int64_t images, in_h, in_w, channels, out_h, out_w;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
+  ssti_type in_type, out_type;
 } ssti_pool;
 
 typedef struct ssti_adaptive_pool {
@@ -84,6 +115,7 @@ typedef struct ssti_batch_norm {
   float epsilon;
   float momentum; // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
   float scale;    // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
+  ssti_type in_type; // of x; bf16 only in front of neurons
 } ssti_batch_norm;
 
 // What changes from one optimiser step to the next.
@@ -152,6 +184,7 @@ typedef struct ssti_neuron_shape {
 typedef struct ssti_norm_neuron {
   ssti_batch_norm norm;
   ssti_neuron_shape neuron;
+  ssti_type out_type; // of the spikes
 } ssti_norm_neuron;
 
 // Where its gradients go; each pointer may be NULL.
@@ -358,6 +391,7 @@ typedef struct ssti_kernels {
 struct ssti_backend {
   sst_context *context;
   sst_device device;
+  const char *without_bf16; // why it lacks precision BF16, as the end of a sentence; NULL: it has it
   ssti_kernels kernels; // a copy, so that tests can replace single slots
   void *state;          // the backend's own
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of the devices.
+// The words of devices and precisions.
 #include "spikestill/device.h"
 
 #include <stddef.h>
 #include <string.h>
+
+#include "spikestill/precision.h"
 
 static const char *const words[] = {
 #define DEVICE_WORD(name, word, text) word,
@@ -20,6 +22,27 @@ bool sst_device_parse(const char *word, sst_device *out) {
   for (int i = 0; i < SST_DEVICE_COUNT; i++) {
     if (strcmp(word, words[i]) == 0) {
       *out = (sst_device)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+static const char *const precision_words[] = {
+#define PRECISION_WORD(name, word, text) word,
+    SST_PRECISION_LIST(PRECISION_WORD)
+#undef PRECISION_WORD
+};
+
+const char *sst_precision_word(sst_precision precision) {
+  return (int)precision >= 0 && precision < SST_PRECISION_COUNT ? precision_words[precision] : "unknown";
+}
+
+bool sst_precision_parse(const char *word, sst_precision *out) {
+  if (word == NULL) { return false; }
+  for (int i = 0; i < SST_PRECISION_COUNT; i++) {
+    if (strcmp(word, precision_words[i]) == 0) {
+      *out = (sst_precision)i;
       return true;
     }
   }

@@ -6,6 +6,7 @@
 #include "graph/graph_internal.h"
 #include "graph/layout.h"
 #include "graph/parameters_internal.h"
+#include "graph/storage.h"
 
 // Marks everything that the loss or a kept value depends on; nodes are in topological order by construction.
 static void mark_live(sst_graph *graph) {
@@ -127,6 +128,7 @@ static sst_status compile(sst_graph *graph) {
   for (int s = 0; s < graph->store_count; s++) { SST_TRY(sst_parameters_seal(graph->stores[s])); }
   mark_live(graph);
   SST_TRY(make_steps(graph));
+  SST_TRY(ssti_choose_types(graph));
   mark_backward(graph);
   resolve_calls(graph);
   SST_TRY(order_gradients(graph));

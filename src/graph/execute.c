@@ -105,9 +105,12 @@ const float *sst_graph_gradient(const sst_graph *graph, sst_value value) {
   return v->gradient.data;
 }
 
-static bool all_finite(const float *x, int64_t count) {
+static bool all_finite(const ssti_tensor *tensor) {
+  const int64_t count = sst_shape_count(tensor->shape);
   for (int64_t i = 0; i < count; i++) {
-    if (!isfinite(x[i])) { return false; }
+    const float x = tensor->type == SSTI_BF16 ? ssti_bf16_value(((const ssti_bf16 *)(const void *)tensor->data)[i])
+                                              : tensor->data[i];
+    if (!isfinite(x)) { return false; }
   }
   return true;
 }
@@ -129,7 +132,7 @@ const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_options *
   for (int v = 0; v < graph->value_count; v++) {
     const ssti_value *value = &graph->values[v];
     if (value->kind == SSTI_VALUE_OUTPUT || !value->tensor.data) { continue; }
-    if (!all_finite(value->tensor.data, sst_shape_count(value->tensor.shape))) { return report_value(graph, v); }
+    if (!all_finite(&value->tensor)) { return report_value(graph, v); }
   }
   for (int n = 0; n < graph->node_count; n++) {
     ssti_node *node = &graph->steps[n];
@@ -137,9 +140,7 @@ const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_options *
     run_forward(graph, node);
     for (int i = 0; i < node->call.output_count; i++) {
       const ssti_tensor *y = node->call.y[i];
-      if (y->data && !all_finite(y->data, sst_shape_count(y->shape))) {
-        return report_value(graph, node->outputs[i]);
-      }
+      if (y->data && !all_finite(y)) { return report_value(graph, node->outputs[i]); }
     }
   }
   return NULL;

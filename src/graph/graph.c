@@ -140,6 +140,17 @@ void sst_graph_pop(sst_graph *graph) {
   if (graph->scope_name.data) { graph->scope_name.data[scope.name_length] = 0; }
 }
 
+sst_precision sst_graph_use_precision(sst_graph *graph, sst_precision precision) {
+  const sst_precision before = graph->precision;
+  if (precision == SST_PRECISION_BF16 && graph->backend->without_bf16 != NULL) {
+    sst_graph_fail(graph, SST_UNSUPPORTED, "precision bf16 is not to be had on device %s: %s; expected precision f32",
+                   sst_device_word(graph->backend->device), graph->backend->without_bf16);
+    return before;
+  }
+  graph->precision = precision;
+  return before;
+}
+
 sst_parameters *sst_graph_use_parameters(sst_graph *graph, sst_parameters *parameters) {
   sst_parameters *before = graph->store;
   graph->store = parameters;
@@ -339,6 +350,7 @@ static sst_status fill_node(sst_graph *graph, ssti_node *node, const ssti_op *op
   node->call.output_count = output_count;
   node->call.accumulate = node->accumulate;
   node->call.frozen = graph->frozen;
+  node->call.precision = graph->precision;
   node->call.stream = ssti_random_stream_with(ssti_random_stream("node"), (uint64_t)graph->node_count);
   return SST_OK;
 }
@@ -366,7 +378,7 @@ static sst_status append_node(sst_graph *graph, const ssti_op *op, const void *a
                     sizeof *graph->nodes));
   ssti_node *node = &graph->nodes[graph->node_count];
   *node = (ssti_node){0};
-  ssti_tensor outputs[MOST_OUTPUTS] = {{{{0}}, NULL}};
+  ssti_tensor outputs[MOST_OUTPUTS] = {{.data = NULL}};
   sst_status status = fill_node(graph, node, op, attributes, input_count, output_count);
   if (status == SST_OK) { status = infer_node(graph, node, inputs, outputs); }
   bool wants_gradient = false;

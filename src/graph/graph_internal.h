@@ -92,6 +92,7 @@ struct sst_graph {
   int scope_count;
   ssti_text scope_name; // "student.stage1."
   bool frozen;
+  sst_precision precision; // of nodes that are added
 
   sst_status status; // the first failure of building
   char *message;

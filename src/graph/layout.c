@@ -42,7 +42,7 @@ static void extend(layout *l, int buffer, int first, int last) {
 static void extend_call(layout *l, int buffer, int at) { extend(l, buffer, at, at + CALL - 1); }
 
 static size_t value_bytes(const ssti_value *value) {
-  return (size_t)sst_shape_count(value->tensor.shape) * sizeof(float);
+  return (size_t)sst_shape_count(value->tensor.shape) * ssti_type_bytes(value->tensor.type);
 }
 
 // Numbers the calls in the order they run: forward, then each step's replays and its backward call, from the last step to

@@ -18,7 +18,8 @@ typedef struct choice {
 static sst_value root_of(const sst_graph *graph, sst_value value) { return graph->values[value].root; }
 
 static size_t bytes_of(const sst_graph *graph, sst_value value) {
-  return (size_t)sst_shape_count(graph->values[value].tensor.shape) * sizeof(float);
+  const ssti_tensor *tensor = &graph->values[value].tensor;
+  return (size_t)sst_shape_count(tensor->shape) * ssti_type_bytes(tensor->type);
 }
 
 // Whether the value is of those that are worth making again, whatever for.

@@ -103,7 +103,10 @@ static ssti_conv2d kernel_shape(const ssti_call *call) {
                        .pad_w = a->pad_w,
                        .dilation_h = a->dilation_h,
                        .dilation_w = a->dilation_w,
-                       .groups = a->groups};
+                       .groups = a->groups,
+                       .precision = call->precision,
+                       .in_type = call->x[0]->type,
+                       .out_type = call->y[0]->type};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -158,4 +161,6 @@ const ssti_op ssti_op_conv2d = {
     .cost = cost,
     .backward_reads_inputs = 1u << 0 | 1u << 1,
     .backward_writes_first_last = true,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
 };

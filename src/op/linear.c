@@ -34,8 +34,12 @@ static sst_status infer(sst_context *context, ssti_call *call) {
 
 static ssti_linear kernel_shape(const ssti_call *call) {
   sst_shape x = call->x[0]->shape;
-  return (ssti_linear){
-      .rows = x.dim[SST_AXIS_T] * x.dim[SST_AXIS_N], .in = x.dim[SST_AXIS_C], .out = call->x[1]->shape.dim[SST_AXIS_N]};
+  return (ssti_linear){.rows = x.dim[SST_AXIS_T] * x.dim[SST_AXIS_N],
+                       .in = x.dim[SST_AXIS_C],
+                       .out = call->x[1]->shape.dim[SST_AXIS_N],
+                       .precision = call->precision,
+                       .in_type = call->x[0]->type,
+                       .out_type = call->y[0]->type};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -87,4 +91,6 @@ const ssti_op ssti_op_linear = {
     .cost = cost,
     .backward_reads_inputs = 1u << 0 | 1u << 1,
     .backward_writes_first_last = true,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
 };

@@ -21,14 +21,16 @@ static ssti_norm_neuron kernel_shape(const ssti_call *call) {
                                      .steps = x.dim[SST_AXIS_T],
                                      .epsilon = a->norm.epsilon,
                                      .momentum = a->norm.momentum,
-                                     .scale = a->norm.scale},
+                                     .scale = a->norm.scale,
+                                     .in_type = call->x[X]->type},
                             .neuron = {.neuron = a->neuron.neuron,
                                        .steps = a->neuron.steps,
                                        .input_steps = x.dim[SST_AXIS_T],
                                        .count = elements / x.dim[SST_AXIS_T],
                                        .smooth = call->run != NULL && call->run->smooth,
                                        .state = call->state,
-                                       .resumes = call->run != NULL && call->run->resumes}};
+                                       .resumes = call->run != NULL && call->run->resumes},
+                            .out_type = call->y[0]->type};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -109,4 +111,6 @@ const ssti_op ssti_op_norm_neuron = {
     .backward_reads_inputs = SSTI_ALL_INPUTS,
     .is_cheap = true,
     .backward_in_place = true,
+    .bf16_inputs = 1u << X,
+    .bf16_outputs = 1u << 0,
 };

@@ -9,6 +9,7 @@
 // One tensor of a call. Its data pointer is fixed once the graph is compiled, or rebound by the graph for inputs.
 typedef struct ssti_tensor {
   sst_shape shape;
+  ssti_type type; // ssti_bf16 lies at `data` where it says so, which only ops see that take it: see bf16_inputs
   float *data;
 } ssti_tensor;
 
@@ -43,6 +44,7 @@ typedef struct ssti_call {
   void *saved;      // lives from forward to backward; NULL in graphs without backward if the op says so
   void *workspace;  // valid during one forward or backward
   uint64_t stream;  // this node's random stream
+  sst_precision precision;
   bool frozen;      // built in a frozen scope: runs as in inference, learns nothing
   bool training;    // this graph was compiled with a backward pass
   bool streams;     // the graph carries states from one run to the next
@@ -89,6 +91,9 @@ typedef struct ssti_op {
   bool backward_in_place;
   // dx[0] is written last: it may lie where lay x[0], which nothing reads from then on, if it is not added to.
   bool backward_writes_first_last;
+
+  // Which tensors may be bf16 where precision is BF16, values and gradients; as bit masks over inputs and outputs.
+  unsigned bf16_inputs, bf16_outputs;
 
   // Output 0 is input 0's memory under another shape (flatten, stop-gradient): forward copies nothing.
   bool is_view;

@@ -62,7 +62,9 @@ static ssti_pool kernel_shape(const ssti_call *call) {
                      .stride_h = a->stride_h,
                      .stride_w = a->stride_w,
                      .pad_h = a->pad_h,
-                     .pad_w = a->pad_w};
+                     .pad_w = a->pad_w,
+                     .in_type = call->x[0]->type,
+                     .out_type = call->y[0]->type};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -106,4 +108,6 @@ const ssti_op ssti_op_pool = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
 };

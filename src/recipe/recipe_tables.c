@@ -10,6 +10,8 @@ static const char *const split_words[] = {SST_EVENT_SPLIT_LIST(WORDS_2)};
 static const char *const encoding_words[] = {SST_ENCODING_LIST(WORDS_2)};
 static const char *const autoaugment_words[] = {SST_AUTOAUGMENT_LIST(WORDS_2)};
 static const char *const device_words[] = {SST_DEVICE_LIST(WORDS_2)};
+static const char *const compute_words[] = {SST_PRECISION_LIST(WORDS_2)};
+static const char *const teacher_compute_words[] = {SST_TEACHER_PRECISION_LIST(WORDS_2)};
 static const char *const builder_words[] = {SST_BUILDER_LIST(WORDS_2)};
 static const char *const form_words[] = {SST_BLOCK_FORM_LIST(WORDS_2)};
 static const char *const norm_words[] = {SST_NORM_LIST(WORDS_2)};
@@ -53,6 +55,9 @@ static const ssti_option root_options[] = {
     TEXT("name", recipe.name, "", "of the run; the file's name without its ending if it is not given"),
     NUMBER("seed", UINT64, recipe.seed, 0, 1.8446744073709551615e19, "1", "of every random number of the run"),
     WORD("device", recipe.device, device_words, "cpu", "where it runs"),
+    WORD("precision", recipe.precision, compute_words, "f32",
+         "of products; bf16: of numbers rounded to bfloat16, parameters stay f32; for device cpu with AVX512_BF16"),
+    WORD("teacher_precision", recipe.teacher_precision, teacher_compute_words, "same", "of the teacher's products"),
     TEXT("teacher", recipe.teacher, "", "run directory, checkpoint or ONNX file of the teacher; empty: none"),
 };
 

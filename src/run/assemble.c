@@ -49,7 +49,14 @@ sst_status ssti_create_graph(const sst_recipe *recipe, sst_parameters *parameter
   sst_context *context = ssti_parameters_context(parameters);
   sst_context_set_crossover(context, recipe->speed.crossover);
   sst_context_set_convolution(context, recipe->speed.convolution);
-  return sst_graph_create(parameters, recipe->device, out);
+  SST_TRY(sst_graph_create(parameters, recipe->device, out));
+  (void)sst_graph_use_precision(*out, recipe->precision);
+  const sst_status status = sst_graph_status(*out);
+  if (status != SST_OK) {
+    sst_graph_destroy(*out);
+    *out = NULL;
+  }
+  return status;
 }
 
 void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign, sst_value input,
@@ -157,16 +164,27 @@ static bool check_teacher(const sst_recipe *recipe, const sst_network *teacher, 
   return true;
 }
 
+static sst_precision teacher_precision(const sst_recipe *recipe) {
+  switch (recipe->teacher_precision) {
+  case SST_TEACHER_PRECISION_F32: return SST_PRECISION_F32;
+  case SST_TEACHER_PRECISION_BF16: return SST_PRECISION_BF16;
+  case SST_TEACHER_PRECISION_SAME: break;
+  }
+  return recipe->precision;
+}
+
 static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_loss_graph *loss) {
   sst_graph *graph = loss->graph;
   if (!check_teacher(recipe, teacher, graph)) { return; }
   sst_value input = teacher_input(recipe, teacher->recipe, loss);
   sst_graph_push(graph, "teacher", true);
+  const sst_precision precision = sst_graph_use_precision(graph, teacher_precision(recipe));
   sst_parameters *before = sst_graph_use_parameters(graph, teacher->parameters);
   sst_value logits = SST_NO_VALUE;
   ssti_build_opened(graph, teacher->recipe, teacher->foreign, input, &logits);
   sst_graph_pop(graph);
   sst_graph_use_parameters(graph, before);
+  (void)sst_graph_use_precision(graph, precision);
 }
 
 static sst_value weighted(sst_graph *graph, sst_value value, float weight) {

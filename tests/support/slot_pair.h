@@ -74,6 +74,10 @@ static inline ssti_conv2d conv(int64_t images, int64_t h, int64_t w, int64_t in,
   return s;
 }
 
+static inline ssti_linear linear(int64_t rows, int64_t in, int64_t out) {
+  return (ssti_linear){.rows = rows, .in = in, .out = out};
+}
+
 // Rounding of a sum of `terms` products of normal numbers: far below epsilon (6e-8) times the sum of their sizes.
 static inline double sum_tolerance(bool whole, int64_t terms) { return whole ? 0.0 : 2e-7 * sqrt((double)terms) * 8 + 1e-6; }
 

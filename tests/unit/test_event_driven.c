@@ -7,7 +7,11 @@
 
 // Before a plan is made: whatever the density.
 static void force_events(pair *p, double crossover) {
-  ssti_fast_state_of(p->tested)->crossover = (sst_crossover){crossover, crossover, crossover, crossover};
+  ssti_fast_state_of(p->tested)->crossover = (sst_crossover){
+#define SAME_NUMBER(name, value, meaning) .name = crossover,
+      SST_CROSSOVER_LIST(SAME_NUMBER)
+#undef SAME_NUMBER
+  };
 }
 
 // 0 or `value`.
@@ -130,7 +134,8 @@ static void check_linear(pair *p, const ssti_linear *s, const spike_case *c) {
 static void test_linear(void **state) {
   pair p = pair_make(*state);
   force_events(&p, 1.0);
-  const ssti_linear shapes[] = {{1, 1, 1}, {5, 70, 3}, {17, 33, 90}, {64, 128, 64}, {130, 200, 100}, {1500, 96, 16}};
+  const ssti_linear shapes[] = {linear(1, 1, 1),    linear(5, 70, 3),      linear(17, 33, 90),
+                                linear(64, 128, 64), linear(130, 200, 100), linear(1500, 96, 16)};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     for (int c = 0; c < CASES; c++) { check_linear(&p, &shapes[i], &cases[c]); }
   }

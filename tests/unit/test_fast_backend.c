@@ -188,9 +188,11 @@ static void check_linear(pair *p, const ssti_linear *s, bool whole, bool second)
 
 static void test_linear(void **state) {
   pair p = pair_make(*state);
-  const ssti_linear shapes[] = {{1, 1, 1},   {1, 7, 5},    {5, 1, 3},     {3, 5, 1},     {17, 33, 9},
-                                {64, 64, 64}, {32, 784, 100}, {128, 256, 10}, {13, 1000, 257},
-                                {64, 1, 64},  {64, 33, 65},  {128, 78, 71}, {192, 5, 100}}; // of whole panels
+  const ssti_linear shapes[] = {linear(1, 1, 1),     linear(1, 7, 5),      linear(5, 1, 3),
+                                linear(3, 5, 1),     linear(17, 33, 9),    linear(64, 64, 64),
+                                linear(32, 784, 100), linear(128, 256, 10), linear(13, 1000, 257),
+                                linear(64, 1, 64),   linear(64, 33, 65),   linear(128, 78, 71),
+                                linear(192, 5, 100)}; // the last ones of whole panels
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     for (int j = 0; j < 4; j++) { check_linear(&p, &shapes[i], j & 1, j & 2); }
   }
@@ -254,7 +256,7 @@ static void test_heap_does_not_grow(void **state) {
 static void test_out_of_memory(void **state) {
   (void)state;
   const ssti_conv2d shape = conv(2, 8, 8, 5, 7, 3, 3, 1, 1, 1, 1);
-  const ssti_linear linear = {3, 5, 7};
+  const ssti_linear product = linear(3, 5, 7);
   for (uint64_t k = 1;; k++) {
     fault_plan plan = {.allocation = k};
     sst_context *context = fault_context(&plan);
@@ -262,7 +264,7 @@ static void test_out_of_memory(void **state) {
     ssti_plan *conv_plan = NULL, *linear_plan = NULL;
     sst_status status = ssti_backend_create(context, SST_DEVICE_CPU, &backend);
     if (status == SST_OK) { status = backend->kernels.conv2d_plan(backend, &shape, true, &conv_plan); }
-    if (status == SST_OK) { status = backend->kernels.linear_plan(backend, &linear, true, &linear_plan); }
+    if (status == SST_OK) { status = backend->kernels.linear_plan(backend, &product, true, &linear_plan); }
     if (status != SST_OK) {
       assert_int_equal(status, SST_OUT_OF_MEMORY);
       assert_true(strlen(sst_context_message(context)) > 0);

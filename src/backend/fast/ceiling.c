@@ -39,6 +39,11 @@ static void copy_range(void *arg, int64_t begin, int64_t end) {
   memcpy(w->a + begin, w->b + begin, (size_t)(end - begin) * sizeof *w->a);
 }
 
+static void bf16_range(void *arg, int64_t begin, int64_t end) {
+  const ceiling_work *w = arg;
+  for (int64_t i = begin; i < end; i++) { w->results[i] = ssti_bf16_chains(CHAIN_ROUNDS); }
+}
+
 // Seconds of the fastest of several rounds: whatever else runs on the machine only makes a round slower.
 static double best_seconds(sst_context *context, int64_t count, int64_t grain, ssti_range_function *function,
                            ceiling_work *work) {
@@ -65,6 +70,10 @@ sst_status sst_measure_ceiling(sst_context *context, sst_ceiling *out) {
   if (status == SST_OK) {
     const double operations = (double)CHAIN_ROUNDS * simd.chain_operations * out->threads;
     out->f32_gflops = operations / best_seconds(context, out->threads, 1, chains_range, &work) * 1e-9;
+    if (ssti_bf16_is_supported()) {
+      const double products = (double)CHAIN_ROUNDS * SSTI_BF16_CHAIN_OPERATIONS * out->threads;
+      out->bf16_gflops = products / best_seconds(context, out->threads, 1, bf16_range, &work) * 1e-9;
+    }
     ssti_parallel_for(context, ARRAY_ELEMENTS, ARRAY_GRAIN, fill_range, &work);
     out->triad_gb_per_s =
         3 * bytes / best_seconds(context, ARRAY_ELEMENTS, ARRAY_GRAIN, triad_range, &work) * 1e-9;

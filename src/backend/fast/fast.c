@@ -58,10 +58,16 @@ bool ssti_simd_fill(ssti_simd_level level, ssti_simd *table) {
   return false;
 }
 
+static void note_bf16(ssti_backend *backend) {
+  const bool has = ssti_bf16_is_supported() && ssti_fast_state_of(backend)->level == SSTI_SIMD_V4;
+  backend->without_bf16 = has ? NULL : "this CPU has no AVX512_BF16 instructions";
+}
+
 bool ssti_fast_force_level(ssti_backend *backend, ssti_simd_level level) {
   ssti_fast_state *state = ssti_fast_state_of(backend);
   if (!ssti_simd_fill(level, &state->simd)) { return false; }
   state->level = level;
+  note_bf16(backend);
   return true;
 }
 
@@ -92,6 +98,7 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   state->crossover = sst_context_crossover(backend->context);
   state->convolution = sst_context_convolution(backend->context);
   (void)ssti_simd_fill(state->level, &state->simd);
+  note_bf16(backend);
   sst_status status = ssti_allocate_raw(backend->context, (size_t)2 * SSTI_FAST_CHUNKS * SSTI_FAST_PARTIAL_COLUMNS,
                                         sizeof *state->partial, &state->partial);
   if (status == SST_OK) {

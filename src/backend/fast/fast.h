@@ -113,9 +113,9 @@ void ssti_fast_norm_statistics(ssti_backend *backend, const ssti_batch_norm *sha
 // Whether the own kernels do this kind; the others stay with the reference.
 bool ssti_fast_is_own_neuron(sst_neuron_kind kind);
 
-// sums[c] (+)= sum over rows of values[row, c].
-void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels, const float *values, float *sums,
-                           bool accumulate);
+// sums[c] (+)= sum over rows of values[row, c], which are of `type`.
+void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels, const float *values, ssti_type type,
+                           float *sums, bool accumulate);
 // The forward pass of linear layers at a small batch, with a workspace of its own; whether it is the faster way.
 bool ssti_few_rows_possible(ssti_backend *backend, const ssti_linear *shape);
 size_t ssti_few_rows_workspace(const ssti_linear *shape);
@@ -124,6 +124,15 @@ void ssti_few_rows_forward(ssti_backend *backend, const ssti_linear *shape, cons
 
 // y += x
 void ssti_fast_add(ssti_backend *backend, int64_t count, const float *x, float *y);
+void ssti_fast_add_bf16(ssti_backend *backend, int64_t count, const ssti_bf16 *x, ssti_bf16 *y);
+
+// From one type to the other, on all threads.
+void ssti_fast_narrow(ssti_backend *backend, int64_t count, const float *x, ssti_bf16 *y);
+void ssti_fast_widen(ssti_backend *backend, int64_t count, const ssti_bf16 *x, float *y);
+// Whether this CPU multiplies bf16; what it can do at most: operations of a round, and `rounds` of them.
+bool ssti_bf16_is_supported(void);
+enum { SSTI_BF16_CHAIN_OPERATIONS = 12 * 64 };
+float ssti_bf16_chains(int64_t rounds);
 
 // Each puts its slots into the table (fast_*.c).
 void ssti_fast_fill_conv2d(ssti_kernels *kernels);

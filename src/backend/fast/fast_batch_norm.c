@@ -29,6 +29,7 @@ typedef struct sweep {
   // Per column of the sweep, `fold` times over: see ssti_simd.
   float *mean, *factor, *offset;
   const float *x;
+  ssti_type type; // of x; bf16 in reductions only
   float *out;
   reduction kind;
 } sweep;
@@ -67,9 +68,15 @@ static ssti_columns rest_of(const sweep *s) {
 }
 
 static void reduce_part(const sweep *s, const ssti_columns *m, int64_t at, double *a, double *b) {
-  switch (s->kind) {
-  case REDUCE_MOMENTS: s->simd->column_moments(m, s->x + at, a, b); break;
-  case REDUCE_SUMS: s->simd->column_sums(m, s->x + at, a); break;
+  const ssti_bf16 *x = (const ssti_bf16 *)(const void *)s->x;
+  if (s->kind == REDUCE_MOMENTS && s->type == SSTI_BF16) {
+    s->simd->column_moments_bf16(m, x + at, a, b);
+  } else if (s->kind == REDUCE_MOMENTS) {
+    s->simd->column_moments(m, s->x + at, a, b);
+  } else if (s->type == SSTI_BF16) {
+    s->simd->column_sums_bf16(m, x + at, a);
+  } else {
+    s->simd->column_sums(m, s->x + at, a);
   }
 }
 
@@ -214,6 +221,7 @@ void ssti_fast_norm_statistics(ssti_backend *backend, const ssti_batch_norm *sha
   for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
     sweep s = sweep_make(backend, shape->rows, shape->channels, first);
     s.x = x;
+    s.type = shape->in_type;
     norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .running_mean = running_mean,
                       .running_variance = running_variance, .saved = saved};
     reduce(backend, &s, REDUCE_MOMENTS, finish_moments, &work);
@@ -249,11 +257,12 @@ static void finish_sums(void *arg, int64_t column, const column_result *result) 
   w->sums[column] = (float)((w->accumulate ? (double)w->sums[column] : 0.0) + result->a);
 }
 
-void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels, const float *values, float *sums,
-                           bool accumulate) {
+void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels, const float *values, ssti_type type,
+                           float *sums, bool accumulate) {
   for (int64_t first = 0; first < channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
     sweep s = sweep_make(backend, rows, channels, first);
     s.x = values;
+    s.type = type;
     sums_work work = {.sums = sums + first, .accumulate = accumulate};
     reduce(backend, &s, REDUCE_SUMS, finish_sums, &work);
   }

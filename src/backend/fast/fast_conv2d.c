@@ -4,6 +4,9 @@
 //
 // With stride 1 the gradient of the input is itself a convolution, of dy with turned weights. oneDNN's forward kernels
 // are faster than its backward-data kernels (10 to 20 % on a VGG's layers), and can add to what is there.
+//
+// In precision BF16 x, dy and the weights go in as bf16: rounded at the start of the call where their tensor is f32. What
+// comes out is of its tensor's type; gradients of weights are f32.
 #include <string.h>
 
 #include "backend/fast/fast_event.h"
@@ -17,30 +20,40 @@ typedef struct geometry {
   dnnl_dims_t stride, dilation, pad_left, pad_right;
 } geometry;
 
-static void image_layout(dnnl_memory_desc_t *layout, int64_t images, int64_t h, int64_t w, int64_t channels) {
-  const dnnl_dims_t dims = {images, channels, h, w};
-  (void)dnnl_memory_desc_init_by_tag(layout, 4, dims, dnnl_f32, dnnl_nhwc);
+static dnnl_data_type_t dnnl_type_of(ssti_type type) { return type == SSTI_BF16 ? dnnl_bf16 : dnnl_f32; }
+
+// What a product takes in, and what it puts into a tensor of that type.
+static ssti_type factor_type(const ssti_conv2d *s) {
+  return s->precision == SST_PRECISION_BF16 ? SSTI_BF16 : SSTI_F32;
 }
 
-// [O,Kh,Kw,I/groups] in memory; `turned` swaps the two channel axes.
-static void weight_layouts(const ssti_conv2d *s, bool turned, dnnl_memory_desc_t *ours, dnnl_memory_desc_t *any) {
+static void image_layout(dnnl_memory_desc_t *layout, int64_t images, int64_t h, int64_t w, int64_t channels,
+                         ssti_type type) {
+  const dnnl_dims_t dims = {images, channels, h, w};
+  (void)dnnl_memory_desc_init_by_tag(layout, 4, dims, dnnl_type_of(type), dnnl_nhwc);
+}
+
+// [O,Kh,Kw,I/groups] in memory, f32; `turned` swaps the two channel axes.
+static void weight_layouts(const ssti_conv2d *s, bool turned, ssti_type type, dnnl_memory_desc_t *ours,
+                           dnnl_memory_desc_t *any) {
   const int64_t o = s->out_c / s->groups, i = s->in_c / s->groups;
   const int64_t filter = s->kernel_h * s->kernel_w * i;
   const dnnl_dims_t dims = {s->groups, turned ? i : o, turned ? o : i, s->kernel_h, s->kernel_w};
   const dnnl_dims_t strides = {o * filter, turned ? 1 : filter, turned ? filter : 1, s->kernel_w * i, i};
   const int first = s->groups > 1 ? 0 : 1; // one group has no axis
   (void)dnnl_memory_desc_init_by_strides(ours, 5 - first, dims + first, dnnl_f32, strides + first);
-  (void)dnnl_memory_desc_init_by_tag(any, 5 - first, dims + first, dnnl_f32, dnnl_format_tag_any);
+  (void)dnnl_memory_desc_init_by_tag(any, 5 - first, dims + first, dnnl_type_of(type), dnnl_format_tag_any);
 }
 
-static geometry geometry_of(const ssti_conv2d *s) {
+// Types of the side that convolutions go from, of weights, of the side that they go to.
+static geometry geometry_of(const ssti_conv2d *s, ssti_type source, ssti_type weights, ssti_type target) {
   geometry g = {.stride = {s->stride_h, s->stride_w},
                 .dilation = {s->dilation_h - 1, s->dilation_w - 1},
                 .pad_left = {s->pad_h, s->pad_w},
                 .pad_right = {s->pad_h, s->pad_w}};
-  image_layout(&g.source, s->images, s->in_h, s->in_w, s->in_c);
-  image_layout(&g.target, s->images, s->out_h, s->out_w, s->out_c);
-  weight_layouts(s, false, &g.our_weights, &g.any_weights);
+  image_layout(&g.source, s->images, s->in_h, s->in_w, s->in_c, source);
+  image_layout(&g.target, s->images, s->out_h, s->out_w, s->out_c, target);
+  weight_layouts(s, false, weights, &g.our_weights, &g.any_weights);
   const dnnl_dims_t channels = {s->out_c};
   (void)dnnl_memory_desc_init_by_tag(&g.bias, 1, channels, dnnl_f32, dnnl_a);
   return g;
@@ -58,8 +71,8 @@ static ssti_conv2d turned_shape_of(const ssti_conv2d *s) {
 
 static geometry turned_geometry_of(const ssti_conv2d *s) {
   const ssti_conv2d t = turned_shape_of(s);
-  geometry g = geometry_of(&t);
-  weight_layouts(s, true, &g.our_weights, &g.any_weights);
+  geometry g = geometry_of(&t, factor_type(s), factor_type(s), s->in_type);
+  weight_layouts(s, true, factor_type(s), &g.our_weights, &g.any_weights);
   return g;
 }
 
@@ -190,30 +203,41 @@ static sst_status plan_weights(ssti_backend *backend, const geometry *g, dnnl_pr
   return status;
 }
 
-static sst_status plan_backward(ssti_backend *backend, const ssti_conv2d *s, const geometry *g,
-                                dnnl_primitive_desc_t hint, ssti_fast_plan *plan) {
+static sst_status plan_backward(ssti_backend *backend, const ssti_conv2d *s, dnnl_primitive_desc_t hint,
+                                ssti_fast_plan *plan) {
+  const ssti_type factor = factor_type(s);
+  const geometry data = geometry_of(s, s->in_type, factor, factor), weights = geometry_of(s, factor, SSTI_F32, factor);
   if (can_turn(s)) { SST_TRY(plan_data_turned(backend, s, plan)); }
-  if (!plan->data_as_forward) { SST_TRY(plan_data(backend, g, hint, plan)); }
-  return plan_weights(backend, g, hint, plan);
+  if (!plan->data_as_forward) { SST_TRY(plan_data(backend, &data, hint, plan)); }
+  return plan_weights(backend, &weights, hint, plan);
 }
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static int64_t in_count(const ssti_conv2d *s) { return s->images * s->in_h * s->in_w * s->in_c; }
+static int64_t out_count(const ssti_conv2d *s) { return s->images * s->out_h * s->out_w * s->out_c; }
+
+// Bytes of the copy of a tensor that has another type than products take in.
+static size_t copy_bytes(const ssti_conv2d *s, ssti_type type, int64_t count) {
+  return type == factor_type(s) ? 0 : ssti_fast_round_up((size_t)count * sizeof(ssti_bf16));
+}
 
 // Scratch of the three passes; see the layouts in the functions that use it.
 static void size_workspace(const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
   const ssti_dnnl *part = plan->part;
   const size_t weights = ssti_fast_round_up(weight_bytes(s));
   plan->base.forward_workspace =
-      plan->forward_layout_bytes + ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad) +
+      copy_bytes(s, s->in_type, in_count(s)) + plan->forward_layout_bytes + ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad) +
       ssti_fast_round_up(part[SSTI_FAST_FORWARD_REORDER].scratchpad);
   if (!training) { return; }
-  size_t data = plan->data_layout_bytes + ssti_fast_round_up(part[SSTI_FAST_DATA_REORDER].scratchpad) +
+  size_t data = copy_bytes(s, s->out_type, out_count(s)) + plan->data_layout_bytes + ssti_fast_round_up(part[SSTI_FAST_DATA_REORDER].scratchpad) +
                 ssti_fast_round_up(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad));
   if (plan->data_as_forward && has_space(s)) { data += weights; }
   if (part[SSTI_FAST_DATA_ADD].primitive == NULL) {
-    data += ssti_fast_round_up((size_t)(s->images * s->in_h * s->in_w * s->in_c) * sizeof(float));
+    data += ssti_fast_round_up((size_t)in_count(s) * ssti_type_bytes(s->in_type));
   }
-  const size_t gradient = plan->weights_layout_bytes + weights +
+  const size_t gradient = copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) +
+                          plan->weights_layout_bytes + weights +
                           ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad,
                                                     part[SSTI_FAST_WEIGHTS_REORDER].scratchpad));
   plan->base.backward_workspace = larger(data, gradient);
@@ -222,6 +246,7 @@ static void size_workspace(const ssti_conv2d *s, bool training, ssti_fast_plan *
 static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, const geometry *g, bool training,
                                 ssti_fast_plan *plan) {
   if (ssti_fast_state_of(backend)->convolution != SST_CONVOLUTION_WINOGRAD) { return SST_OK; }
+  if (s->precision != SST_PRECISION_F32) { return SST_OK; }
   SST_TRY(ssti_winograd_create(backend, s, &g->our_weights, true, &plan->winograd));
   if (plan->winograd != NULL) {
     plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_winograd_workspace(plan->winograd));
@@ -240,11 +265,23 @@ static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, con
 
 static int64_t positions_of(const ssti_conv2d *s) { return s->images * s->out_h * s->out_w; }
 
+// Densities from which on the dense product is faster.
+typedef struct crossing {
+  double forward, weights;
+} crossing;
+
+static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s) {
+  const sst_crossover *c = &ssti_fast_state_of(backend)->crossover;
+  if (s->precision == SST_PRECISION_BF16) {
+    return (crossing){c->bf16_convolution_forward, c->bf16_convolution_weights};
+  }
+  return (crossing){c->convolution_forward, c->convolution_weights};
+}
+
 // Room for spikes as bits, and for working on them.
 static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
-  const sst_crossover *crossover = &ssti_fast_state_of(backend)->crossover;
-  const double weights = training ? crossover->convolution_weights : -1.0;
-  plan->has_events = s->groups == 1 && ssti_event_possible(crossover->convolution_forward, weights, s->in_c);
+  const crossing at = crossover_of(backend, s);
+  plan->has_events = s->groups == 1 && ssti_event_possible(at.forward, training ? at.weights : -1.0, s->in_c);
   if (!plan->has_events) { return; }
   plan->base.saved = ssti_event_saved_bytes(s->images * s->in_h * s->in_w, s->in_c);
   plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(backend, s));
@@ -253,21 +290,30 @@ static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool trainin
       larger(plan->base.backward_workspace, ssti_event_conv2d_weights_workspace(backend, s));
 }
 
-static void log_refusals(ssti_backend *backend, const ssti_conv2d *s, const ssti_fast_plan *plan) {
-  if (!plan->forward_refused && !plan->data_refused && !plan->weights_refused) { return; }
+// The reference computes what oneDNN refuses, but in f32 only.
+static sst_status check_refusals(ssti_backend *backend, const ssti_conv2d *s, const ssti_fast_plan *plan) {
+  if (!plan->forward_refused && !plan->data_refused && !plan->weights_refused) { return SST_OK; }
+  if (s->precision != SST_PRECISION_F32) {
+    SST_FAIL(backend->context, SST_UNSUPPORTED,
+             "oneDNN has no bf16 for the convolution %lldx%lldx%lld to %lld channels, kernel %lldx%lld; expected "
+             "precision f32 for it",
+             (long long)s->in_h, (long long)s->in_w, (long long)s->in_c, (long long)s->out_c, (long long)s->kernel_h,
+             (long long)s->kernel_w);
+  }
   ssti_log(backend->context, SST_LOG_DEBUG,
            "oneDNN has no%s%s%s of the convolution %lldx%lldx%lld to %lld channels, kernel %lldx%lld; the reference "
            "kernel does it",
            plan->forward_refused ? " forward" : "", plan->data_refused ? " input gradient" : "",
            plan->weights_refused ? " weight gradient" : "", (long long)s->in_h, (long long)s->in_w,
            (long long)s->in_c, (long long)s->out_c, (long long)s->kernel_h, (long long)s->kernel_w);
+  return SST_OK;
 }
 
 static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, bool training, ssti_plan **out) {
   *out = NULL;
   ssti_fast_plan *plan = NULL;
   SST_TRY(ssti_fast_plan_create(backend, shape->out_c, &plan));
-  const geometry g = geometry_of(shape);
+  const geometry g = geometry_of(shape, factor_type(shape), factor_type(shape), shape->out_type);
   dnnl_primitive_desc_t forward = NULL;
   bool made = false;
   sst_status status = make_forward(backend, &g, true, false, &plan->part[SSTI_FAST_FORWARD], &made, &forward);
@@ -280,7 +326,7 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
   // Without a forward descriptor there is no hint for the others.
   plan->data_refused = plan->weights_refused = training && forward == NULL;
   if (status == SST_OK && training && forward != NULL) {
-    status = plan_backward(backend, shape, &g, forward, plan);
+    status = plan_backward(backend, shape, forward, plan);
   }
   if (forward != NULL) { (void)dnnl_primitive_desc_destroy(forward); }
   if (status == SST_OK) {
@@ -288,11 +334,11 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
     add_events(backend, shape, training, plan);
     status = plan_winograd(backend, shape, &g, training, plan);
   }
+  if (status == SST_OK) { status = check_refusals(backend, shape, plan); }
   if (status != SST_OK) {
     ssti_fast_plan_destroy(backend, &plan->base);
     return status;
   }
-  log_refusals(backend, shape, plan);
   *out = &plan->base;
   return SST_OK;
 }
@@ -310,13 +356,24 @@ static const void *reordered(ssti_backend *backend, ssti_dnnl *reorder, const fl
   return target;
 }
 
-// Workspace: weights in oneDNN's layout, the reorder's scratchpad, the convolution's scratchpad.
+// The tensor as products take it in: itself, or a rounded copy at the start of *workspace, which moves on.
+static const void *as_factor(ssti_backend *backend, const ssti_conv2d *s, const float *tensor, ssti_type type,
+                             int64_t count, char **workspace) {
+  const size_t bytes = copy_bytes(s, type, count);
+  if (bytes == 0) { return tensor; }
+  ssti_bf16 *copy = (ssti_bf16 *)(void *)*workspace;
+  *workspace += bytes;
+  ssti_fast_narrow(backend, count, tensor, copy);
+  return copy;
+}
+
+// Workspace: x as bf16 where it is not, weights in oneDNN's layout, the reorder's scratchpad, the convolution's scratchpad.
 static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                            const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
   if (plan->has_events &&
-      ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x, saved,
-                      ssti_fast_state_of(backend)->crossover.convolution_forward, positions_of(shape))) {
+      ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x, shape->in_type, saved,
+                      crossover_of(backend, shape).forward, positions_of(shape))) {
     ssti_event_conv2d_forward(backend, shape, saved, weight, bias, y, workspace);
     return;
   }
@@ -331,10 +388,11 @@ static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti
   }
   char *free_space = workspace;
   ssti_dnnl *part = &plan->part[SSTI_FAST_FORWARD];
+  const void *source = as_factor(backend, shape, x, shape->in_type, in_count(shape), &free_space);
   const void *weights = reordered(backend, &plan->part[SSTI_FAST_FORWARD_REORDER], weight, plan->forward_layout_bytes,
                                   &free_space);
   ssti_dnnl_bind(part, 0, y);
-  ssti_dnnl_bind(part, 1, x);
+  ssti_dnnl_bind(part, 1, source);
   ssti_dnnl_bind(part, 2, weights);
   ssti_dnnl_bind(part, 3, bias != NULL ? bias : plan->zero_bias);
   ssti_dnnl_run(backend, part, free_space);
@@ -368,7 +426,7 @@ static const float *turn(ssti_backend *backend, const ssti_conv2d *s, const floa
   return work.turned;
 }
 
-// Workspace: turned weights, weights in oneDNN's layout, scratchpads, dx where it has to be added afterwards.
+// Workspace: dy as bf16 where it is not, turned weights, weights in oneDNN's layout, scratchpads, dx where it has to be added afterwards.
 static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *dy,
                                  const float *weight, float *dx, bool accumulate, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
@@ -380,6 +438,7 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
   char *free_space = workspace;
   const bool adds = accumulate && plan->part[SSTI_FAST_DATA_ADD].primitive != NULL;
   ssti_dnnl *part = &plan->part[adds ? SSTI_FAST_DATA_ADD : SSTI_FAST_DATA];
+  const void *source = as_factor(backend, shape, dy, shape->out_type, out_count(shape), &free_space);
   if (plan->data_as_forward) { weight = turn(backend, shape, weight, &free_space); }
   if (plan->winograd_data != NULL && !accumulate) {
     ssti_winograd_run(backend, plan->winograd_data, shape->images, dy, weight, NULL, dx, free_space);
@@ -387,28 +446,31 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
   }
   const void *weights =
       reordered(backend, &plan->part[SSTI_FAST_DATA_REORDER], weight, plan->data_layout_bytes, &free_space);
-  float *target = dx;
-  if (accumulate && !adds) { target = (float *)(void *)(free_space + ssti_fast_round_up(part->scratchpad)); }
+  void *target = dx;
+  if (accumulate && !adds) { target = free_space + ssti_fast_round_up(part->scratchpad); }
   ssti_dnnl_bind(part, 0, target);
-  ssti_dnnl_bind(part, 1, dy);
+  ssti_dnnl_bind(part, 1, source);
   ssti_dnnl_bind(part, 2, weights);
   ssti_dnnl_run(backend, part, free_space);
-  if (target != dx) { ssti_fast_add(backend, shape->images * shape->in_h * shape->in_w * shape->in_c, target, dx); }
+  if (target == dx) { return; }
+  if (shape->in_type == SSTI_BF16) {
+    ssti_fast_add_bf16(backend, in_count(shape), target, (ssti_bf16 *)(void *)dx);
+  } else {
+    ssti_fast_add(backend, in_count(shape), target, dx);
+  }
 }
 
-// Workspace: gradient in oneDNN's layout, gradient in ours where it has to be added afterwards, scratchpad.
+// Workspace: x and dy as bf16 where they are not, gradient in oneDNN's layout, gradient in ours where it has to be added afterwards, scratchpad.
 static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                                     const float *dy, float *dweight, bool accumulate_weight, float *dbias,
                                     bool accumulate_bias, const void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
   if (dbias != NULL) {
-    ssti_fast_column_sums(backend, shape->images * shape->out_h * shape->out_w, shape->out_c, dy, dbias,
-                          accumulate_bias);
+    ssti_fast_column_sums(backend, positions_of(shape), shape->out_c, dy, shape->out_type, dbias, accumulate_bias);
   }
   if (dweight == NULL) { return; }
   if (plan->has_events &&
-      ssti_event_recall(base, shape->in_c, saved, ssti_fast_state_of(backend)->crossover.convolution_weights,
-                        positions_of(shape))) {
+      ssti_event_recall(base, shape->in_c, saved, crossover_of(backend, shape).weights, positions_of(shape))) {
     ssti_event_conv2d_weights(backend, shape, saved, dy, dweight, accumulate_weight, workspace);
     return;
   }
@@ -417,21 +479,25 @@ static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *sh
                                                                    accumulate_weight, NULL, false, NULL, workspace);
     return;
   }
-  char *free_space = (char *)workspace + plan->weights_layout_bytes;
+  char *free_space = workspace;
+  const void *source = as_factor(backend, shape, x, shape->in_type, in_count(shape), &free_space);
+  const void *from = as_factor(backend, shape, dy, shape->out_type, out_count(shape), &free_space);
+  void *theirs = free_space;
+  free_space += plan->weights_layout_bytes;
   float *ours = dweight;
   if (accumulate_weight) {
     ours = (float *)(void *)free_space;
     free_space += ssti_fast_round_up(weight_bytes(shape));
   }
   ssti_dnnl *part = &plan->part[SSTI_FAST_WEIGHTS];
-  ssti_dnnl_bind(part, 0, plan->weights_layout_bytes > 0 ? workspace : ours);
-  ssti_dnnl_bind(part, 1, x);
-  ssti_dnnl_bind(part, 2, dy);
+  ssti_dnnl_bind(part, 0, plan->weights_layout_bytes > 0 ? theirs : ours);
+  ssti_dnnl_bind(part, 1, source);
+  ssti_dnnl_bind(part, 2, from);
   ssti_dnnl_run(backend, part, free_space);
   if (plan->weights_layout_bytes > 0) {
     ssti_dnnl *reorder = &plan->part[SSTI_FAST_WEIGHTS_REORDER];
     ssti_dnnl_bind(reorder, 0, ours);
-    ssti_dnnl_bind(reorder, 1, workspace);
+    ssti_dnnl_bind(reorder, 1, theirs);
     ssti_dnnl_run(backend, reorder, free_space);
   }
   if (ours != dweight) { ssti_fast_add(backend, (int64_t)(weight_bytes(shape) / sizeof *ours), ours, dweight); }

@@ -67,7 +67,8 @@ size_t ssti_event_saved_bytes(int64_t pixels, int64_t channels) {
 typedef struct pack_work {
   const ssti_simd *simd;
   int64_t pixels, channels;
-  const float *x;
+  const void *x; // of `type`
+  ssti_type type;
   uint64_t *bits;
   ssti_event_census census[CHUNKS];
 } pack_work;
@@ -76,13 +77,19 @@ static void pack_range(void *arg, int64_t begin, int64_t end) {
   pack_work *w = arg;
   for (int64_t i = begin; i < end; i++) {
     const int64_t first = i * w->pixels / CHUNKS, last = (i + 1) * w->pixels / CHUNKS;
-    w->simd->event_pack(last - first, w->channels, w->x + first * w->channels,
-                        w->bits + first * ssti_event_words(w->channels), &w->census[i]);
+    uint64_t *bits = w->bits + first * ssti_event_words(w->channels);
+    if (w->type == SSTI_BF16) {
+      const ssti_bf16 *x = (const ssti_bf16 *)w->x + first * w->channels;
+      w->simd->event_pack_bf16(last - first, w->channels, x, bits, &w->census[i]);
+    } else {
+      const float *x = (const float *)w->x + first * w->channels;
+      w->simd->event_pack(last - first, w->channels, x, bits, &w->census[i]);
+    }
   }
 }
 
-static void pack(ssti_backend *backend, int64_t pixels, int64_t channels, const float *x, void *saved) {
-  pack_work work = {.simd = &ssti_fast_state_of(backend)->simd, .pixels = pixels, .channels = channels, .x = x,
+static void pack(ssti_backend *backend, int64_t pixels, int64_t channels, const void *x, ssti_type type, void *saved) {
+  pack_work work = {.simd = &ssti_fast_state_of(backend)->simd, .pixels = pixels, .channels = channels, .x = x, .type = type,
                     .bits = (uint64_t *)(void *)((char *)saved + round_up(sizeof(ssti_event_saved)))};
   const int64_t per_chunk = 1 + pixels * channels / CHUNKS;
   ssti_parallel_for(backend->context, CHUNKS, 1 + PACK_GRAIN / per_chunk, pack_range, &work);
@@ -98,9 +105,9 @@ static void pack(ssti_backend *backend, int64_t pixels, int64_t channels, const 
   memcpy(saved, &all, sizeof all);
 }
 
-bool ssti_event_look(ssti_backend *backend, ssti_plan *plan, int64_t pixels, int64_t channels, const float *x, void *saved,
-                     double crossover, int64_t positions) {
-  pack(backend, pixels, channels, x, saved);
+bool ssti_event_look(ssti_backend *backend, ssti_plan *plan, int64_t pixels, int64_t channels, const void *x,
+                     ssti_type type, void *saved, double crossover, int64_t positions) {
+  pack(backend, pixels, channels, x, type, saved);
   const ssti_event_saved found = ssti_event_found(saved);
   plan->density = found.binary ? found.density : -1.0;
   plan->forward_by_events = wins(crossover, channels, positions, &found);
@@ -202,6 +209,18 @@ static void add_all_taps(const forward_work *w, const ssti_event_tap *band, int6
   }
 }
 
+// Sums [pixels, width] of `real` channels to the output, from element `at` on.
+static void put_sums(const forward_work *w, int64_t real, int64_t pixels, const float *sums, int64_t width, int64_t at) {
+  const int64_t step = w->s->out_c;
+  if (w->s->out_type == SSTI_BF16) {
+    ssti_bf16 *y = (ssti_bf16 *)(void *)w->y + at;
+    for (int64_t p = 0; p < pixels; p++) { w->simd->narrow(real, sums + p * width, y + p * step); }
+  } else {
+    float *y = w->y + at;
+    for (int64_t p = 0; p < pixels; p++) { memcpy(y + p * step, sums + p * width, (size_t)real * sizeof *y); }
+  }
+}
+
 static void forward_band(const forward_work *w, char *slot, int64_t image, int64_t row, int64_t rows) {
   const ssti_conv2d *s = w->s;
   float *sums = (float *)(void *)slot;
@@ -214,13 +233,12 @@ static void forward_band(const forward_work *w, char *slot, int64_t image, int64
   w->simd->event_pixel_lists(larger(0, last_in - first_in) * s->in_w, words,
                              w->bits + (image * s->in_h + first_in) * s->in_w * words, start, list);
   const ssti_event_tap band = {.shape = s, .row = row, .rows = rows, .first_in = first_in, .start = start, .list = list};
-  float *y = w->y + (image * s->out_h + row) * s->out_w * s->out_c;
+  const int64_t at = (image * s->out_h + row) * s->out_w * s->out_c;
   for (int64_t first = 0; first < padded;) {
     const int64_t width = ssti_event_width(padded - first);
     for (int64_t p = 0; p < pixels; p++) { memcpy(sums + p * width, w->bias + first, (size_t)width * sizeof *sums); }
     add_all_taps(w, &band, width, w->blocks + first * filter_of(s), sums);
-    const size_t bytes = (size_t)smaller(width, s->out_c - first) * sizeof *y;
-    for (int64_t p = 0; p < pixels; p++) { memcpy(y + p * s->out_c + first, sums + p * width, bytes); }
+    put_sums(w, smaller(width, s->out_c - first), pixels, sums, width, at + first);
     first += width;
   }
 }
@@ -337,9 +355,13 @@ static void copy_rows(const weights_work *w, int64_t at, int64_t count, int64_t 
   for (place p = place_of(&w->g, at); count > 0; next_row(&w->g, &p)) {
     const int64_t length = smaller(w->g.w - p.column, count);
     int64_t inside = p.row < s->out_h && p.image < s->images ? smaller(larger(s->out_w - p.column, 0), length) : 0;
-    const float *from = w->dy + ((p.image * s->out_h + p.row) * s->out_w + p.column) * s->out_c + first;
+    int64_t from = ((p.image * s->out_h + p.row) * s->out_w + p.column) * s->out_c + first;
     for (int64_t i = 0; i < inside; i++, to += width, from += s->out_c) {
-      memcpy(to, from, (size_t)real * sizeof *to);
+      if (s->out_type == SSTI_BF16) {
+        w->simd->widen(real, (const ssti_bf16 *)(const void *)w->dy + from, to);
+      } else {
+        memcpy(to, w->dy + from, (size_t)real * sizeof *to);
+      }
       if (real < width) { memset(to + real, 0, (size_t)(width - real) * sizeof *to); }
     }
     memset(to, 0, (size_t)((length - inside) * width) * sizeof *to);

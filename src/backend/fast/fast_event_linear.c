@@ -57,7 +57,11 @@ static void copy_range(void *arg, int64_t begin, int64_t end) {
     const int64_t width = ssti_event_width(padded - first), real = smaller(width, out - first);
     for (int64_t r = begin; r < end; r++) {
       float *to = w->blocks + first * w->s->rows + r * width;
-      memcpy(to, w->dy + r * out + first, (size_t)real * sizeof *to);
+      if (w->s->out_type == SSTI_BF16) {
+        w->simd->widen(real, (const ssti_bf16 *)(const void *)w->dy + r * out + first, to);
+      } else {
+        memcpy(to, w->dy + r * out + first, (size_t)real * sizeof *to);
+      }
       if (real < width) { memset(to + real, 0, (size_t)(width - real) * sizeof *to); }
     }
     first += width;

@@ -13,7 +13,7 @@ enum {
 
 bool ssti_few_rows_possible(ssti_backend *backend, const ssti_linear *s) {
   const int64_t panel = ssti_fast_state_of(backend)->simd.few_rows_panel;
-  return s->rows > 0 && s->rows % panel == 0 && s->out >= LEAST_OUTPUTS &&
+  return s->precision == SST_PRECISION_F32 && s->rows > 0 && s->rows % panel == 0 && s->out >= LEAST_OUTPUTS &&
          s->rows * s->in <= (int64_t)(PANEL_BYTES / sizeof(float));
 }
 

@@ -3,27 +3,31 @@
 // dW = dy^T x. Measured against inner products and against weights reordered first, these are within a few per cent of
 // the best at every size that matters, and need no copy of the weights. Only forward at a small batch an own kernel is
 // faster (simd_few_rows.c).
+//
+// In precision BF16 factors go in as bf16, rounded at the start of the call where they are f32, as weights always are; y
+// and dx are of their tensors' types, gradients of weights f32.
 #include "backend/fast/fast_event.h"
 #include "base/log.h"
 
-static void matrix_layout(dnnl_memory_desc_t *layout, int64_t rows, int64_t columns, bool transposed) {
+static void matrix_layout(dnnl_memory_desc_t *layout, int64_t rows, int64_t columns, bool transposed, ssti_type type) {
   const dnnl_dims_t dims = {rows, columns};
   const dnnl_dims_t strides = {transposed ? 1 : columns, transposed ? rows : 1};
-  (void)dnnl_memory_desc_init_by_strides(layout, 2, dims, dnnl_f32, strides);
+  (void)dnnl_memory_desc_init_by_strides(layout, 2, dims, type == SSTI_BF16 ? dnnl_bf16 : dnnl_f32, strides);
 }
 
 typedef struct product {
   int64_t rows, inner, columns;
   bool transposed_a, transposed_b, with_bias, add;
+  ssti_type factors, result;
 } product;
 
 // C [rows, columns] (+)= A [rows, inner] B [inner, columns]; the arguments are C, A, B, then the bias.
 static sst_status make_product(ssti_backend *backend, const product *p, ssti_dnnl *out, bool *made) {
   dnnl_memory_desc_t a, b, c, bias;
-  matrix_layout(&a, p->rows, p->inner, p->transposed_a);
-  matrix_layout(&b, p->inner, p->columns, p->transposed_b);
-  matrix_layout(&c, p->rows, p->columns, false);
-  matrix_layout(&bias, 1, p->columns, false);
+  matrix_layout(&a, p->rows, p->inner, p->transposed_a, p->factors);
+  matrix_layout(&b, p->inner, p->columns, p->transposed_b, p->factors);
+  matrix_layout(&c, p->rows, p->columns, false, p->result);
+  matrix_layout(&bias, 1, p->columns, false, SSTI_F32);
   dnnl_matmul_desc_t operation;
   *made = dnnl_matmul_desc_init(&operation, &a, &b, p->with_bias ? &bias : NULL, &c) == dnnl_success;
   if (!*made) { return SST_OK; }
@@ -37,10 +41,32 @@ static sst_status make_product(ssti_backend *backend, const product *p, ssti_dnn
   return ssti_dnnl_add_scratchpad(backend, out);
 }
 
+static ssti_type factor_type(const ssti_linear *s) {
+  return s->precision == SST_PRECISION_BF16 ? SSTI_BF16 : SSTI_F32;
+}
+
+// Bytes of the copy of a matrix that has another type than products take in.
+static size_t copy_bytes(const ssti_linear *s, ssti_type type, int64_t count) {
+  return type == factor_type(s) ? 0 : ssti_fast_round_up((size_t)count * sizeof(ssti_bf16));
+}
+
+// The matrix as products take it in: itself, or a rounded copy at the start of *workspace, which moves on.
+static const void *as_factor(ssti_backend *backend, const ssti_linear *s, const float *matrix, ssti_type type,
+                             int64_t count, char **workspace) {
+  const size_t bytes = copy_bytes(s, type, count);
+  if (bytes == 0) { return matrix; }
+  ssti_bf16 *copy = (ssti_bf16 *)(void *)*workspace;
+  *workspace += bytes;
+  ssti_fast_narrow(backend, count, matrix, copy);
+  return copy;
+}
+
 static sst_status make_parts(ssti_backend *backend, const ssti_linear *s, bool training, ssti_fast_plan *plan) {
-  const product forward = {.rows = s->rows, .inner = s->in, .columns = s->out, .transposed_b = true, .with_bias = true};
-  product data = {.rows = s->rows, .inner = s->out, .columns = s->in};
-  product weights = {.rows = s->out, .inner = s->rows, .columns = s->in, .transposed_a = true};
+  const ssti_type factors = factor_type(s);
+  const product forward = {.rows = s->rows, .inner = s->in, .columns = s->out, .transposed_b = true, .with_bias = true,
+                           .factors = factors, .result = s->out_type};
+  product data = {.rows = s->rows, .inner = s->out, .columns = s->in, .factors = factors, .result = s->in_type};
+  product weights = {.rows = s->out, .inner = s->rows, .columns = s->in, .transposed_a = true, .factors = factors};
   bool made = false;
   SST_TRY(make_product(backend, &forward, &plan->part[SSTI_FAST_FORWARD], &made));
   plan->forward_refused = !made;
@@ -64,14 +90,23 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static ssti_conv2d as_conv2d(const ssti_linear *s) {
   return (ssti_conv2d){.images = 1, .in_h = s->rows, .in_w = 1, .in_c = s->in, .out_h = s->rows, .out_w = 1, .out_c = s->out,
                        .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
-                       .groups = 1};
+                       .groups = 1, .precision = s->precision, .in_type = s->in_type, .out_type = s->out_type};
+}
+
+static double forward_crossover(const ssti_backend *backend, const ssti_linear *s) {
+  const sst_crossover *c = &ssti_fast_state_of(backend)->crossover;
+  return s->precision == SST_PRECISION_BF16 ? c->bf16_linear_forward : c->linear_forward;
+}
+
+static double weights_crossover(const ssti_backend *backend, const ssti_linear *s) {
+  const sst_crossover *c = &ssti_fast_state_of(backend)->crossover;
+  return s->precision == SST_PRECISION_BF16 ? c->bf16_linear_weights : c->linear_weights;
 }
 
 // Room for spikes as bits, and for working on them.
 static void add_events(ssti_backend *backend, const ssti_linear *s, bool training, ssti_fast_plan *plan) {
-  const sst_crossover *crossover = &ssti_fast_state_of(backend)->crossover;
-  const double weights = training ? crossover->linear_weights : -1.0;
-  plan->has_events = ssti_event_possible(crossover->linear_forward, weights, s->in);
+  const double weights = training ? weights_crossover(backend, s) : -1.0;
+  plan->has_events = ssti_event_possible(forward_crossover(backend, s), weights, s->in);
   if (!plan->has_events) { return; }
   const ssti_conv2d conv = as_conv2d(s);
   plan->base.saved = ssti_event_saved_bytes(s->rows, s->in);
@@ -86,20 +121,31 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
   ssti_fast_plan *plan = NULL;
   SST_TRY(ssti_fast_plan_create(backend, shape->out, &plan));
   sst_status status = make_parts(backend, shape, training, plan);
+  const bool refused = plan->forward_refused || plan->data_refused || plan->weights_refused;
+  if (status == SST_OK && refused && shape->precision != SST_PRECISION_F32) {
+    status = ssti_fail(backend->context, SST_UNSUPPORTED,
+                       "oneDNN has no bf16 for the linear layer %lld x %lld to %lld; expected precision f32 for it",
+                       (long long)shape->rows, (long long)shape->in, (long long)shape->out);
+  }
   if (status != SST_OK) {
     ssti_fast_plan_destroy(backend, &plan->base);
     return status;
   }
   const ssti_dnnl *part = plan->part;
-  plan->base.forward_workspace = ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad);
+  const size_t x = copy_bytes(shape, shape->in_type, shape->rows * shape->in);
+  const size_t dy = copy_bytes(shape, shape->out_type, shape->rows * shape->out);
+  const size_t weight = copy_bytes(shape, SSTI_F32, shape->in * shape->out);
+  plan->base.forward_workspace = x + weight + ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad);
   if (ssti_few_rows_possible(backend, shape)) {
     plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_few_rows_workspace(shape));
   }
-  plan->base.backward_workspace = ssti_fast_round_up(
-      larger(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad),
-             larger(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
+  plan->base.backward_workspace =
+      larger(dy + weight + ssti_fast_round_up(larger(part[SSTI_FAST_DATA].scratchpad,
+                                                     part[SSTI_FAST_DATA_ADD].scratchpad)),
+             x + dy + ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad,
+                                                part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
   add_events(backend, shape, training, plan);
-  if (plan->forward_refused || plan->data_refused || plan->weights_refused) {
+  if (refused) {
     ssti_log(backend->context, SST_LOG_DEBUG,
              "oneDNN has no matrix product for the linear layer %lld x %lld to %lld; the reference kernel does it",
              (long long)shape->rows, (long long)shape->in, (long long)shape->out);
@@ -111,8 +157,8 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
 static void linear_forward(ssti_backend *backend, const ssti_linear *shape, ssti_plan *base, const float *x,
                            const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
-  if (plan->has_events && ssti_event_look(backend, base, shape->rows, shape->in, x, saved,
-                                          ssti_fast_state_of(backend)->crossover.linear_forward, shape->rows)) {
+  if (plan->has_events && ssti_event_look(backend, base, shape->rows, shape->in, x, shape->in_type, saved,
+                                          forward_crossover(backend, shape), shape->rows)) {
     const ssti_conv2d conv = as_conv2d(shape);
     ssti_event_conv2d_forward(backend, &conv, saved, weight, bias, y, workspace);
     return;
@@ -126,11 +172,14 @@ static void linear_forward(ssti_backend *backend, const ssti_linear *shape, ssti
     return;
   }
   ssti_dnnl *part = &plan->part[SSTI_FAST_FORWARD];
+  char *free_space = workspace;
+  const void *source = as_factor(backend, shape, x, shape->in_type, shape->rows * shape->in, &free_space);
+  const void *weights = as_factor(backend, shape, weight, SSTI_F32, shape->in * shape->out, &free_space);
   ssti_dnnl_bind(part, 0, y);
-  ssti_dnnl_bind(part, 1, x);
-  ssti_dnnl_bind(part, 2, weight);
+  ssti_dnnl_bind(part, 1, source);
+  ssti_dnnl_bind(part, 2, weights);
   ssti_dnnl_bind(part, 3, bias != NULL ? bias : plan->zero_bias);
-  ssti_dnnl_run(backend, part, workspace);
+  ssti_dnnl_run(backend, part, free_space);
 }
 
 static void linear_backward_data(ssti_backend *backend, const ssti_linear *shape, ssti_plan *base, const float *dy,
@@ -142,20 +191,25 @@ static void linear_backward_data(ssti_backend *backend, const ssti_linear *shape
     return;
   }
   ssti_dnnl *part = &plan->part[accumulate ? SSTI_FAST_DATA_ADD : SSTI_FAST_DATA];
+  char *free_space = workspace;
+  const void *source = as_factor(backend, shape, dy, shape->out_type, shape->rows * shape->out, &free_space);
+  const void *weights = as_factor(backend, shape, weight, SSTI_F32, shape->in * shape->out, &free_space);
   ssti_dnnl_bind(part, 0, dx);
-  ssti_dnnl_bind(part, 1, dy);
-  ssti_dnnl_bind(part, 2, weight);
-  ssti_dnnl_run(backend, part, workspace);
+  ssti_dnnl_bind(part, 1, source);
+  ssti_dnnl_bind(part, 2, weights);
+  ssti_dnnl_run(backend, part, free_space);
 }
 
 static void linear_backward_weights(ssti_backend *backend, const ssti_linear *shape, ssti_plan *base, const float *x,
                                     const float *dy, float *dweight, bool accumulate_weight, float *dbias,
                                     bool accumulate_bias, const void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
-  if (dbias != NULL) { ssti_fast_column_sums(backend, shape->rows, shape->out, dy, dbias, accumulate_bias); }
+  if (dbias != NULL) {
+    ssti_fast_column_sums(backend, shape->rows, shape->out, dy, shape->out_type, dbias, accumulate_bias);
+  }
   if (dweight == NULL) { return; }
-  if (plan->has_events && ssti_event_recall(base, shape->in, saved,
-                                            ssti_fast_state_of(backend)->crossover.linear_weights, shape->rows)) {
+  if (plan->has_events &&
+      ssti_event_recall(base, shape->in, saved, weights_crossover(backend, shape), shape->rows)) {
     ssti_event_linear_weights(backend, shape, saved, dy, dweight, accumulate_weight, workspace);
     return;
   }
@@ -165,10 +219,13 @@ static void linear_backward_weights(ssti_backend *backend, const ssti_linear *sh
     return;
   }
   ssti_dnnl *part = &plan->part[accumulate_weight ? SSTI_FAST_WEIGHTS_ADD : SSTI_FAST_WEIGHTS];
+  char *free_space = workspace;
+  const void *from = as_factor(backend, shape, dy, shape->out_type, shape->rows * shape->out, &free_space);
+  const void *source = as_factor(backend, shape, x, shape->in_type, shape->rows * shape->in, &free_space);
   ssti_dnnl_bind(part, 0, dweight);
-  ssti_dnnl_bind(part, 1, dy);
-  ssti_dnnl_bind(part, 2, x);
-  ssti_dnnl_run(backend, part, workspace);
+  ssti_dnnl_bind(part, 1, from);
+  ssti_dnnl_bind(part, 2, source);
+  ssti_dnnl_run(backend, part, free_space);
 }
 
 void ssti_fast_fill_linear(ssti_kernels *kernels) {

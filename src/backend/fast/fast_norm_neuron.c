@@ -56,7 +56,89 @@ typedef struct fused_work {
   double *sum, *centred;   // [chunks, channels]
   double *dleak;           // [chunks * pieces], or NULL
   void (*go_back)(const ssti_neuron_block *block);
+  float *scratch;          // [slots, scratch_rows, BLOCK] where something is bf16
 } fused_work;
+
+// Where x or the spikes are bf16, blocks are laid out in f32 in a scratch, in which the kernels work as in a tensor of one
+// block: after another rounding on the way back they know no difference.
+static bool needs_scratch(const ssti_norm_neuron *shape) {
+  return shape->norm.in_type == SSTI_BF16 || shape->out_type == SSTI_BF16;
+}
+
+// x, its gradient, spikes or their gradient, membrane or its gradient.
+static int64_t scratch_rows(const ssti_norm_neuron *shape) {
+  return needs_scratch(shape) ? 2 * shape->neuron.input_steps + 2 * shape->neuron.steps : 0;
+}
+
+// Rows of a block from or to a tensor; those of the next block are asked for.
+static void gather(const fused_work *w, const ssti_neuron_block *b, const float *tensor, ssti_type type, int64_t steps,
+                   float *rows) {
+  const bool more = b->begin + 2 * b->length <= b->count;
+  for (int64_t t = 0; t < steps; t++) {
+    const int64_t at = t * b->count + b->begin;
+    if (type == SSTI_BF16) {
+      const ssti_bf16 *from = (const ssti_bf16 *)(const void *)tensor + at;
+      for (int64_t i = 0; more && i < b->length; i += 32) { __builtin_prefetch(from + b->length + i, 0, 3); }
+      w->simd->widen(b->length, from, rows + t * BLOCK);
+    } else {
+      for (int64_t i = 0; more && i < b->length; i += 16) { __builtin_prefetch(tensor + at + b->length + i, 0, 3); }
+      memcpy(rows + t * BLOCK, tensor + at, (size_t)b->length * sizeof *rows);
+    }
+  }
+}
+
+static void scatter(const fused_work *w, const ssti_neuron_block *b, const float *rows, ssti_type type, int64_t steps,
+                    float *tensor) {
+  for (int64_t t = 0; t < steps; t++) {
+    const int64_t at = t * b->count + b->begin;
+    if (type == SSTI_BF16) {
+      w->simd->narrow(b->length, rows + t * BLOCK, (ssti_bf16 *)(void *)tensor + at);
+    } else {
+      memcpy(tensor + at, rows + t * BLOCK, (size_t)b->length * sizeof *rows);
+    }
+  }
+}
+
+static void run_block(const fused_work *w, void (*kernel)(const ssti_neuron_block *), const ssti_neuron_block *b,
+                      float *scratch) {
+  if (scratch == NULL) {
+    kernel(b);
+    return;
+  }
+  const ssti_type in = w->shape->norm.in_type, out = w->shape->out_type;
+  float *x = scratch, *dx = x + b->input_steps * BLOCK, *spikes = dx + b->input_steps * BLOCK;
+  float *membrane = spikes + b->steps * BLOCK;
+  ssti_neuron_block local = *b;
+  local.begin = 0;
+  local.count = BLOCK;
+  gather(w, b, b->x, in, b->input_steps, x);
+  local.x = x;
+  if (b->spikes != NULL) { local.spikes = spikes; }
+  if (b->membrane != NULL) { local.membrane = membrane; }
+  if (b->state != NULL) { local.state = b->state + b->begin; }
+  if (b->dspikes != NULL) {
+    gather(w, b, b->dspikes, out, b->steps, spikes);
+    local.dspikes = spikes;
+  }
+  if (b->dmembrane != NULL) {
+    gather(w, b, b->dmembrane, SSTI_F32, b->steps, membrane);
+    local.dmembrane = membrane;
+  }
+  if (b->dx != NULL) {
+    if (b->accumulate_dx) { gather(w, b, b->dx, in, b->input_steps, dx); }
+    local.dx = dx;
+  }
+  kernel(&local);
+  if (b->spikes != NULL) { scatter(w, b, spikes, out, b->steps, b->spikes); }
+  if (b->membrane != NULL) { scatter(w, b, membrane, SSTI_F32, b->steps, b->membrane); }
+  if (b->dx != NULL) { scatter(w, b, dx, in, b->input_steps, b->dx); }
+}
+
+static int64_t scratch_count(const fused_work *w) { return w->cut.slots * scratch_rows(w->shape) * BLOCK; }
+
+static float *scratch_of(const fused_work *w, int64_t slot) {
+  return w->scratch == NULL ? NULL : w->scratch + slot * scratch_rows(w->shape) * BLOCK;
+}
 
 static size_t numbers_bytes(const cut *c, int count) {
   return ssti_fast_round_up((size_t)c->width * sizeof(float)) * (size_t)count;
@@ -124,11 +206,14 @@ static bool fuses(const ssti_norm_neuron *shape) { return ssti_fast_is_own_neuro
 
 static void forward_range(void *arg, int64_t begin, int64_t end) {
   const fused_work *w = arg;
-  for (int64_t i = begin; i < end; i++) {
-    ssti_neuron_block block = w->block;
-    ssti_block_norm norm = {0};
-    put_block(w, i / w->cut.pieces, i % w->cut.pieces, &block, &norm);
-    w->simd->neuron_forward(&block);
+  for (int64_t slot = begin; slot < end; slot++) {
+    const int64_t last = (slot + 1) * w->cut.blocks / w->cut.slots;
+    for (int64_t i = slot * w->cut.blocks / w->cut.slots; i < last; i++) {
+      ssti_neuron_block block = w->block;
+      ssti_block_norm norm = {0};
+      put_block(w, i / w->cut.pieces, i % w->cut.pieces, &block, &norm);
+      run_block(w, w->simd->neuron_forward, &block, scratch_of(w, slot));
+    }
   }
 }
 
@@ -147,10 +232,10 @@ static void forward(ssti_backend *backend, const ssti_norm_neuron *shape, const 
   work.block.membrane = membrane;
   work.block.state = shape->neuron.state;
   work.block.resumes = shape->neuron.resumes;
-  (void)take_numbers(&work, GRADIENT_FACTOR, workspace);
+  float *behind = (float *)(void *)take_numbers(&work, GRADIENT_FACTOR, workspace);
+  if (needs_scratch(shape)) { work.scratch = behind; }
   lay_out_saved(&work, saved, beta);
-  const int64_t grain = 1 + GRAIN_ELEMENTS / (BLOCK * shape->neuron.steps);
-  ssti_parallel_for(backend->context, work.cut.blocks, grain, forward_range, &work);
+  ssti_parallel_for(backend->context, work.cut.slots, 1, forward_range, &work);
 }
 
 // ---- backward
@@ -165,7 +250,7 @@ static void flush_sums(int64_t length, const ssti_block_norm *norm, double *sum,
 }
 
 // The sums of one chunk and piece: over its blocks by neuron, then over the pixels of a block by channel.
-static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *potential) {
+static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *potential, float *scratch) {
   const cut *c = &w->cut;
   float sum_dy[BLOCK] = {0}, centred_dy[BLOCK] = {0};
   double sum[BLOCK] = {0}, centred[BLOCK] = {0}, dleak = 0;
@@ -183,7 +268,7 @@ static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *
     block.potential = potential;
     double part = 0;
     block.dleak = w->dleak != NULL ? &part : NULL;
-    w->go_back(&block);
+    run_block(w, w->go_back, &block, scratch);
     dleak += part;
     terms += block.input_steps;
     if (terms >= BAND_TERMS || row + 1 == last) {
@@ -211,7 +296,7 @@ static void sums_range(void *arg, int64_t begin, int64_t end) {
     float *potential = w->potential + slot * w->block.steps * BLOCK;
     const int64_t last = (slot + 1) * items / w->cut.slots;
     for (int64_t i = slot * items / w->cut.slots; i < last; i++) {
-      sum_chunk(w, i / w->cut.pieces, i % w->cut.pieces, potential);
+      sum_chunk(w, i / w->cut.pieces, i % w->cut.pieces, potential, scratch_of(w, slot));
     }
   }
 }
@@ -225,7 +310,7 @@ static void gradient_range(void *arg, int64_t begin, int64_t end) {
       ssti_block_norm norm = {0};
       put_block(w, i / w->cut.pieces, i % w->cut.pieces, &block, &norm);
       block.potential = w->potential + slot * block.steps * BLOCK;
-      w->go_back(&block);
+      run_block(w, w->go_back, &block, scratch_of(w, slot));
     }
   }
 }
@@ -266,6 +351,8 @@ typedef struct norm_side {
 static double *take_sums(fused_work *w, const norm_side *norm, int64_t potential, void *workspace) {
   const int64_t channels = w->shape->norm.channels, sums = w->cut.chunks * channels;
   w->potential = (float *)(void *)take_numbers(w, NUMBERS, workspace);
+  if (needs_scratch(w->shape)) { w->scratch = w->potential + potential; }
+  potential += scratch_count(w);
   w->sum = (double *)(void *)(w->potential + potential);
   w->centred = w->sum + sums;
   lay_out(w, MEAN, norm->saved);
@@ -321,8 +408,9 @@ static void backward(ssti_backend *backend, const ssti_norm_neuron *shape, const
 
 static size_t workspace_bytes(ssti_backend *backend, const ssti_norm_neuron *shape, bool is_backward) {
   const fused_work w = work_make(backend, shape, NULL, NULL);
-  if (!is_backward) { return numbers_bytes(&w.cut, GRADIENT_FACTOR); }
-  return numbers_bytes(&w.cut, NUMBERS) + (size_t)potential_count(&w) * sizeof(float) +
+  const size_t scratch = (size_t)scratch_count(&w) * sizeof(float);
+  if (!is_backward) { return numbers_bytes(&w.cut, GRADIENT_FACTOR) + scratch; }
+  return numbers_bytes(&w.cut, NUMBERS) + (size_t)potential_count(&w) * sizeof(float) + scratch +
          (size_t)(2 * w.cut.chunks * shape->norm.channels + w.cut.chunks * w.cut.pieces) * sizeof(double);
 }
 

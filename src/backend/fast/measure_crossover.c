@@ -49,7 +49,11 @@ static void run_once(const measurement *m, ssti_plan *plan, void *saved, void *w
 // The fastest of some rounds, at a density, with all passes dense or all from spikes. Dense passes look at their input too.
 static sst_status measure(sst_context *context, measurement *m, double density, bool events, pass_times *best) {
   const double number = events ? 1.0 : 1e-9;
-  sst_context_set_crossover(context, (sst_crossover){number, number, number, number});
+  sst_context_set_crossover(context, (sst_crossover){
+#define SAME_NUMBER(name, value, meaning) .name = number,
+                                         SST_CROSSOVER_LIST(SAME_NUMBER)
+#undef SAME_NUMBER
+                                     });
   ssti_plan *plan = NULL;
   void *workspace = NULL, *saved = NULL;
   *best = (pass_times){1e9, 1e9};

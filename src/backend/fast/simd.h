@@ -69,8 +69,10 @@ typedef struct ssti_adamw_factors {
 typedef struct ssti_simd {
   // Moments of each column: mean and sum of squared deviations from it.
   void (*column_moments)(const ssti_columns *m, const float *x, double *mean, double *squares);
+  void (*column_moments_bf16)(const ssti_columns *m, const ssti_bf16 *x, double *mean, double *squares);
   // sum[c] = sum of x, in f32 over few rows and in double over those.
   void (*column_sums)(const ssti_columns *m, const float *x, double *sum);
+  void (*column_sums_bf16)(const ssti_columns *m, const ssti_bf16 *x, double *sum);
   // y = (x - mean) * factor + offset
   void (*batch_norm_apply)(const ssti_columns *m, const float *x, const float *mean, const float *factor,
                            const float *offset, float *y);
@@ -86,6 +88,9 @@ typedef struct ssti_simd {
 
   // y += x
   void (*add)(int64_t count, const float *x, float *y);
+  void (*add_bf16)(int64_t count, const ssti_bf16 *x, ssti_bf16 *y);
+  void (*narrow)(int64_t count, const float *x, ssti_bf16 *y);
+  void (*widen)(int64_t count, const ssti_bf16 *x, float *y);
   // Elements [begin, end) of a tensor: their numbers decide what stays.
   void (*dropout)(int64_t begin, int64_t end, float rate, uint64_t seed, uint64_t stream, const float *x, float *y,
                   bool accumulate);
@@ -98,6 +103,7 @@ typedef struct ssti_simd {
 
   // Event-driven products, see event.h. Bits of `rows` pixels; where they are not binary the rest is left out.
   void (*event_pack)(int64_t rows, int64_t channels, const float *x, uint64_t *bits, ssti_event_census *census);
+  void (*event_pack_bf16)(int64_t rows, int64_t channels, const ssti_bf16 *x, uint64_t *bits, ssti_event_census *census);
   // Rows [begin, end) of the blocks from weights; and the way back, of the sum over `count` sets of blocks, `distance`
   // elements apart.
   void (*event_to_blocks)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks);
@@ -130,7 +136,7 @@ typedef struct ssti_simd {
 } ssti_simd;
 
 // Each simd_*.c puts its functions into the table; simd_table.c calls them all.
-#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(event) X(few_rows) X(ceiling)
+#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(bf16) X(event) X(few_rows) X(ceiling)
 #define SSTI_SIMD_FILL_DECLARE(name) void SSTI_SIMD(ssti_simd_fill_##name)(ssti_simd * table);
 SSTI_SIMD_FILL_LIST(SSTI_SIMD_FILL_DECLARE)
 #undef SSTI_SIMD_FILL_DECLARE

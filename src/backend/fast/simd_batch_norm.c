@@ -7,6 +7,8 @@
 
 enum { BAND_ELEMENTS = 8192, BAND_ROWS_MIN = 8, BAND_ROWS_MAX = 64 };
 
+#define INLINE static inline __attribute__((always_inline))
+
 static int64_t band_rows(int64_t columns) {
   int64_t rows = BAND_ELEMENTS / columns;
   return rows < BAND_ROWS_MIN ? BAND_ROWS_MIN : rows > BAND_ROWS_MAX ? BAND_ROWS_MAX : rows;
@@ -46,19 +48,37 @@ static void band_squares(int64_t rows, int64_t stride, int64_t columns, const fl
   }
 }
 
+// Where a band begins, and the distance of its rows: in x, or, of bf16, in `wide`, where it is laid out as f32.
+INLINE const float *band_of(const ssti_columns *m, const void *x, bool is_bf16, int64_t begin, int64_t rows,
+                            float *restrict wide, int64_t *stride) {
+  if (!is_bf16) {
+    *stride = m->stride;
+    return (const float *)x + begin * m->stride;
+  }
+  const ssti_bf16 *from = (const ssti_bf16 *)x + begin * m->stride;
+  *stride = m->columns;
+  for (int64_t r = 0; r < rows; r++) {
+    const ssti_bf16 *restrict row = from + r * m->stride;
+    for (int64_t c = 0; c < m->columns; c++) { wide[r * m->columns + c] = ssti_bf16_value(row[c]); }
+  }
+  return wide;
+}
+
 // Two passes over each band while it is in the cache; bands are joined by the pairwise update of Chan, Golub and LeVeque
 // (1983), "Algorithms for computing the sample variance".
-static void column_moments(const ssti_columns *m, const float *x, double *restrict mean, double *restrict squares) {
-  float sum[SSTI_SIMD_CHANNELS], centre[SSTI_SIMD_CHANNELS], square[SSTI_SIMD_CHANNELS];
+INLINE void moments(const ssti_columns *m, const void *x, bool is_bf16, double *restrict mean,
+                    double *restrict squares) {
+  float sum[SSTI_SIMD_CHANNELS], centre[SSTI_SIMD_CHANNELS], square[SSTI_SIMD_CHANNELS], wide[BAND_ELEMENTS];
   const int64_t band = band_rows(m->columns);
   for (int64_t c = 0; c < m->columns; c++) { mean[c] = squares[c] = 0; }
   for (int64_t begin = 0; begin < m->rows; begin += band) {
     const int64_t rows = m->rows - begin < band ? m->rows - begin : band;
-    const float *at = x + begin * m->stride;
-    band_sums(rows, m->stride, m->columns, at, sum);
+    int64_t stride;
+    const float *at = band_of(m, x, is_bf16, begin, rows, wide, &stride);
+    band_sums(rows, stride, m->columns, at, sum);
     const float reciprocal = 1.0f / (float)rows;
     for (int64_t c = 0; c < m->columns; c++) { centre[c] = sum[c] * reciprocal; }
-    band_squares(rows, m->stride, m->columns, at, centre, square);
+    band_squares(rows, stride, m->columns, at, centre, square);
     // The sum of squares is about `centre`, which is the band's mean but for rounding: sum - rows * centre is what
     // that rounding left, and entering it keeps the mean exact to double's precision of the f32 sums.
     const double share = (double)rows / (double)(begin + rows), weight = (double)begin * share;
@@ -71,16 +91,27 @@ static void column_moments(const ssti_columns *m, const float *x, double *restri
   }
 }
 
-static void column_sums(const ssti_columns *m, const float *x, double *restrict sum) {
-  float part[SSTI_SIMD_CHANNELS];
+INLINE void sums(const ssti_columns *m, const void *x, bool is_bf16, double *restrict sum) {
+  float part[SSTI_SIMD_CHANNELS], wide[BAND_ELEMENTS];
   const int64_t band = band_rows(m->columns);
   for (int64_t c = 0; c < m->columns; c++) { sum[c] = 0; }
   for (int64_t begin = 0; begin < m->rows; begin += band) {
     const int64_t rows = m->rows - begin < band ? m->rows - begin : band;
-    band_sums(rows, m->stride, m->columns, x + begin * m->stride, part);
+    int64_t stride;
+    const float *at = band_of(m, x, is_bf16, begin, rows, wide, &stride);
+    band_sums(rows, stride, m->columns, at, part);
     for (int64_t c = 0; c < m->columns; c++) { sum[c] += (double)part[c]; }
   }
 }
+
+static void column_moments(const ssti_columns *m, const float *x, double *mean, double *squares) {
+  moments(m, x, false, mean, squares);
+}
+static void column_moments_bf16(const ssti_columns *m, const ssti_bf16 *x, double *mean, double *squares) {
+  moments(m, x, true, mean, squares);
+}
+static void column_sums(const ssti_columns *m, const float *x, double *sum) { sums(m, x, false, sum); }
+static void column_sums_bf16(const ssti_columns *m, const ssti_bf16 *x, double *sum) { sums(m, x, true, sum); }
 
 static void batch_norm_apply(const ssti_columns *m, const float *x, const float *restrict mean,
                              const float *restrict factor, const float *restrict offset, float *y) {
@@ -93,6 +124,8 @@ static void batch_norm_apply(const ssti_columns *m, const float *x, const float 
 
 void SSTI_SIMD(ssti_simd_fill_batch_norm)(ssti_simd *table) {
   table->column_moments = column_moments;
+  table->column_moments_bf16 = column_moments_bf16;
   table->column_sums = column_sums;
+  table->column_sums_bf16 = column_sums_bf16;
   table->batch_norm_apply = batch_norm_apply;
 }

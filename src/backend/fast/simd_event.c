@@ -25,12 +25,19 @@ static inline uint64_t gather_bytes(const uint8_t *bytes) {
   return b * UINT64_C(0x0102040810204080) >> 56;
 }
 
-// One word; false where a value is neither 0 nor `value` (as bits).
-static inline bool pack_word(int64_t length, const float *x, uint32_t value, uint64_t *word) {
+#define INLINE static inline __attribute__((always_inline))
+
+// Element i of f32 or bf16, as the bits of an f32.
+INLINE uint32_t bits_at(const void *x, bool is_bf16, int64_t i) {
+  return is_bf16 ? (uint32_t)((const ssti_bf16 *)x)[i] << 16 : bits_of(((const float *)x)[i]);
+}
+
+// One word, from element `at` on; false where a value is neither 0 nor `value` (as bits).
+INLINE bool pack_word(int64_t length, const void *x, bool is_bf16, int64_t at, uint32_t value, uint64_t *word) {
   uint8_t fired[WORD] = {0};
   uint32_t odd = 0;
   for (int64_t i = 0; i < length; i++) {
-    const uint32_t v = bits_of(x[i]);
+    const uint32_t v = bits_at(x, is_bf16, at + i);
     fired[i] = v != 0;
     odd |= v != 0 && v != value;
   }
@@ -40,17 +47,19 @@ static inline bool pack_word(int64_t length, const float *x, uint32_t value, uin
   return odd == 0;
 }
 
-static void event_pack(int64_t rows, int64_t channels, const float *x, uint64_t *bits, ssti_event_census *census) {
+INLINE void pack(int64_t rows, int64_t channels, const void *x, bool is_bf16, uint64_t *bits,
+                 ssti_event_census *census) {
   const int64_t total = rows * channels;
   int64_t first = 0;
   *census = (ssti_event_census){.binary = true};
-  while (first < total && bits_of(x[first]) == 0) { first++; }
-  if (first < total) { census->value = x[first]; }
-  const uint32_t value = bits_of(census->value);
+  while (first < total && bits_at(x, is_bf16, first) == 0) { first++; }
+  const uint32_t value = first < total ? bits_at(x, is_bf16, first) : 0;
+  memcpy(&census->value, &value, sizeof value);
   for (int64_t r = 0; r < rows; r++) {
     for (int64_t c = 0; c < channels; c += WORD) {
-      const bool right = channels - c >= WORD ? pack_word(WORD, x + r * channels + c, value, bits)
-                                              : pack_word(channels - c, x + r * channels + c, value, bits);
+      const int64_t at = r * channels + c;
+      const bool right = channels - c >= WORD ? pack_word(WORD, x, is_bf16, at, value, bits)
+                                              : pack_word(channels - c, x, is_bf16, at, value, bits);
       if (!right) {
         census->binary = false;
         return;
@@ -58,6 +67,15 @@ static void event_pack(int64_t rows, int64_t channels, const float *x, uint64_t 
       census->count += __builtin_popcountll(*bits++);
     }
   }
+}
+
+static void event_pack(int64_t rows, int64_t channels, const float *x, uint64_t *bits, ssti_event_census *census) {
+  pack(rows, channels, x, false, bits, census);
+}
+
+static void event_pack_bf16(int64_t rows, int64_t channels, const ssti_bf16 *x, uint64_t *bits,
+                            ssti_event_census *census) {
+  pack(rows, channels, x, true, bits, census);
 }
 
 // ---- weights to and from blocks
@@ -218,6 +236,7 @@ static void event_sum(const ssti_event_lists *lists, int64_t width, const float 
 
 void SSTI_SIMD(ssti_simd_fill_event)(ssti_simd *table) {
   table->event_pack = event_pack;
+  table->event_pack_bf16 = event_pack_bf16;
   table->event_to_blocks = event_to_blocks;
   table->event_from_blocks = event_from_blocks;
   table->event_pixel_lists = event_pixel_lists;
