@@ -160,6 +160,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'w': out->overwrite = true; return true;
   case 'S': return add_short_form(out, out->seed, sizeof out->seed, "seed", value);
   case 'd': return add_short_form(out, out->device, sizeof out->device, "device", value);
+  case '7': return add_short_form(out, out->precision, sizeof out->precision, "precision", value);
   case 'D': return add_short_form(out, out->data, sizeof out->data, "data.name", value);
   case 'z': return add_short_form(out, out->normalize, sizeof out->normalize, "data.normalize", value);
   case 't': return parse_int(value, 1, 1024, &out->threads);

@@ -12,17 +12,17 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
 // X(name, "words", fewest, most, "letters of its options", "one line", "example"). Lower-case words in "words" are
 // literal.
 #define COMMAND_LIST(X)                                                                                                \
-  X(train, "RECIPE", 0, 1, "osrwSdtajq", "train what a recipe describes, into a run directory",                        \
+  X(train, "RECIPE", 0, 1, "osrwSd7tajq", "train what a recipe describes, into a run directory",                        \
     "train recipe.yaml --out runs/first --seed 2 --set train.epochs=3")                                                \
-  X(sweep, "RECIPE", 1, 1, "oVLNJsSdtjq", "train a recipe with combinations of values and several seeds, and compare", \
+  X(sweep, "RECIPE", 1, 1, "oVLNJsSd7tjq", "train a recipe with combinations of values and several seeds, and compare", \
     "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
-  X(eval, "MODEL", 1, 1, "xCsSdDzTkyepatj", "accuracy and spikes of a run directory, checkpoint, ONNX or NIR file",               \
+  X(eval, "MODEL", 1, 1, "xCsSd7DzTkyepatj", "accuracy and spikes of a run directory, checkpoint, ONNX or NIR file",               \
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",            \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
   X(quantize, "MODEL", 1, 1, "o1234CgwsDSdtjq", "make an integer network of a spiking one, exactly or by quantising it",      \
     "quantize runs/first --weight-bits 4 --out first.integer")                                                         \
-  X(inspect, "MODEL|RECIPE", 1, 1, "bsTkyedtj", "layers, shapes, parameters, costs, taps and memory of a network",         \
+  X(inspect, "MODEL|RECIPE", 1, 1, "bsTkyed7tj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
   X(energy, "MODEL", 0, 1, "HGAYQCpsdDtjc", "energy, latency and area of a network, beside ANNs of its shape",         \
     "energy runs/first --model all --samples 1000")                                                                    \
@@ -34,9 +34,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "export runs/first --to nir --target norse --out first.nir")                                                       \
   X(data, "info|show|get NAME|RECIPE", 2, 2, "osRUpEXtj",                                                              \
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
-  X(quickstart, "", 0, 0, "osrSdtjq", "teacher, plain and distilled spiking network on drawn digits",                  \
+  X(quickstart, "", 0, 0, "osrSd7tjq", "teacher, plain and distilled spiking network on drawn digits",                  \
     "quickstart --out runs/quickstart")                                                                                \
-  X(bench, "data|deploy NAME|RECIPE", 0, 2, "nsRdtjv56",                                                                \
+  X(bench, "data|deploy NAME|RECIPE", 0, 2, "nsRd7tjv56",                                                                \
     "speed of training and inference beside what the machine can do; of reading data; of integer networks",            \
     "bench deploy --threads 2")                                                                            \
   X(recipe, "RECIPE", 0, 1, "s", "print a recipe with every key filled in; without a RECIPE, the table of keys",       \
@@ -84,6 +84,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('w', "overwrite", NULL, NULL, "begin anew where a run is already; c: replace files of others")                                                 \
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
   X('d', "device", "cpu|cpu-ref", NULL, "the same as --set device=...: the fast backend or the plain one")             \
+  X('7', "precision", "f32|bf16", NULL, "the same as --set precision=...: of products, see recipes")                   \
   X('D', "data", "NAME", NULL, "the same as --set data.name=NAME")                                                     \
   X('z', "normalize", "NAME", NULL, "the same as --set data.normalize=NAME, for an ONNX file")                         \
   X('p', "part", "train|validation|test", NULL, "part of the data (default: test)")                                    \
@@ -134,7 +135,7 @@ typedef struct arguments {
   int override_count;
   const char *vary[MOST_VARIED];
   int vary_count;
-  char seed[64], device[64], data[128], normalize[64], steps[64]; // overrides made of short forms
+  char seed[64], device[64], precision[64], data[128], normalize[64], steps[64]; // overrides made of short forms
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *tensorboard,
       *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation, *name, *only;
   const char *against[MOST_AGAINST];

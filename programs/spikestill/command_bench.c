@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training and inference speed of three tasks, beside the f32 multiply-add ceiling measured in the same run.
+// Training and inference speed of three tasks, beside the ceiling of f32 multiply-adds, or of bf16 dot products, measured in the
+// same run.
 #include <stdio.h>
 #include <string.h>
 
@@ -11,25 +12,31 @@
 #include "spikestill/run.h"
 
 // Each task is a recipe; only the network and the batch matter.
+#define MLP                                                                                                            \
+  "data: {name: mnist}\nstudent: {kind: snn, model: mlp, norm: none, timesteps: 4, readout: spike_count}\n"            \
+  "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"
+#define CNN                                                                                                            \
+  "data: {name: mnist}\nstudent: {kind: snn, model: cnn, timesteps: 4, readout: spike_count}\n"                        \
+  "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"
+#define VGG9                                                                                                           \
+  "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: {batch: 64}\n"
 static const struct {
   const char *name, *recipe;
+  bool bf16;
 } tasks[] = {
-    {"mlp 784-800-10",
-     "data: {name: mnist}\nstudent: {kind: snn, model: mlp, norm: none, timesteps: 4, readout: spike_count}\n"
-     "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
-    {"mnist cnn", "data: {name: mnist}\nstudent: {kind: snn, model: cnn, timesteps: 4, readout: spike_count}\n"
-                  "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"},
-    {"vgg9", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: "
-             "{batch: 64}\n"},
-    {"vgg9, winograd", "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\n"
-                       "train: {batch: 64}\nspeed: {convolution: winograd}\n"},
+    {"mlp 784-800-10", MLP, false},
+    {"mnist cnn", CNN, false},
+    {"mnist cnn, bf16", CNN "precision: bf16\n", true},
+    {"vgg9", VGG9, false},
+    {"vgg9, winograd", VGG9 "speed: {convolution: winograd}\n", false},
+    {"vgg9, bf16", VGG9 "precision: bf16\n", true},
 };
 enum { TASK_COUNT = sizeof tasks / sizeof *tasks };
 
 typedef struct task_result {
   sst_step_bench bench;
   double train_rate, inference_rate;   // samples/s
-  double train_share, inference_share; // of the f32 ceiling
+  double train_share, inference_share; // of the ceiling of the precision
 } task_result;
 
 static sst_status run_task(sst_context *context, const arguments *a, int task, const sst_ceiling *ceiling,
@@ -38,14 +45,15 @@ static sst_status run_task(sst_context *context, const arguments *a, int task, c
   sst_status status =
       sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides, a->override_count, &recipe);
   if (status != SST_OK) { return status; }
+  const double most = 1e9 * (recipe->precision == SST_PRECISION_BF16 ? ceiling->bf16_gflops : ceiling->f32_gflops);
   status = sst_run_bench(context, recipe, a->repetitions, &out->bench);
   sst_recipe_close(context, recipe);
   if (status != SST_OK) { return status; }
   const sst_step_bench *b = &out->bench;
   out->train_rate = (double)b->batch / b->train_seconds;
   out->inference_rate = (double)b->batch / b->inference_seconds;
-  out->train_share = b->train_flops / b->train_seconds / (ceiling->f32_gflops * 1e9);
-  out->inference_share = b->inference_flops / b->inference_seconds / (ceiling->f32_gflops * 1e9);
+  out->train_share = b->train_flops / b->train_seconds / most;
+  out->inference_share = b->inference_flops / b->inference_seconds / most;
   return SST_OK;
 }
 
@@ -180,6 +188,10 @@ static int bench_tasks(sst_context *context, const arguments *a, const sst_ceili
       printf("%-16s %12s %10s %12s %10s %10s\n", "task", "training/s", "share", "inference/s", "share", "MiB");
     }
     any = true;
+    if (tasks[task].bf16 && ceiling->bf16_gflops == 0) {
+      if (!a->json) { printf("%-16s left out: this CPU has no AVX512_BF16 instructions\n", tasks[task].name); }
+      continue;
+    }
     task_result result;
     const sst_status status = run_task(context, a, task, ceiling, &result);
     if (status != SST_OK) { return report_failure(context, status); }
@@ -202,12 +214,12 @@ int command_bench(sst_context *context, const arguments *a) {
   if (status != SST_OK) { return report_failure(context, status); }
   const int threads = sst_context_threads(context);
   if (!a->json) {
-    printf("ceiling: %.0f GFLOP/s f32 multiply-add, %.1f GB/s memory triad, %d threads\n", ceiling.f32_gflops,
-           ceiling.triad_gb_per_s, threads);
+    printf("ceiling: %.0f GFLOP/s f32 multiply-add, %.0f GFLOP/s bf16 dot product, %.1f GB/s memory triad, %d threads\n",
+           ceiling.f32_gflops, ceiling.bf16_gflops, ceiling.triad_gb_per_s, threads);
   }
   json_t *rows = json_array();
-  json_t *all = json_pack("{s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops, "ceiling_triad_gb_per_s",
-                          ceiling.triad_gb_per_s, "threads", threads, "tasks", rows);
+  json_t *all = json_pack("{s:f, s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops, "ceiling_bf16_gflops",
+                          ceiling.bf16_gflops, "ceiling_triad_gb_per_s", ceiling.triad_gb_per_s, "threads", threads, "tasks", rows);
   int code = is_wanted(a, fused_name) ? bench_fused(context, a, all) : EXIT_DONE;
   if (code == EXIT_DONE) { code = bench_tasks(context, a, &ceiling, rows); }
   if (a->json && code == EXIT_DONE) { return print_json(all); }
