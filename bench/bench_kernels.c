@@ -22,6 +22,7 @@ typedef struct bench {
   sst_context *context;
   ssti_backend *backend;
   sst_ceiling ceiling;
+  sst_precision precision; // of the kernels being measured
   int repetitions;
   const char *only;
   bool processor_time;
@@ -67,7 +68,7 @@ static double seconds_now(const bench *b) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-// `work` is in floating-point operations (bound "f32") or bytes (bound "triad").
+// `work` is in floating-point operations (bound by those of the precision) or bytes (bound "triad").
 static void measure(bench *b, const char *name, const char *shape, bool arithmetic, double work, kernel_call *call,
                     void *arg) {
   if (b->only != NULL && strstr(name, b->only) == NULL) { return; }
@@ -79,11 +80,12 @@ static void measure(bench *b, const char *name, const char *shape, bool arithmet
   }
   qsort(b->seconds, (size_t)b->repetitions, sizeof *b->seconds, compare);
   double median = b->seconds[b->repetitions / 2], least = b->seconds[0];
-  double ceiling = arithmetic ? b->ceiling.f32_gflops : b->ceiling.triad_gb_per_s;
+  const bool half = b->precision == SST_PRECISION_BF16;
+  double ceiling = !arithmetic ? b->ceiling.triad_gb_per_s : half ? b->ceiling.bf16_gflops : b->ceiling.f32_gflops;
   printf("{\"kernel\": \"%s\", \"shape\": \"%s\", \"median_seconds\": %.6g, \"min_seconds\": %.6g, \"%s\": %.4g, "
          "\"bound\": \"%s\", \"share\": %.3f, \"share_of_best\": %.3f}\n",
          name, shape, median, least, arithmetic ? "gflops" : "gb_per_second", work / median * 1e-9,
-         arithmetic ? "f32" : "triad", work / median * 1e-9 / ceiling, work / least * 1e-9 / ceiling);
+         arithmetic ? sst_precision_word(b->precision) : "triad", work / median * 1e-9 / ceiling, work / least * 1e-9 / ceiling);
   fflush(stdout);
 }
 
@@ -130,21 +132,34 @@ static float *spikes(int64_t count, double density) {
   return x;
 }
 
+// In place: the first half of the memory becomes bf16.
+static void narrow(float *x, int64_t count) {
+  ssti_bf16 *half = (ssti_bf16 *)(void *)x;
+  for (int64_t i = 0; i < count; i++) {
+    const ssti_bf16 rounded = ssti_bf16_of(x[i]);
+    memcpy(half + i, &rounded, sizeof rounded);
+  }
+}
+
 // `density` of spikes in the input; negative: numbers around zero.
 static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64_t out, double density) {
+  const bool half = b->precision == SST_PRECISION_BF16;
+  const ssti_type type = half ? SSTI_BF16 : SSTI_F32; // as between layers of that precision
   const bool stem = in < 16;
   conv_case c = {.shape = {.images = images, .in_h = size, .in_w = size, .in_c = in, .out_h = size, .out_w = size,
                            .out_c = out, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .pad_h = 1,
-                           .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1}};
+                           .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1, .precision = b->precision,
+                           .in_type = type, .out_type = type}};
   require(b, b->backend->kernels.conv2d_plan(b->backend, &c.shape, true, &c.plan));
   const int64_t pixels = images * size * size;
   c.x = density < 0 ? filled(pixels * in) : spikes(pixels * in, density);
   c.w = filled(out * 9 * in), c.y = filled(pixels * out);
+  if (half) { narrow(c.x, pixels * in), narrow(c.y, pixels * out); }
   c.dx = filled(pixels * in), c.dw = filled(out * 9 * in), c.workspace = memory_of(workspace_of(c.plan));
   c.saved = memory_of(c.plan != NULL ? c.plan->saved : 0);
   char shape[96];
-  int length = snprintf(shape, sizeof shape, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 " to %" PRId64 ", 3x3",
-                        images, size, size, in, out);
+  int length = snprintf(shape, sizeof shape, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 " to %" PRId64 ", 3x3%s",
+                        images, size, size, in, out, half ? ", bf16" : "");
   if (density >= 0) { snprintf(shape + length, sizeof shape - (size_t)length, ", %g %% spikes", 100 * density); }
   const double flops = 2.0 * 9.0 * (double)pixels * (double)in * (double)out;
   measure(b, "conv2d_forward", shape, true, flops, conv_forward, &c);
@@ -154,6 +169,21 @@ static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64
   free(c.x), free(c.w), free(c.y), free(c.dx), free(c.dw), free(c.workspace), free(c.saved);
 }
 
+// The layers of a VGG-9.
+static void bench_convs(bench *b) {
+  for (int p = 0; p < SST_PRECISION_COUNT; p++) {
+    if (p == SST_PRECISION_BF16 && b->backend->without_bf16 != NULL) { continue; }
+    b->precision = (sst_precision)p;
+    bench_conv(b, BATCH, 32, 3, 64, -1); // the stem is computed once for all steps
+    bench_conv(b, IMAGES, 32, 64, 64, -1);
+    bench_conv(b, IMAGES, 16, 64, 128, -1);
+    bench_conv(b, IMAGES, 16, 128, 128, -1);
+    bench_conv(b, IMAGES, 8, 128, 256, -1);
+    bench_conv(b, IMAGES, 8, 256, 256, -1);
+  }
+  b->precision = SST_PRECISION_F32;
+}
+
 // From spikes whatever their density, to see where they are the faster way.
 static void bench_events(bench *b, sst_device device) {
   static const double densities[] = {0.02, 0.05, 0.1, 0.15, 0.2, 0.3};
@@ -161,9 +191,14 @@ static void bench_events(bench *b, sst_device device) {
   sst_context_set_crossover(b->context, (sst_crossover){1, 1, 1, 1, 1, 1, 1, 1});
   require(b, ssti_backend_create(b->context, device, &b->backend));
   for (size_t i = 0; i < sizeof densities / sizeof *densities; i++) {
-    bench_conv(b, IMAGES, 32, 64, 64, densities[i]);
-    bench_conv(b, IMAGES, 16, 128, 128, densities[i]);
-    bench_conv(b, IMAGES, 8, 256, 256, densities[i]);
+    for (int p = 0; p < SST_PRECISION_COUNT; p++) {
+      if (p == SST_PRECISION_BF16 && b->backend->without_bf16 != NULL) { continue; }
+      b->precision = (sst_precision)p;
+      bench_conv(b, IMAGES, 32, 64, 64, densities[i]);
+      bench_conv(b, IMAGES, 16, 128, 128, densities[i]);
+      bench_conv(b, IMAGES, 8, 256, 256, densities[i]);
+    }
+    b->precision = SST_PRECISION_F32;
   }
   ssti_backend_destroy(b->backend);
   sst_context_set_crossover(b->context, sst_crossover_default());
@@ -401,16 +436,11 @@ int main(int argc, char **argv) {
   if (sst_context_create(&options, &b.context) != SST_OK) { return usage(); }
   require(&b, ssti_backend_create(b.context, device, &b.backend));
   require(&b, sst_measure_ceiling(b.context, &b.ceiling));
-  printf("{\"device\": \"%s\", \"threads\": %d, \"simd_level\": \"%s\", \"ceiling_f32_gflops\": %.4g, "
+  printf("{\"device\": \"%s\", \"threads\": %d, \"simd_level\": \"%s\", \"ceiling_f32_gflops\": %.4g, \"ceiling_bf16_gflops\": %.4g, "
          "\"ceiling_triad_gb_per_second\": %.4g, \"ceiling_copy_gb_per_second\": %.4g}\n",
-         sst_device_word(device), b.ceiling.threads, b.ceiling.simd_level, b.ceiling.f32_gflops,
+         sst_device_word(device), b.ceiling.threads, b.ceiling.simd_level, b.ceiling.f32_gflops, b.ceiling.bf16_gflops,
          b.ceiling.triad_gb_per_s, b.ceiling.copy_gb_per_s);
-  bench_conv(&b, BATCH, 32, 3, 64, -1); // the stem is computed once for all steps
-  bench_conv(&b, IMAGES, 32, 64, 64, -1);
-  bench_conv(&b, IMAGES, 16, 64, 128, -1);
-  bench_conv(&b, IMAGES, 16, 128, 128, -1);
-  bench_conv(&b, IMAGES, 8, 128, 256, -1);
-  bench_conv(&b, IMAGES, 8, 256, 256, -1);
+  bench_convs(&b);
   bench_events(&b, device);
   bench_linear(&b, BATCH, 784, 800);
   bench_linear(&b, 2 * BATCH, 784, 800);

@@ -13,6 +13,21 @@ import unittest
 from program import COMMANDS, PROGRAM, SOURCE, ProgramTest, environment
 
 
+TASKS = ["mlp 784-800-10", "mnist cnn", "mnist cnn, bf16", "vgg9", "vgg9, winograd", "vgg9, bf16"]
+
+
+def has_bf16():
+    """Whether this CPU multiplies bf16."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return " avx512_bf16 " in file.read()
+    except OSError:
+        return False
+
+
+HAS_BF16 = has_bf16()
+
+
 class Usage(ProgramTest):
     def test_without_a_command(self):
         result = self.run_program()
@@ -190,6 +205,27 @@ class TrainAndEval(ProgramTest):
         self.assertIn("device: cpu-ref\n", recipe)
         self.assertEqual(json.loads(self.path("run/environment.json").read_text())["threads"], 1)
 
+    @unittest.skipUnless(HAS_BF16, "this CPU has no AVX512_BF16 instructions")
+    def test_bf16(self):
+        words = ["train", "tiny.yaml", "--precision", "bf16"]
+        result = self.good(*words, "--out", "half", "--json").json
+        self.assertIn("precision: bf16\n", self.path("half/recipe.yaml").read_text())
+        self.good(*words, "--out", "again")
+        self.good("train", "tiny.yaml", "--out", "single")
+        history = [self.path(run + "/history.jsonl").read_bytes() for run in ("half", "again", "single")]
+        self.assertEqual(history[0], history[1])
+        self.assertNotEqual(history[0], history[2])
+        # A run's precision is that of its evaluation, unless another one is asked for.
+        self.assertEqual(self.good("eval", "half", "--json").json["loss"], result["test_loss"])
+        loss = self.good("eval", "half", "--json", "--precision", "f32").json["loss"]
+        self.assertNotEqual(loss, result["test_loss"])
+        self.assertAlmostEqual(loss, result["test_loss"], delta=0.05 * result["test_loss"])
+
+    def test_bf16_is_refused(self):
+        self.bad(1, ["train", "tiny.yaml", "--precision", "bf16", "--device", "cpu-ref", "--out", "run"],
+                 "precision bf16 is not to be had on device cpu-ref")
+        self.bad(2, ["train", "tiny.yaml", "--precision", "f16"], "f32|bf16")
+
     def test_teacher_and_term(self):
         self.good("train", "tiny.yaml", "--out", "teacher", "--set", "student={kind: ann, model: mlp, hidden: 16}")
         words = ["train", "tiny.yaml", "--set", "teacher=teacher", "--set", "distill.0={method: kd}"]
@@ -311,17 +347,18 @@ class Looking(ProgramTest):
     def test_bench(self):
         answer = self.good("bench", "--repetitions", "1", "--threads", "1", "--json").json
         self.assertGreater(answer["ceiling_f32_gflops"], 0)
-        self.assertEqual([task["task"] for task in answer["tasks"]], ["mlp 784-800-10", "mnist cnn", "vgg9", "vgg9, winograd"])
+        self.assertEqual([task["task"] for task in answer["tasks"]], 
+                         [task for task in TASKS if HAS_BF16 or not task.endswith("bf16")])
         self.assertGreater(answer["norm_neuron_bytes"] / answer["norm_neuron_seconds"], 0)
         for task in answer["tasks"]:
             self.assertGreater(task["train_samples_per_second"], 0)
             self.assertGreater(task["train_predicted_bytes"], task["train_bytes"])
         # What is measured besides, such as kernels made for the shapes, is small beside a large network.
-        vgg = answer["tasks"][2]
+        vgg = next(task for task in answer["tasks"] if task["task"] == "vgg9")
         if not os.environ.get("SPIKESTILL_SANITIZE"):  # whose allocator counts otherwise
             self.assertLess(vgg["train_measured_bytes"], 1.05 * vgg["train_predicted_bytes"])
             self.assertGreater(vgg["train_measured_bytes"], 0.95 * vgg["train_predicted_bytes"])
-        densities = {layer["layer"]: layer["density"] for layer in answer["tasks"][2]["layers"]}
+        densities = {layer["layer"]: layer["density"] for layer in vgg["layers"]}
         self.assertIsNone(densities["student.0.conv"])  # pictures are no spikes
         self.assertIsNone(densities["student.7.conv"])  # nor are averages of them
         for layer in ("student.3.conv", "student.10.conv", "student.17.conv", "student.24.linear"):
@@ -346,6 +383,7 @@ class Looking(ProgramTest):
 
     def test_calibrate(self):
         names = ["convolution_forward", "convolution_weights", "linear_forward", "linear_weights"]
+        names += ["bf16_" + name for name in names]
         answer = self.good("bench", "--calibrate", "--threads", "1", "--json").json
         self.assertEqual(list(answer), names)
         section = self.good("bench", "--calibrate", "--threads", "1").out

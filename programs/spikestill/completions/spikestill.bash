@@ -27,6 +27,7 @@ _spikestill() {
     --simulation) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --seed) COMPREPLY=(); return ;;
     --device) COMPREPLY=($(compgen -W "cpu cpu-ref" -- "$word")); return ;;
+    --precision) COMPREPLY=($(compgen -W "f32 bf16" -- "$word")); return ;;
     --data) COMPREPLY=(); return ;;
     --normalize) COMPREPLY=(); return ;;
     --part) COMPREPLY=($(compgen -W "train validation test" -- "$word")); return ;;
@@ -54,19 +55,19 @@ _spikestill() {
     --threads) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    train) options="--help --out --set --resume --overwrite --seed --device --at-least --threads --json --quiet" ;;
-    sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --threads --json --quiet" ;;
-    eval) options="--help --set --timesteps --samples --compare --seed --device --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
+    train) options="--help --out --set --resume --overwrite --seed --device --precision --at-least --threads --json --quiet" ;;
+    sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --precision --threads --json --quiet" ;;
+    eval) options="--help --set --timesteps --samples --compare --seed --device --precision --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --normalize --threads --json --quiet" ;;
     quantize) options="--help --out --set --samples --weight-bits --membrane-bits --norm-bits --input-bits --simulation --overwrite --seed --device --data --threads --json --quiet" ;;
-    inspect) options="--help --set --timesteps --device --batch --target --dt --reset --threads --json" ;;
+    inspect) options="--help --set --timesteps --device --precision --batch --target --dt --reset --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
     report) options="--help --out --open --tensorboard --quiet" ;;
     import) options="--help --out --set --overwrite --seed --device --recipe --map --print-map --threads --json" ;;
     export) options="--help --out --set --overwrite --device --data --map --to --name --layout --target --dt --root --count --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
-    quickstart) options="--help --out --set --resume --seed --device --threads --json --quiet" ;;
-    bench) options="--help --set --device --root --repetitions --only --ops --calibrate --threads --json" words="data deploy" ;;
+    quickstart) options="--help --out --set --resume --seed --device --precision --threads --json --quiet" ;;
+    bench) options="--help --set --device --precision --root --repetitions --only --ops --calibrate --threads --json" words="data deploy" ;;
     recipe) options="--help --set" ;;
     version) options="--help --json" ;;
     completion) options="--help" words="bash zsh fish" ;;

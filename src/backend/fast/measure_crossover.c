@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "backend/backend.h"
+#include "backend/fast/fast.h"
 #include "spikestill/bench.h"
 
 enum { ROUNDS = 7, IMAGES = 32, SIZE = 16, CHANNELS = 64, ROWS = 512, INPUTS = 1024, OUTPUTS = 256 };
@@ -21,9 +21,18 @@ typedef struct pass_times {
   double forward, weights; // seconds
 } pass_times;
 
-static void fill_spikes(float *x, int64_t count, double density) {
-  for (int64_t i = 0; i < count; i++) {
-    x[i] = (double)ssti_random_uniform(1, ssti_random_stream("calibrate"), (uint64_t)i) < density ? 1.0f : 0.0f;
+static ssti_type type_of(const measurement *m) { return m->linear ? m->product.in_type : m->conv.in_type; }
+
+static void fill_spikes(const measurement *m, double density) {
+  const uint64_t stream = ssti_random_stream("calibrate");
+  ssti_bf16 *half = (ssti_bf16 *)(void *)m->x;
+  for (int64_t i = 0; i < m->inputs; i++) {
+    const float x = (double)ssti_random_uniform(1, stream, (uint64_t)i) < density ? 1.0f : 0.0f;
+    if (type_of(m) == SSTI_BF16) {
+      half[i] = ssti_bf16_of(x);
+    } else {
+      m->x[i] = x;
+    }
   }
 }
 
@@ -66,7 +75,7 @@ static sst_status measure(sst_context *context, measurement *m, double density, 
     status = ssti_allocate_tensors(context, a > b ? a : b, &workspace);
   }
   if (status == SST_OK) { status = ssti_allocate_tensors(context, plan->saved, &saved); }
-  fill_spikes(m->x, m->inputs, density);
+  fill_spikes(m, density);
   for (int i = 0; status == SST_OK && i < ROUNDS; i++) { run_once(m, plan, saved, workspace, best); }
   k->plan_destroy(m->backend, plan);
   ssti_free(context, workspace);
@@ -104,6 +113,12 @@ static sst_status find_crossing(sst_context *context, measurement *m, double *fo
   return status;
 }
 
+// As in a graph of that precision, between layers that have it too.
+static void use_bf16(measurement *m) {
+  m->conv.precision = m->product.precision = SST_PRECISION_BF16;
+  m->conv.in_type = m->conv.out_type = m->product.in_type = m->product.out_type = SSTI_BF16;
+}
+
 sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
   const sst_crossover before = sst_context_crossover(context);
   *out = before;
@@ -118,6 +133,14 @@ sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
                         .weights = (int64_t)INPUTS * OUTPUTS};
   sst_status status = find_crossing(context, &conv, &out->convolution_forward, &out->convolution_weights);
   if (status == SST_OK) { status = find_crossing(context, &linear, &out->linear_forward, &out->linear_weights); }
+  if (status == SST_OK && ssti_bf16_is_supported()) {
+    use_bf16(&conv);
+    use_bf16(&linear);
+    status = find_crossing(context, &conv, &out->bf16_convolution_forward, &out->bf16_convolution_weights);
+    if (status == SST_OK) {
+      status = find_crossing(context, &linear, &out->bf16_linear_forward, &out->bf16_linear_weights);
+    }
+  }
   sst_context_set_crossover(context, before);
   return status;
 }
