@@ -16,7 +16,7 @@ if(CMAKE_CXX_COMPILER)
     PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   set_target_properties(spikestill_cuda_emulated PROPERTIES
     CXX_STANDARD 17 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
-  target_compile_options(spikestill_cuda_emulated PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion
+  target_compile_options(spikestill_cuda_emulated PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-pragmas
     -ffp-contract=off $<$<BOOL:${SPIKESTILL_WERROR}>:-Werror>)
   if(SPIKESTILL_SANITIZE)
     target_compile_options(spikestill_cuda_emulated PRIVATE

@@ -13,6 +13,8 @@ static inline pair pair_make(sst_context *context) {
   return p;
 }
 
+static inline void pair_wait(pair *p) { (void)p; }
+
 static inline void *memory_of(size_t bytes) {
   return memory_marked(aligned_alloc(64, (bytes + 63) / 64 * 64 + CANARY), bytes);
 }

@@ -15,6 +15,11 @@ static inline pair pair_make(sst_context *context) {
   return p;
 }
 
+static inline void pair_wait(pair *p) {
+  const cudaError_t error = cudaStreamSynchronize(ssti_cuda_stream(p->tested));
+  if (error != cudaSuccess) { fail_msg("the device says %s", cudaGetErrorString(error)); }
+}
+
 static inline void *memory_of(size_t bytes) {
   void *memory = NULL;
   const cudaError_t error = cudaMallocManaged(&memory, (bytes + 63) / 64 * 64 + CANARY, cudaMemAttachGlobal);

@@ -20,6 +20,9 @@ static inline void pair_end(pair *p) {
   ssti_backend_destroy(p->reference);
 }
 
+// Until the tested backend has done what it was asked for.
+static inline void pair_wait(pair *p);
+
 // Memory that both backends can use, from outside (memory_of) and back (release).
 static inline void *memory_of(size_t bytes);
 static inline void release(void *memory);

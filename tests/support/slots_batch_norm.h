@@ -33,23 +33,24 @@ static void norm_end(norm_data *d) {
   release(d->saved), release(d->dx), release(d->dgamma), release(d->dbeta);
 }
 
-static void norm_run(ssti_backend *b, const ssti_batch_norm *s, norm_data *d, bool batch_statistics, bool accumulate) {
+static void norm_run(pair *p, ssti_backend *b, const ssti_batch_norm *s, norm_data *d, bool batch_statistics, bool accumulate) {
   const ssti_kernels *k = &b->kernels;
   k->batch_norm_forward_training(b, s, d->x, d->gamma, d->beta, d->mean, d->variance, d->y, d->saved);
   const size_t bytes = k->batch_norm_workspace(b, s);
   void *workspace = memory_of(bytes);
   k->batch_norm_backward(b, s, d->x, d->dy, d->gamma, d->saved, batch_statistics, d->dx, accumulate, d->dgamma,
                          accumulate, d->dbeta, accumulate, workspace);
+  pair_wait(p);
   check_canary(workspace, bytes);
   release(workspace);
 }
 
 static void check_norm(pair *p, const ssti_batch_norm *s, float offset, bool batch_statistics, bool accumulate) {
   norm_data expected = norm_make(s, offset, accumulate), bits = {0};
-  norm_run(p->reference, s, &expected, batch_statistics, accumulate);
+  norm_run(p, p->reference, s, &expected, batch_statistics, accumulate);
   EACH_LEVEL(p, level) {
     norm_data found = norm_make(s, offset, accumulate);
-    norm_run(p->tested, s, &found, batch_statistics, accumulate);
+    norm_run(p, p->tested, s, &found, batch_statistics, accumulate);
     const int64_t c = s->channels;
     // The inputs have deviation 1 around `offset`, so the mean is good to a few ulps of it, and what follows as well.
     const double wide = 4e-6 + 1e-6 * fabs((double)offset);
@@ -96,8 +97,8 @@ static void test_batch_norm_far_mean(void **state) {
   pair p = pair_make(*state);
   const ssti_batch_norm s = {.rows = 20000, .channels = 24, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f};
   norm_data found = norm_make(&s, 1000.0f, false), expected = norm_make(&s, 1000.0f, false);
-  norm_run(p.tested, &s, &found, true, false);
-  norm_run(p.reference, &s, &expected, true, false);
+  norm_run(&p, p.tested, &s, &found, true, false);
+  norm_run(&p, p.reference, &s, &expected, true, false);
   compare(found.saved, expected.saved, s.channels, 1e-7, "mean");
   compare(found.saved + s.channels, expected.saved + s.channels, s.channels, 1e-5, "inverse deviation");
   norm_end(&found);
@@ -116,6 +117,7 @@ static void test_batch_norm_inference(void **state) {
                                                       expected);
     EACH_LEVEL(&p, level) {
       p.tested->kernels.batch_norm_forward_inference(p.tested, &s, d.x, d.gamma, d.beta, d.mean, d.variance, d.y);
+      pair_wait(&p);
       assert_same_bits(d.y, expected, d.count); // the same three operations
     }
     release(expected);

@@ -34,6 +34,7 @@ static void test_optimizer_steps(void **state) {
         } else {
           p.tested->kernels.adamw_step(p.tested, n, v, gradient, m, q, &update, 0.9f, 0.999f, 1e-8f, 1e-2f);
         }
+        pair_wait(&p);
         assert_same_bits(v, value, n);
         assert_same_bits(m, first, n);
         assert_same_bits(q, second, n);
@@ -59,6 +60,7 @@ static void test_dropout(void **state) {
       float *found = target(n, accumulate, false);
       if (p.tested->kernels.begin_run != NULL) { p.tested->kernels.begin_run(p.tested, seed, 5); }
       p.tested->kernels.dropout(p.tested, n, 0.3f, seed, stream, 5, x, found, accumulate);
+      pair_wait(&p);
       assert_same_bits(found, expected, n);
       release(found);
     }
@@ -81,6 +83,27 @@ static void test_sum_of_squares(void **state) {
       assert_true(memcmp(&found, &first, sizeof found) == 0);
     }
     release(x);
+  }
+  pair_end(&p);
+}
+
+// On a device the logarithm and the cosine are another library's.
+static void test_noise(void **state) {
+  pair p = pair_make(*state);
+  const int64_t counts[] = {1, 255, 30011};
+  for (int i = 0; i < 3; i++) {
+    const int64_t n = counts[i];
+    float *x = filled(n, false, 1), *expected = floats(n);
+    p.reference->kernels.noise(p.reference, n, 0.3f, 17, 4, 5, x, expected);
+    EACH_LEVEL(&p, level) {
+      float *found = floats(n);
+      if (p.tested->kernels.begin_run != NULL) { p.tested->kernels.begin_run(p.tested, 17, 5); }
+      p.tested->kernels.noise(p.tested, n, 0.3f, 17, 4, 5, x, found);
+      pair_wait(&p);
+      compare(found, expected, n, 2e-7, "noise");
+      release(found);
+    }
+    release(x), release(expected);
   }
   pair_end(&p);
 }

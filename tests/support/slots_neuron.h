@@ -27,6 +27,7 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
     f->neuron_backward(p->tested, s, x, learns ? &w : NULL, dspikes, dmembrane, dx, accumulate,
                        learns ? &ddecay : NULL, accumulate, workspace);
     assert_int_equal(sst_context_allocation_count(p->context), count);
+    pair_wait(p);
     // The same operations in the same order: the two backends fire on the same steps.
     assert_same_bits(spikes, spikes_expected, ny);
     if (with_membrane) { assert_same_bits(h, h_expected, ny); }
@@ -48,6 +49,7 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
       part.resumes = true;
       part.steps = part.input_steps = s->steps - first;
       f->neuron_forward(p->tested, &part, x + first * n, learns ? &w : NULL, spikes + first * n, NULL);
+      pair_wait(p);
       assert_same_bits(spikes, spikes_expected, ny);
       release(spikes), release(carried);
     }
@@ -110,12 +112,14 @@ static void test_neuron_without_some(void **state) {
   const ssti_neuron_shape shape = {.neuron = neuron, .steps = 3, .input_steps = 3, .count = 100};
   const float w = 0.1f;
   float *x = filled(300, false, 1), *dmembrane = filled(300, false, 2), expected = 0, found = 0;
+  void *reference_space = memory_of(p.reference->kernels.neuron_workspace(p.reference, &shape));
   void *space = memory_of(p.tested->kernels.neuron_workspace(p.tested, &shape));
   p.reference->kernels.neuron_backward(p.reference, &shape, x, &w, NULL, dmembrane, NULL, false, &expected, false,
-                                       space);
+                                       reference_space);
   p.tested->kernels.neuron_backward(p.tested, &shape, x, &w, NULL, dmembrane, NULL, false, &found, false, space);
+  pair_wait(&p);
   assert_near(found, expected, 1e-5, 1e-6);
-  release(x), release(dmembrane), release(space);
+  release(x), release(dmembrane), release(space), release(reference_space);
   pair_end(&p);
 }
 

@@ -36,7 +36,7 @@ static const float *decay_of(const fused_case *c) {
 }
 
 // The slots one by one, of the backend `b`; the norm's output is between them.
-static void run_apart(ssti_backend *b, const fused_case *c, fused_result *r) {
+static void run_apart(pair *p, ssti_backend *b, const fused_case *c, fused_result *r) {
   const ssti_kernels *k = &b->kernels;
   const ssti_norm_neuron *s = &c->shape;
   const int64_t channels = s->norm.channels, count = s->norm.rows * channels;
@@ -53,6 +53,7 @@ static void run_apart(ssti_backend *b, const fused_case *c, fused_result *r) {
     }
     k->batch_norm_forward_inference(b, &s->norm, c->x, c->gamma, c->beta, mean, variance, y);
   }
+  pair_wait(p);
   memcpy(r->vectors + 2 * channels, saved, (size_t)(2 * channels) * sizeof(float));
   k->neuron_forward(b, &s->neuron, y, decay_of(c), r->spikes, c->membrane ? r->membrane : NULL);
   k->neuron_backward(b, &s->neuron, y, decay_of(c), c->dspikes, c->membrane ? c->dmembrane : NULL, dy, false,
@@ -60,10 +61,11 @@ static void run_apart(ssti_backend *b, const fused_case *c, fused_result *r) {
   k->batch_norm_backward(b, &s->norm, c->x, dy, c->gamma, saved, c->batch_statistics, r->dx, c->accumulate,
                          r->vectors + 4 * channels, c->accumulate, r->vectors + 5 * channels, c->accumulate,
                          norm_workspace);
+  pair_wait(p);
   release(norm_workspace), release(y), release(dy), release(saved), release(workspace);
 }
 
-static void run_fused(ssti_backend *b, const fused_case *c, fused_result *r) {
+static void run_fused(pair *p, ssti_backend *b, const fused_case *c, fused_result *r) {
   const ssti_kernels *k = &b->kernels;
   const ssti_norm_neuron *s = &c->shape;
   const int64_t channels = s->norm.channels;
@@ -83,6 +85,7 @@ static void run_fused(ssti_backend *b, const fused_case *c, fused_result *r) {
       saved[2 * channels + i] = (float)((double)s->norm.scale * (double)c->gamma[i] * inverse);
     }
   }
+  pair_wait(p);
   memcpy(r->vectors + 2 * channels, saved, (size_t)(2 * channels) * sizeof(float));
   k->norm_neuron_forward(b, s, c->x, c->beta, saved, decay_of(c), r->spikes, c->membrane ? r->membrane : NULL,
                          forward_space);
@@ -97,6 +100,7 @@ static void run_fused(ssti_backend *b, const fused_case *c, fused_result *r) {
   k->norm_neuron_backward(b, s, c->x, c->gamma, c->beta, saved, c->batch_statistics, decay_of(c), c->dspikes,
                           c->membrane ? c->dmembrane : NULL, &out, backward_space);
   assert_int_equal(sst_context_allocation_count(b->context), allocations);
+  pair_wait(p);
   check_canary(forward_space, forward_bytes);
   check_canary(backward_space, backward_bytes);
   release(saved), release(forward_space), release(backward_space);
@@ -108,11 +112,11 @@ static void check_fused(pair *p, const fused_case *c) {
   const ssti_neuron_shape *n = &c->shape.neuron;
   const int64_t channels = c->shape.norm.channels, ny = n->steps * n->count, nx = n->input_steps * n->count;
   fused_result first = {0}, apart = fused_result_make(c), judge = fused_result_make(c);
-  run_apart(p->tested, c, &apart);
-  run_apart(p->reference, c, &judge);
+  run_apart(p, p->tested, c, &apart);
+  run_apart(p, p->reference, c, &judge);
   EACH_LEVEL(p, level) {
     fused_result found = fused_result_make(c);
-    run_fused(p->tested, c, &found);
+    run_fused(p, p->tested, c, &found);
     assert_same_bits(found.spikes, apart.spikes, ny);
     if (c->membrane) { assert_same_bits(found.membrane, apart.membrane, ny); }
     compare(found.vectors, judge.vectors, 4 * channels, 4e-6, "statistics");
@@ -214,6 +218,7 @@ static void test_norm_neuron_without_some(void **state) {
       const ssti_norm_neuron_gradients out = {.dx = dx[with], .dgamma = with ? dgamma : NULL};
       k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, !constant, NULL, c.dspikes, NULL, &out, workspace);
     }
+    pair_wait(&p);
     assert_same_bits(dx[0], dx[1], count);
   }
   const ssti_norm_neuron_gradients only = {.dgamma = saved};
@@ -221,6 +226,7 @@ static void test_norm_neuron_without_some(void **state) {
   // No gradient arrives: none goes on.
   const ssti_norm_neuron_gradients all = {.dx = dx[0]};
   k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, false, NULL, NULL, NULL, &all, workspace);
+  pair_wait(&p);
   for (int64_t i = 0; i < count; i++) { assert_true(dx[0][i] == 0.0f); }
   fused_case_end(&c);
   release(workspace), release(saved), release(dx[0]), release(dx[1]), release(dgamma);

@@ -26,6 +26,7 @@ static void check_pool(pair *p, const ssti_pool *s, bool accumulate) {
   r->pool_forward(p->reference, s, NULL, x, y_expected, saved_expected, NULL);
   f->pool_forward(p->tested, s, NULL, x, y, saved, NULL);
   f->pool_forward(p->tested, s, NULL, x, y_only, NULL, NULL);
+  pair_wait(p);
   for (int64_t i = 0; i < ny; i++) {
     if (isnan(y_expected[i])) {
       assert_true(isnan(y[i]) && isnan(y_only[i]));
@@ -38,6 +39,7 @@ static void check_pool(pair *p, const ssti_pool *s, bool accumulate) {
   if (is_max) { assert_memory_equal(saved, saved_expected, (size_t)ny); }
   r->pool_backward(p->reference, s, NULL, dy, saved, dx_expected, accumulate, NULL);
   f->pool_backward(p->tested, s, NULL, dy, saved, dx, accumulate, NULL);
+  pair_wait(p);
   compare(dx, dx_expected, nx, is_max ? 0 : 1e-6, "dx");
   release(x), release(dy), release(y_expected), release(y), release(y_only), release(dx_expected), release(dx);
   release(saved_expected), release(saved);
@@ -59,6 +61,33 @@ static void test_pool(void **state) {
       }
     }
   }
+  pair_end(&p);
+}
+
+static void check_adaptive_pool(pair *p, const ssti_adaptive_pool *s, bool accumulate) {
+  const int64_t nx = s->images * s->in_h * s->in_w * s->channels, ny = s->images * s->out_h * s->out_w * s->channels;
+  float *x = filled(nx, false, 1), *dy = filled(ny, false, 2);
+  float *y_expected = floats(ny), *dx_expected = target(nx, accumulate, false);
+  p->reference->kernels.adaptive_pool_forward(p->reference, s, x, y_expected);
+  p->reference->kernels.adaptive_pool_backward(p->reference, s, dy, dx_expected, accumulate);
+  EACH_LEVEL(p, level) {
+    float *y = floats(ny), *dx = target(nx, accumulate, false);
+    p->tested->kernels.adaptive_pool_forward(p->tested, s, x, y);
+    p->tested->kernels.adaptive_pool_backward(p->tested, s, dy, dx, accumulate);
+    pair_wait(p);
+    compare(y, y_expected, ny, 1e-6, "y");
+    compare(dx, dx_expected, nx, 1e-6, "dx");
+    release(y), release(dx);
+  }
+  release(x), release(dy), release(y_expected), release(dx_expected);
+}
+
+static void test_adaptive_pool(void **state) {
+  pair p = pair_make(*state);
+  // Windows that share lines: 7 into 3, 9 into 4.
+  const ssti_adaptive_pool shapes[] = {{2, 8, 8, 16, 4, 4}, {3, 7, 9, 5, 3, 4}, {2, 5, 5, 3, 1, 1},
+                                       {1, 6, 4, 7, 6, 4},  {2, 10, 3, 1, 7, 2}};
+  for (int i = 0; i < 10; i++) { check_adaptive_pool(&p, &shapes[i / 2], i % 2); }
   pair_end(&p);
 }
 

@@ -22,6 +22,7 @@ static void check_unary(pair *p, ssti_unary_kind kind, int64_t count, int64_t sk
     p->tested->kernels.unary_forward(p->tested, kind, a, b, n, x + skip_first, y + skip_first);
     p->tested->kernels.unary_backward(p->tested, kind, a, b, n, x + skip_first, y_expected + skip_first,
                                       dy + skip_first, dx + skip_first, accumulate);
+    pair_wait(p);
     compare(y + skip_first, y_expected + skip_first, n, 4e-7, "y");
     compare(dx + skip_first, dx_expected + skip_first, n, 1e-6, "dx");
     check_canary(y, (size_t)count * sizeof *y);
@@ -51,6 +52,7 @@ static void test_fill(void **state) {
     EACH_LEVEL(&p, level) {
       float *y = floats(counts[i] + 1);
       p.tested->kernels.fill(p.tested, counts[i], -2.5f, y);
+      pair_wait(&p);
       for (int64_t j = 0; j < counts[i]; j++) { assert_true(y[j] == -2.5f); }
       assert_true(isnan(y[counts[i]]));
       release(y);

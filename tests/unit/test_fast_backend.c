@@ -208,7 +208,7 @@ static void test_batch_norm_threads(void **state) {
     sst_context *context = test_context_with_threads(i == 0 ? 1 : 3);
     pair p = pair_make(context);
     norm_data d = norm_make(&s, 1.0f, false);
-    norm_run(p.tested, &s, &d, true, false);
+    norm_run(&p, p.tested, &s, &d, true, false);
     y[i] = d.y;
     d.y = NULL;
     norm_end(&d);

@@ -17,7 +17,7 @@ static void test_norm_neuron_threads(void **state) {
     sst_context *context = test_context_with_threads(i == 0 ? 1 : 3);
     pair p = pair_make(context);
     results[i] = fused_result_make(&c);
-    run_fused(p.tested, &c, &results[i]);
+    run_fused(&p, p.tested, &c, &results[i]);
     pair_end(&p);
     test_context_end(context);
   }

@@ -109,5 +109,13 @@ void ssti_map(const ssti_backend *backend, int64_t count, float *y, bool accumul
 // ---- each file puts its slots into the table
 
 void ssti_cuda_fill_unary(ssti_kernels *kernels);
+void ssti_cuda_fill_flat(ssti_kernels *kernels);
+void ssti_cuda_fill_copy(ssti_kernels *kernels);
+void ssti_cuda_fill_axes(ssti_kernels *kernels);
+void ssti_cuda_fill_rows(ssti_kernels *kernels);
+void ssti_cuda_fill_pool(ssti_kernels *kernels);
+void ssti_cuda_fill_batch_norm(ssti_kernels *kernels);
+void ssti_cuda_fill_neuron(ssti_kernels *kernels);
+void ssti_cuda_fill_quantize(ssti_kernels *kernels);
 
 #endif

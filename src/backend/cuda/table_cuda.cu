@@ -4,4 +4,12 @@
 
 void ssti_cuda_kernels_fill(ssti_kernels *kernels) {
   ssti_cuda_fill_unary(kernels);
+  ssti_cuda_fill_flat(kernels);
+  ssti_cuda_fill_copy(kernels);
+  ssti_cuda_fill_axes(kernels);
+  ssti_cuda_fill_rows(kernels);
+  ssti_cuda_fill_pool(kernels);
+  ssti_cuda_fill_batch_norm(kernels);
+  ssti_cuda_fill_neuron(kernels);
+  ssti_cuda_fill_quantize(kernels);
 }
