@@ -62,12 +62,29 @@ __device__ inline ssti_dynamics ssti_dynamics_of(const ssti_neuron_task &task) {
 
 // ---- one neuron
 
+// Steps are unrolled, so what is inlined here is there dozens of times. The default surrogate is; the others, and the
+// primitives of smoothed passes, are called.
+#ifdef __CUDACC__
+#define SSTI_CALLED static __device__ __noinline__
+#else
+#define SSTI_CALLED static inline
+#endif
+SSTI_CALLED float ssti_called_derivative(sst_surrogate_kind kind, float a, float v) {
+  return ssti_derivative(kind, a, v);
+}
+SSTI_CALLED float ssti_called_primitive(sst_surrogate_kind kind, float a, float v) { return ssti_primitive(kind, a, v); }
+
+__device__ inline float ssti_lane_derivative(const ssti_dynamics &d, float v) {
+  if (d.surrogate == SST_SURROGATE_ARCTAN) { return ssti_derivative_ARCTAN(d.alpha, v); }
+  return ssti_called_derivative(d.surrogate, d.alpha, v);
+}
+
 struct ssti_neuron_lane {
   float u, current, adapted, spike, threshold;
 };
 
 __device__ inline float ssti_lane_fire(const ssti_dynamics &d, bool smooth, float h, float threshold) {
-  return smooth ? ssti_primitive(d.surrogate, d.alpha, h - threshold) : ssti_fire(h, threshold);
+  return smooth ? ssti_called_primitive(d.surrogate, d.alpha, h - threshold) : ssti_fire(h, threshold);
 }
 __device__ inline float ssti_lane_reset(const ssti_dynamics &d, float h, float threshold, float spike) {
   return !d.fires ? h : d.hard_reset ? ssti_reset_hard(&d, h, spike) : ssti_reset_soft(h, threshold, spike);
@@ -118,7 +135,7 @@ __device__ inline float ssti_lane_back(const ssti_dynamics &d, bool smooth, floa
       const bool inside = ssti_is_inside(&d, ssti_lane_reset(d, h, threshold, spike));
       back.du = inside ? d.stored_decay * back.du : 0.0f;
     }
-    const float g = ssti_derivative(d.surrogate, d.alpha, h - threshold);
+    const float g = ssti_lane_derivative(d, h - threshold);
     float ds = dspike;
     if (!d.detach_reset) {
       ds = d.hard_reset ? ds + back.du * (d.reset_to - h) : ds - back.du * threshold;
