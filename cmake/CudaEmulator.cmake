@@ -11,13 +11,13 @@ if(CMAKE_CXX_COMPILER)
   file(GLOB cuda_kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/backend/cuda/*_cuda.cu)
   set_source_files_properties(${cuda_kernel_sources} PROPERTIES LANGUAGE CXX)
   add_library(spikestill_cuda_emulated STATIC EXCLUDE_FROM_ALL ${cuda_kernel_sources}
-    ${emulator_dir}/emulator.cpp ${emulator_dir}/emulator_stream.cpp)
+    ${emulator_dir}/emulator.cpp ${emulator_dir}/emulator_stream.cpp ${emulator_dir}/probes.cpp)
   target_include_directories(spikestill_cuda_emulated PUBLIC ${emulator_dir}
     PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   set_target_properties(spikestill_cuda_emulated PROPERTIES
     CXX_STANDARD 17 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
-  target_compile_options(spikestill_cuda_emulated PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion -Wno-unknown-pragmas
-    -ffp-contract=off $<$<BOOL:${SPIKESTILL_WERROR}>:-Werror>)
+  target_compile_options(spikestill_cuda_emulated PRIVATE -Wall -Wextra -Wshadow -Wconversion
+    -Wdouble-promotion -Wno-unknown-pragmas -ffp-contract=off $<$<BOOL:${SPIKESTILL_WERROR}>:-Werror>)
   if(SPIKESTILL_SANITIZE)
     target_compile_options(spikestill_cuda_emulated PRIVATE
       -fsanitize=${SPIKESTILL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)

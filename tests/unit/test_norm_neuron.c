@@ -62,8 +62,8 @@ static void check_types(pair *p, const fused_case *c, ssti_type in, ssti_type ou
     fused_result expected = fused_result_make(&wide), found = fused_result_make(&half);
     float *dx = found.dx, *dx_half = narrowed(expected.dx, nx, in);
     if (dx_half != expected.dx) { found.dx = dx_half; } else { memcpy(dx, expected.dx, (size_t)nx * sizeof *dx); }
-    run_fused(p->tested, &wide, &expected);
-    run_fused(p->tested, &half, &found);
+    run_fused(p, p->tested, &wide, &expected);
+    run_fused(p, p->tested, &half, &found);
     assert_narrowed(found.spikes, expected.spikes, ny, out);
     assert_narrowed(found.dx, expected.dx, nx, in);
     if (c->membrane) { assert_same_bits(found.membrane, expected.membrane, ny); }
