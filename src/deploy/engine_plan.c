@@ -414,7 +414,7 @@ static size_t take(size_t *end, size_t bytes) {
 
 static void place_scratch(sst_engine *e) {
   ssti_engine_scratch size = {.counters = SSTI_MOST_PLANES * SSTI_TILE_BYTES,
-                              .slab = SSTI_SLAB_ALL * SSTI_TILE_BYTES,
+                              .slab = sizeof(ssti_slab),
                               .copies = 4 * SSTI_TILE_BYTES * sizeof(ssti_copy),
                               .planes = SSTI_MOST_PLANES * SSTI_TILE_BYTES,
                               .currents = SSTI_MOST_PLANES * SSTI_TILE_BYTES};

@@ -104,21 +104,23 @@ static void for_tiles(const slice_part *p, tile_function *run) {
 
 // ---- synapses
 
+static ssti_slab *slab_of(const slice_part *p) { return (ssti_slab *)(void *)(p->worker->block + p->e->at.slab); }
+
 // Rows [first, first + rows) of all inputs, of one plane, into the slab.
 static void fill_slab(const slice_part *p, const window *w, const tile *t, int plane, int64_t first, int64_t rows) {
-  uint8_t *slab = p->worker->block + p->e->at.slab;
+  ssti_slab *slab = slab_of(p);
   const int64_t channels = p->in->channels;
   const uint8_t fill = p->in->bias >> plane & 1 ? 255 : 0;
   for (int64_t k = 0; k < rows;) {
     const int64_t tap = (first + k) / channels, channel = (first + k) % channels;
     const int64_t count = smaller(rows - k, channels - channel);
     const copy_list list = make_copies(p, w, t, tap);
-    p->e->kernels.slab_fill(slab + k * SSTI_TILE_BYTES, count, plane_of(p, p->in, t->step, plane, channel),
+    p->e->kernels.slab_fill(slab->row[k], count, plane_of(p, p->in, t->step, plane, channel),
                             p->in->channel_bytes, list.copies, list.count, fill);
     k += count;
   }
-  memset(slab + SSTI_SLAB_ZEROS * SSTI_TILE_BYTES, 0, SSTI_TILE_BYTES);
-  memset(slab + SSTI_SLAB_ONES * SSTI_TILE_BYTES, 255, SSTI_TILE_BYTES);
+  memset(slab->row[SSTI_SLAB_ZEROS], 0, SSTI_TILE_BYTES);
+  memset(slab->row[SSTI_SLAB_ONES], 255, SSTI_TILE_BYTES);
 }
 
 static int64_t *skipped_of(const slice_part *p) {
@@ -131,7 +133,8 @@ static void count_inputs(const slice_part *p, const tile *t) {
   const sst_integer_synapses *s = &n->node->synapses;
   const ssti_kernels_of_level *kernels = &p->e->kernels;
   const window w = {s->kernel_w, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w};
-  uint8_t *slab = p->worker->block + p->e->at.slab, *counters = p->worker->block + p->e->at.counters;
+  ssti_slab *slab = slab_of(p);
+  uint8_t *counters = p->worker->block + p->e->at.counters;
   int64_t *skipped = skipped_of(p);
   const int64_t size = n->acc_planes * SSTI_TILE_BYTES, row = (1 + n->magnitudes) * n->slab_words;
   uint32_t some[SSTI_SLAB_WORDS];

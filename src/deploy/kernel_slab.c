@@ -7,13 +7,7 @@
 #include "deploy/kernel_vector.h"
 
 // Two vectors beside each other: enough independent work to hide an adder's latency, and few enough registers.
-enum {
-  PAIR = 2,
-  PAIR_BYTES = PAIR * VECTOR_BYTES,
-  PLANES = 3,                         // of a step
-  CARRIES = SSTI_SLAB_ROWS / 8 + 1 + 7, // eights of two lists, and zeros up to a multiple of eight
-  LIST_ROOM = SSTI_SLAB_ROWS + 64
-};
+enum { PAIR = 2, PAIR_BYTES = PAIR * VECTOR_BYTES, PLANES = 3 };
 
 typedef struct counters {
   vector plane[PLANES][PAIR];
@@ -99,7 +93,7 @@ INLINE void keep_planes(const counters *c, uint8_t *sum, int width) {
 
 // Where the rows whose bits are set begin in the slab, then the row `pad` up to a multiple of eight; returns the eights.
 static_assert(SSTI_SLAB_ALL * SSTI_TILE_BYTES <= UINT16_MAX, "a place in the slab has 16 bits");
-INLINE int decode(const uint32_t *mask, int words, int pad, uint16_t list[LIST_ROOM]) {
+INLINE int decode(const uint32_t *mask, int words, int pad, uint16_t list[SSTI_SLAB_LIST]) {
   int count = 0;
   for (int w = 0; w < words; w++) {
 #if SSTI_HAS_AVX512
@@ -121,13 +115,13 @@ INLINE int decode(const uint32_t *mask, int words, int pad, uint16_t list[LIST_R
   return (count + 7) / 8;
 }
 
-static void sum_column(const uint16_t *plus, int plus_eights, const uint16_t *minus, int minus_eights,
-                       const uint8_t *column, uint8_t *sum, int width, bool first) {
-  uint8_t carries[CARRIES * PAIR_BYTES] __attribute__((aligned(64)));
+static void sum_column(ssti_slab *slab, int plus_eights, int minus_eights, int at, uint8_t *sum, int width,
+                       bool first) {
+  uint8_t *carries = slab->carries[0];
   counters c;
   take_planes(&c, sum, width, first);
-  uint8_t *end = add_list(&c, plus, plus_eights, column, false, carries);
-  (void)add_list(&c, minus, minus_eights, column, true, end);
+  uint8_t *end = add_list(&c, slab->plus, plus_eights, slab->row[0] + at, false, carries);
+  (void)add_list(&c, slab->minus, minus_eights, slab->row[0] + at, true, end);
   keep_planes(&c, sum, width);
   sum += PLANES * SSTI_TILE_BYTES;
   width -= PLANES;
@@ -151,9 +145,8 @@ static void sum_column(const uint16_t *plus, int plus_eights, const uint16_t *mi
 }
 
 static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words,
-                    const uint8_t *slab, uint8_t *acc, int level, int width, bool first) {
+                    ssti_slab *slab, uint8_t *acc, int level, int width, bool first) {
   uint32_t plus[SSTI_SLAB_WORDS], minus[SSTI_SLAB_WORDS];
-  uint16_t plus_list[LIST_ROOM], minus_list[LIST_ROOM];
   int skipped = 0;
   for (int w = 0; w < words; w++) {
     plus[w] = magnitude[w] & ~sign[w] & some[w];
@@ -161,21 +154,20 @@ static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint3
     skipped += __builtin_popcount(magnitude[w] & sign[w] & ~some[w]);
   }
   // A complemented row of ones adds nothing, as a row of zeros does.
-  const int plus_eights = decode(plus, words, SSTI_SLAB_ZEROS, plus_list);
-  const int minus_eights = decode(minus, words, SSTI_SLAB_ONES, minus_list);
+  const int plus_eights = decode(plus, words, SSTI_SLAB_ZEROS, slab->plus);
+  const int minus_eights = decode(minus, words, SSTI_SLAB_ONES, slab->minus);
   if (plus_eights + minus_eights == 0 && !first) { return skipped; }
-  for (int column = 0; column < SSTI_TILE_BYTES; column += PAIR_BYTES) {
-    sum_column(plus_list, plus_eights, minus_list, minus_eights, slab + column,
-               acc + level * SSTI_TILE_BYTES + column, width - level, first);
+  for (int at = 0; at < SSTI_TILE_BYTES; at += PAIR_BYTES) {
+    sum_column(slab, plus_eights, minus_eights, at, acc + level * SSTI_TILE_BYTES + at, width - level, first);
   }
   return skipped;
 }
 
-static void slab_some(const uint8_t *slab, int rows, uint32_t *some) {
+static void slab_some(const ssti_slab *slab, int rows, uint32_t *some) {
   for (int w = 0; w * 32 < rows; w++) { some[w] = 0; }
-  for (int i = 0; i < rows; i++, slab += SSTI_TILE_BYTES) {
-    vector any = load(slab);
-    for (int at = VECTOR_BYTES; at < SSTI_TILE_BYTES; at += VECTOR_BYTES) { any |= load(slab + at); }
+  for (int i = 0; i < rows; i++) {
+    vector any = load(slab->row[i]);
+    for (int at = VECTOR_BYTES; at < SSTI_TILE_BYTES; at += VECTOR_BYTES) { any |= load(slab->row[i] + at); }
     uint64_t word[VECTOR_BYTES / 8], bits = 0;
     memcpy(word, &any, sizeof word);
     for (int k = 0; k < VECTOR_BYTES / 8; k++) { bits |= word[k]; }

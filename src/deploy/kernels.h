@@ -34,6 +34,9 @@ enum {
   SSTI_SLAB_ZEROS = SSTI_SLAB_ROWS, // a row of zeros, and one of ones, stand behind the slab's
   SSTI_SLAB_ONES,
   SSTI_SLAB_ALL,
+  // What a sum of a slab writes down, beside the slab: places of its rows, and carries, a row for eight.
+  SSTI_SLAB_LIST = SSTI_SLAB_ROWS + 64,
+  SSTI_SLAB_CARRIES = SSTI_SLAB_ROWS / 8 + 1 + 7, // eights of two lists, and zeros up to a multiple of eight
   SSTI_MOST_PLANES = 80
 };
 
@@ -73,6 +76,14 @@ typedef struct ssti_lane_rows {
 } ssti_lane_rows;
 
 // ---- slices
+
+// Rows of a tile's inputs, and what sums of them need, all in one piece: the first-level cache looks lines up by a
+// part of their address, and holds neighbours without quarrel. Rows may be written 31 bytes too far.
+typedef struct ssti_slab {
+  uint8_t row[SSTI_SLAB_ALL][SSTI_TILE_BYTES];
+  uint8_t carries[SSTI_SLAB_CARRIES][SSTI_TILE_BYTES];
+  uint16_t plus[SSTI_SLAB_LIST], minus[SSTI_SLAB_LIST];
+} ssti_slab;
 
 // Operations that fill one row of a slab, in ascending order of dst: each may write up to 31 bytes too many.
 typedef struct ssti_copy {
@@ -141,12 +152,12 @@ typedef struct ssti_kernels_of_level {
   void (*slab_fill)(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
                     const ssti_copy *copies, int count, uint8_t fill);
   // Bit i of `some`: whether any bit of row i is set.
-  void (*slab_some)(const uint8_t *slab, int rows, uint32_t *some);
+  void (*slab_some)(const ssti_slab *slab, int rows, uint32_t *some);
   // acc [width][TILE_BYTES] (+)= 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight),
   // without the rows in which nothing is set: returns how many of them have a minus weight, whose complements would
   // each have added 2^level. weights: sign words, then magnitude words. `first` is at level 0.
   int (*slab_sum)(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words,
-                  const uint8_t *slab, uint8_t *acc, int level, int width, bool first);
+                  ssti_slab *slab, uint8_t *acc, int level, int width, bool first);
   // out [width][out_stride] = sum of one or two terms + offset, for `bytes` bytes.
   void (*slice_affine)(const ssti_slice_term *terms, int count, int64_t offset, int width, int64_t bytes, uint8_t *out,
                        int64_t out_stride);
