@@ -9,10 +9,13 @@
 #include "spikestill/engine.h"
 
 enum {
+  SSTI_ENGINE_BLOCK = 16,  // positions and steps whose sums are made together in rows
+  SSTI_ENGINE_CHUNK = 256, // integers at a time where nodes in rows have no kernel of their own
   SSTI_ENGINE_LARGEST_BATCH = 4096,
   SSTI_ENGINE_MOST_GROUP = 32, // pictures a word of a slice; with 64, a tile's planes leave the caches
   SSTI_ENGINE_LEAST_GROUP = 8, // fewer are not worth a slice
-  SSTI_ENGINE_SLACK = 256      // bytes behind a block that kernels may read, and copies write
+  SSTI_ENGINE_GAP = 64,        // bytes behind a piece of scratch that copies may write
+  SSTI_ENGINE_SLACK = 256      // bytes behind a block that kernels may read
 };
 
 // A value in one of its two forms, or in both where the way changes.
@@ -26,8 +29,8 @@ typedef struct ssti_engine_value {
   int planes; // of x + bias
   bool narrow;
   bool in_rows, in_slices, crossing;
-  bool packed;   // turned into slices by way of bits of channels
-  bool by_bytes; // the same by way of whole bytes: most of their bits are used
+  bool packed;     // turned into slices by way of bits of channels
+  bool by_bytes;   // the same by way of whole bytes: most of their bits are used
   int first, last; // nodes between which it lives
   int turned;      // the node behind which slices are made of its rows; `first` where none are
   int rows_last;   // the last node that wants its rows
@@ -50,6 +53,7 @@ typedef struct ssti_engine_node {
   int magnitudes;               // bits of a code without its sign
   int64_t channel_words, words; // popcount: 64-bit words of a position's channels, of all
   int64_t quads;                // int8
+  bool plain;                   // rows: a window is the whole input of a step, read where it lies
   int64_t slabs, slab_words;    // bitsliced; 32-bit words of a slab's inputs
   double event_below;           // share of inputs that are not 0 below which events are faster; 0: never asked
   bool small_sums;              // event: sums stay within 16 bits
@@ -75,7 +79,8 @@ typedef struct ssti_engine_segment {
 
 // Where a worker's scratch begins in its block, and how many bytes it is.
 typedef struct ssti_engine_scratch {
-  size_t windows, sums, states, bits, integers, membranes, slab, counters, skipped, currents, slice_states, copies, planes, readout;
+  size_t windows, sums, states, bits, integers, membranes, slab, counters, skipped, currents, slice_states, copies,
+      planes, readout;
 } ssti_engine_scratch;
 
 typedef struct ssti_engine_worker {

@@ -11,7 +11,7 @@
 #include "deploy/engine_parts.h"
 #include "deploy/integer_rules.h"
 
-enum { LARGEST_INPUTS = 1 << 16, BLOCK_ITEMS = 16, LARGEST_PACKED = 4 };
+enum { LARGEST_INPUTS = 1 << 16, LARGEST_PACKED = 4 };
 
 // Multiply-adds in a cycle: bit products for popcount and bitsliced.
 typedef struct kernel_rates {
@@ -22,8 +22,8 @@ static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
     [SST_ENGINE_LEVEL_AVX2] = {40, 110, 6, 12},
     [SST_ENGINE_LEVEL_AVX512] = {280, 350, 85, 24},
 };
-static const double usual_density = 0.15; // of spikes, where nothing is known
-static const double usual_weights = 0.6;  // share of codes that are not 0
+static const double usual_density = 0.15;                                         // of spikes, where nothing is known
+static const double usual_weights = 0.6;                                          // share of codes that are not 0
 static const double rows_neuron = 1.1, sliced_neuron = 0.5, rows_to_slices = 0.8; // cycles a neuron and step
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -55,8 +55,7 @@ static bool can_compute(const sst_engine *e, int index, sst_engine_kernel kernel
   case SST_ENGINE_KERNEL_POPCOUNT:
   case SST_ENGINE_KERNEL_INT8: return in->narrow;
   case SST_ENGINE_KERNEL_EVENT: return true;
-  case SST_ENGINE_KERNEL_BITSLICED:
-    return e->group >= SSTI_ENGINE_LEAST_GROUP;
+  case SST_ENGINE_KERNEL_BITSLICED: return e->group >= SSTI_ENGINE_LEAST_GROUP;
   case SST_ENGINE_KERNEL_REFERENCE:
   case SST_ENGINE_KERNEL_AUTO:
   case SST_ENGINE_KERNEL_COUNT: break;
@@ -99,7 +98,8 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
   const double neurons = neurons_cost(e, index, kernel == SST_ENGINE_KERNEL_BITSLICED);
   switch (kernel) {
   case SST_ENGINE_KERNEL_POPCOUNT:
-    return neurons + padding * (bits / r->popcount + (1 + n->magnitudes) / 8.0 * a_byte) + window / (double)out->channels;
+    return neurons + padding * (bits / r->popcount + (1 + n->magnitudes) / 8.0 * a_byte) +
+           window / (double)out->channels;
   case SST_ENGINE_KERNEL_INT8: return neurons + 1 / r->int8 + a_byte;
   case SST_ENGINE_KERNEL_EVENT: {
     const double short_rows = ((double)n->outputs + 64) / (double)n->outputs; // what an input costs besides its row
@@ -156,6 +156,8 @@ static void plan_synapses(const sst_engine *e, int index) {
   n->kernel = choose_kernel(e, index);
   n->sliced = n->kernel == SST_ENGINE_KERNEL_BITSLICED;
   n->event_below = event_density(e, index);
+  const bool dense = n->kernel == SST_ENGINE_KERNEL_INT8 || n->kernel == SST_ENGINE_KERNEL_POPCOUNT;
+  n->plain = dense && taps == 1 && in->positions == 1 && out->positions == 1;
 }
 
 // ---- neurons
@@ -380,13 +382,17 @@ static void at_least(size_t *bytes, int64_t needed) {
 // Bytes of each part of a worker's scratch, the largest of all nodes.
 static void measure_rows(const sst_engine *e, int index, ssti_engine_scratch *s) {
   const ssti_engine_node *n = &e->nodes[index];
-  const ssti_engine_value *in = ssti_engine_input(e, index, 0);
-  const int64_t window = n->kernel == SST_ENGINE_KERNEL_POPCOUNT ? in->planes * n->words * 8
-                         : in->narrow                            ? n->inputs + 8
-                                                                 : n->inputs * 4;
-  at_least(&s->windows, BLOCK_ITEMS * larger(window, n->event_below > 0 ? n->inputs + 8 : 0));
-  at_least(&s->sums, BLOCK_ITEMS * n->outputs * 4);
-  at_least(&s->states, BLOCK_ITEMS * n->outputs * 4);
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
+  // As the block of a worker: all steps of some positions, or some steps of one.
+  const int64_t positions = smaller(out->positions, larger(SSTI_ENGINE_BLOCK / in->steps, 1));
+  const int64_t items = positions * smaller(in->steps, SSTI_ENGINE_BLOCK / positions);
+  const int64_t window = n->plain                                  ? 0
+                         : n->kernel == SST_ENGINE_KERNEL_POPCOUNT ? in->planes * n->words * 8
+                         : in->narrow                              ? n->inputs + 8
+                                                                   : n->inputs * 4;
+  at_least(&s->windows, items * larger(window, n->event_below > 0 ? n->inputs + 8 : 0));
+  at_least(&s->sums, items * n->outputs * 4);
+  at_least(&s->states, positions * n->outputs * 4);
   if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
     at_least(&s->bits, in->steps * in->positions * in->planes * n->channel_words * 8);
   }
@@ -408,7 +414,7 @@ static void measure_slices(const sst_engine *e, int index, ssti_engine_scratch *
 
 static size_t take(size_t *end, size_t bytes) {
   const size_t at = *end;
-  *end = at + rounded(bytes) + SSTI_ENGINE_SLACK;
+  if (bytes > 0) { *end = at + rounded(bytes) + SSTI_ENGINE_GAP; }
   return at;
 }
 
@@ -426,17 +432,18 @@ static void place_scratch(sst_engine *e) {
       measure_slices(e, i, &size);
     } else if (n->node->kind == SST_INTEGER_NODE_SYNAPSES) {
       measure_rows(e, i, &size);
-    } else if (n->node->kind == SST_INTEGER_NODE_NEURONS && !n->absorbed) {
-      at_least(&size.states, BLOCK_ITEMS * SSTI_LANES * 4);
+    } else if (!n->absorbed) {
+      at_least(&size.integers, 2 * SSTI_ENGINE_CHUNK * (int64_t)sizeof(int32_t));
     }
     if (n->node->kind == SST_INTEGER_NODE_NEURONS && e->options.observer != NULL) {
       const ssti_engine_value *out = ssti_engine_output(e, i);
       at_least(&size.membranes, (e->group * out->steps + 1) * out->count * 4);
     }
   }
-  if (!slices) { size.counters = size.skipped = size.currents = size.slab = size.copies = size.planes = size.slice_states = 0; }
-  size.integers = 4 * 1024 * sizeof(int32_t);
-  size_t end = rounded(e->values_bytes) + SSTI_ENGINE_SLACK;
+  if (!slices) {
+    size.counters = size.skipped = size.currents = size.slab = size.copies = size.planes = size.slice_states = 0;
+  }
+  size_t end = rounded(e->values_bytes) + SSTI_ENGINE_GAP;
   ssti_engine_scratch *at = &e->at;
   at->windows = take(&end, size.windows);
   at->sums = take(&end, size.sums);
@@ -452,8 +459,8 @@ static void place_scratch(sst_engine *e) {
   at->copies = take(&end, size.copies);
   at->planes = take(&end, size.planes);
   at->readout = take(&end, (size_t)(2 * e->network->classes) * sizeof(int64_t));
-  e->block_bytes = end;
-  e->planes_bytes = size.slab + size.counters + size.slice_states + size.planes;
+  e->block_bytes = end + SSTI_ENGINE_SLACK;
+  e->planes_bytes = size.bits + size.slab + size.counters + size.slice_states + size.planes;
 }
 
 // ---- streams

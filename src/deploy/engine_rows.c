@@ -6,7 +6,7 @@
 #include "base/parallel.h"
 #include "deploy/engine_parts.h"
 
-enum { BLOCK_ITEMS = 16, CHUNK = 1024, PARALLEL_OPERATIONS = 1 << 21 };
+enum { BLOCK_ITEMS = SSTI_ENGINE_BLOCK, CHUNK = SSTI_ENGINE_CHUNK, PARALLEL_OPERATIONS = 1 << 21 };
 
 // A part of a node that one worker computes: positions and sixteens of outputs.
 typedef struct rows_part {
@@ -152,15 +152,24 @@ static void reference_sums(const rows_part *p, corner first, int64_t step, int32
   }
 }
 
+// Steps of an input that is one window each.
+static const uint8_t *plain_windows(const rows_part *p, int64_t step) {
+  if (p->kernel == SST_ENGINE_KERNEL_INT8) { return input_of(p, 0, step); }
+  return (const uint8_t *)(p->bits + step * p->in->planes * p->n->words);
+}
+
 // z [items][blocks * 16] of positions [position, position + positions) times steps [step, step + steps).
 static void make_sums(const rows_part *p, int64_t position, int64_t positions, int64_t step, int64_t steps,
                       int32_t *z) {
   const ssti_engine_node *n = p->n;
   const ssti_kernels_of_level *k = &p->picture->engine->kernels;
-  const int64_t stride = window_stride(p), width = p->blocks * SSTI_LANES;
-  uint8_t *windows = scratch(p, p->picture->engine->at.windows), *window = windows;
+  const bool plain = n->plain && p->kernel != SST_ENGINE_KERNEL_EVENT;
+  const int64_t width = p->blocks * SSTI_LANES;
+  const int64_t stride = plain && p->kernel == SST_ENGINE_KERNEL_INT8 ? p->in->count : window_stride(p);
+  uint8_t *window = scratch(p, p->picture->engine->at.windows);
+  const uint8_t *windows = plain ? plain_windows(p, step) : window;
   const bool reference = p->kernel == SST_ENGINE_KERNEL_REFERENCE;
-  for (int64_t i = 0; i < positions; i++) {
+  for (int64_t i = 0; !plain && i < positions; i++) {
     const corner at = corner_of(p, position + i);
     for (int64_t t = step; t < step + steps; t++, window += stride) {
       if (reference) {

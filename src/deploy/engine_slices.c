@@ -115,17 +115,15 @@ static void fill_slab(const slice_part *p, const window *w, const tile *t, int p
     const int64_t tap = (first + k) / channels, channel = (first + k) % channels;
     const int64_t count = smaller(rows - k, channels - channel);
     const copy_list list = make_copies(p, w, t, tap);
-    p->e->kernels.slab_fill(slab->row[k], count, plane_of(p, p->in, t->step, plane, channel),
-                            p->in->channel_bytes, list.copies, list.count, fill);
+    p->e->kernels.slab_fill(slab->row[k], count, plane_of(p, p->in, t->step, plane, channel), p->in->channel_bytes,
+                            list.copies, list.count, fill);
     k += count;
   }
   memset(slab->row[SSTI_SLAB_ZEROS], 0, SSTI_TILE_BYTES);
   memset(slab->row[SSTI_SLAB_ONES], 255, SSTI_TILE_BYTES);
 }
 
-static int64_t *skipped_of(const slice_part *p) {
-  return (int64_t *)(void *)(p->worker->block + p->e->at.skipped);
-}
+static int64_t *skipped_of(const slice_part *p) { return (int64_t *)(void *)(p->worker->block + p->e->at.skipped); }
 
 // Counters [outputs][acc_planes] of a tile, and what each lacks of complemented rows that were skipped.
 static void count_inputs(const slice_part *p, const tile *t) {
@@ -147,9 +145,9 @@ static void count_inputs(const slice_part *p, const tile *t) {
       const uint32_t *weights = (const uint32_t *)n->weights + k * p->out->channels * row;
       for (int64_t o = 0; o < p->out->channels; o++, weights += row) {
         for (int m = 0; m < n->magnitudes; m++) {
-          const int64_t lacks = kernels->slab_sum(weights, weights + (1 + m) * n->slab_words, some,
-                                                  (int)(rows + 31) / 32, slab, counters + o * size, plane + m,
-                                                  n->acc_planes, plane + m + k == 0);
+          const int64_t lacks =
+              kernels->slab_sum(weights, weights + (1 + m) * n->slab_words, some, (int)(rows + 31) / 32, slab,
+                                counters + o * size, plane + m, n->acc_planes, plane + m + k == 0);
           skipped[o] += lacks << (plane + m);
         }
       }

@@ -64,8 +64,8 @@ INLINE uint8_t *add_list(counters *c, const uint16_t *list, int eights, const ui
 
 // Carries become rows: eight of them make one of the next.
 INLINE int add_carries(counters *c, uint8_t *carries, int count) {
-  static const uint64_t row[8] = {0,              PAIR_BYTES,     2 * PAIR_BYTES, 3 * PAIR_BYTES,
-                                  4 * PAIR_BYTES, 5 * PAIR_BYTES, 6 * PAIR_BYTES, 7 * PAIR_BYTES};
+  static const uint64_t row[8] = {
+      0, PAIR_BYTES, 2 * PAIR_BYTES, 3 * PAIR_BYTES, 4 * PAIR_BYTES, 5 * PAIR_BYTES, 6 * PAIR_BYTES, 7 * PAIR_BYTES};
   memset(carries + count * PAIR_BYTES, 0, (size_t)7 * PAIR_BYTES);
   const int eights = (count + 7) / 8;
   for (int n = 0; n < eights; n++) {
@@ -91,7 +91,8 @@ INLINE void keep_planes(const counters *c, uint8_t *sum, int width) {
   }
 }
 
-// Where the rows whose bits are set begin in the slab, then the row `pad` up to a multiple of eight; returns the eights.
+// Where the rows whose bits are set begin in the slab, then the row `pad` up to a multiple of eight; returns the
+// eights.
 static_assert(SSTI_SLAB_ALL * SSTI_TILE_BYTES <= UINT16_MAX, "a place in the slab has 16 bits");
 INLINE int decode(const uint32_t *mask, int words, int pad, uint16_t list[SSTI_SLAB_LIST]) {
   int count = 0;
@@ -144,8 +145,8 @@ static void sum_column(ssti_slab *slab, int plus_eights, int minus_eights, int a
   }
 }
 
-static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words,
-                    ssti_slab *slab, uint8_t *acc, int level, int width, bool first) {
+static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words, ssti_slab *slab,
+                    uint8_t *acc, int level, int width, bool first) {
   uint32_t plus[SSTI_SLAB_WORDS], minus[SSTI_SLAB_WORDS];
   int skipped = 0;
   for (int w = 0; w < words; w++) {
