@@ -9,7 +9,7 @@
 #include "spikestill/engine.h"
 
 enum {
-  SSTI_ENGINE_BLOCK = 16,  // positions and steps whose sums are made together in rows
+  SSTI_ENGINE_BLOCK = 8,  // positions and steps whose sums are made together in rows
   SSTI_ENGINE_CHUNK = 256, // integers at a time where nodes in rows have no kernel of their own
   SSTI_ENGINE_LARGEST_BATCH = 4096,
   SSTI_ENGINE_MOST_GROUP = 32, // pictures a word of a slice; with 64, a tile's planes leave the caches
