@@ -40,7 +40,8 @@ typedef enum sst_engine_kernel {
 
 // X(NAME, "word", "what it is compiled for")
 #define SST_ENGINE_LEVEL_LIST(X)                                                                                       \
-  X(PLAIN, "plain", "what every processor of the architecture has: SSE2, NEON")                                        \
+  X(PLAIN, "plain", "what compilers make of C for every processor of the architecture")                                \
+  X(NEON, "neon", "64-bit ARM: byte-wise population counts, bitwise selection")                                        \
   X(AVX2, "avx2", "x86-64-v3")                                                                                         \
   X(AVX512, "avx512", "x86-64-v4 with VPOPCNTDQ, BITALG, VNNI, VBMI2")
 typedef enum sst_engine_level {

@@ -46,6 +46,7 @@ bool sst_engine_level_parse(const char *word, sst_engine_level *out) {
 static bool is_supported(sst_engine_level level) {
   if (level == SST_ENGINE_LEVEL_PLAIN) { return true; }
 #ifdef __x86_64__ // as in cmake/Simd.cmake
+  if (level == SST_ENGINE_LEVEL_NEON) { return false; }
   // The features that tell the levels apart; the others come with them on every processor.
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2");
@@ -56,7 +57,11 @@ static bool is_supported(sst_engine_level level) {
          __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi") &&
          __builtin_cpu_supports("avx512vbmi2");
 #else
+#ifdef __aarch64__
+  return level == SST_ENGINE_LEVEL_NEON;
+#else
   return false;
+#endif
 #endif
 }
 
@@ -69,6 +74,11 @@ bool ssti_engine_level_fill(sst_engine_level level, ssti_kernels_of_level *table
 #else
   case SST_ENGINE_LEVEL_AVX512:
   case SST_ENGINE_LEVEL_AVX2: return false;
+#endif
+#ifdef __aarch64__
+  case SST_ENGINE_LEVEL_NEON: ssti_kernel_fill_neon(table); return true;
+#else
+  case SST_ENGINE_LEVEL_NEON: return false;
 #endif
   case SST_ENGINE_LEVEL_PLAIN: ssti_kernel_fill_plain(table); return true;
   case SST_ENGINE_LEVEL_COUNT: break;

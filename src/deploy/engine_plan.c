@@ -19,6 +19,7 @@ typedef struct kernel_rates {
 } kernel_rates;
 static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
     [SST_ENGINE_LEVEL_PLAIN] = {6, 50, 2, 4},
+    [SST_ENGINE_LEVEL_NEON] = {30, 60, 4, 8}, // from counts of instructions
     [SST_ENGINE_LEVEL_AVX2] = {40, 110, 6, 12},
     [SST_ENGINE_LEVEL_AVX512] = {280, 350, 85, 24},
 };

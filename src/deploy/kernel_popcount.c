@@ -70,6 +70,50 @@ static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t wor
   }
 }
 #else
+#if SSTI_HAS_NEON
+#include <arm_neon.h>
+
+// Bits of a vector, a byte each, into 64-bit counts.
+static inline uint64x2_t widen(uint8x16_t counts) { return vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(counts))); }
+
+// One plane of a window and one bit of the codes' magnitudes: counts in bytes, which 31 words do not fill.
+static void popcount_plane(const uint64_t *x, int64_t words, const uint64_t *sign, const uint64_t *code, int64_t row,
+                           int shift, int32_t sum[SSTI_WORD_LANES]) {
+  uint64x2_t all[4], minus[4];
+  for (int i = 0; i < 4; i++) { all[i] = minus[i] = vdupq_n_u64(0); }
+  for (int64_t first = 0; first < words; first += 31) {
+    uint8x16_t hits[4], minuses[4];
+    for (int i = 0; i < 4; i++) { hits[i] = minuses[i] = vdupq_n_u8(0); }
+    for (int64_t k = first; k < words && k < first + 31; k++) {
+      const uint64x2_t bits = vdupq_n_u64(x[k]);
+      for (int i = 0; i < 4; i++) {
+        const uint64x2_t hit = vandq_u64(bits, vld1q_u64(code + k * row + 2 * i));
+        const uint64x2_t below = vandq_u64(hit, vld1q_u64(sign + k * row + 2 * i));
+        hits[i] = vaddq_u8(hits[i], vcntq_u8(vreinterpretq_u8_u64(hit)));
+        minuses[i] = vaddq_u8(minuses[i], vcntq_u8(vreinterpretq_u8_u64(below)));
+      }
+    }
+    for (int i = 0; i < 4; i++) {
+      all[i] = vaddq_u64(all[i], widen(hits[i]));
+      minus[i] = vaddq_u64(minus[i], widen(minuses[i]));
+    }
+  }
+  for (int o = 0; o < SSTI_WORD_LANES; o++) {
+    sum[o] += ((int32_t)all[o / 2][o % 2] - 2 * (int32_t)minus[o / 2][o % 2]) * (1 << shift);
+  }
+}
+
+static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t words, const uint64_t *w, int32_t *z) {
+  int32_t sum[SSTI_WORD_LANES] = {0};
+  const int64_t row = (1 + magnitudes) * SSTI_WORD_LANES;
+  for (int p = 0; p < planes; p++) {
+    for (int m = 0; m < magnitudes; m++) {
+      popcount_plane(x + p * words, words, w, w + (1 + m) * SSTI_WORD_LANES, row, m + p, sum);
+    }
+  }
+  memcpy(z, sum, sizeof sum);
+}
+#else
 static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t words, const uint64_t *w, int32_t *z) {
   int32_t sum[SSTI_WORD_LANES] = {0};
   for (int p = 0; p < planes; p++) {
@@ -89,6 +133,7 @@ static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t 
   }
   memcpy(z, sum, sizeof sum);
 }
+#endif
 
 static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t words, int64_t blocks,
                      const uint64_t *weights) {

@@ -15,6 +15,9 @@ enum { VECTOR_BYTES = 32 };
 #else
 enum { VECTOR_BYTES = 16 };
 #endif
+#if SSTI_HAS_NEON
+#include <arm_neon.h>
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -34,14 +37,28 @@ INLINE void store_part(uint8_t *to, vector v, int64_t bytes) {
 INLINE vector zeros(void) { return (vector){0}; }
 INLINE vector ones(void) { return ~(vector){0}; }
 
-// *sum + a + b = *sum + 2 * carry. gcc does not find the three-input instructions of AVX-512 by itself.
+// Bit by bit: where `mask` is set, a's, else b's.
+INLINE vector choose(vector mask, vector a, vector b) {
+#if SSTI_HAS_NEON
+  return (vector)vbslq_u64((uint64x2_t)mask, (uint64x2_t)a, (uint64x2_t)b);
+#else
+  return (a & mask) | (b & ~mask);
+#endif
+}
+
+// *sum + a + b = *sum + 2 * carry. gcc does not find the three-input instructions of AVX-512 by itself. Where a and b
+// differ, the carry is the sum's bit.
 INLINE vector full_add(vector *sum, vector a, vector b) {
 #if SSTI_HAS_AVX512
   const __m512i s = (__m512i)*sum;
   *sum = (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0x96);
   return (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0xe8);
 #else
+#if SSTI_HAS_NEON
+  const vector difference = a ^ b, carry = choose(difference, *sum, a);
+#else
   const vector difference = a ^ b, carry = (a & b) | (difference & *sum);
+#endif
   *sum ^= difference;
   return carry;
 #endif
@@ -54,7 +71,11 @@ INLINE vector full_add_complements(vector *sum, vector a, vector b) {
   *sum = (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0x96);
   return (vector)_mm512_ternarylogic_epi64(s, (__m512i)a, (__m512i)b, 0x71);
 #else
+#if SSTI_HAS_NEON
+  const vector difference = a ^ b, carry = choose(difference, *sum, ~a);
+#else
   const vector difference = a ^ b, carry = ~(a | b) | (difference & *sum);
+#endif
   *sum ^= difference;
   return carry;
 #endif

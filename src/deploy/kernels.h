@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels of the engine. Every kernel_*.c is compiled once for each level (SSTI_KERNEL_LEVEL: plain, and on x86-64 avx2
-// and avx512; cmake/Simd.cmake), with intrinsics where a level has an instruction that C cannot say. All levels give
+// Kernels of the engine. Every kernel_*.c is compiled once for each level (SSTI_KERNEL_LEVEL: plain, on x86-64 avx2 and
+// avx512, on 64-bit ARM neon; cmake/Simd.cmake), with intrinsics where a level has an instruction that C cannot say. All levels give
 // the same bits: everything here is an integer.
 //
 // Stored integers are x + bias >= 0 with bias = -min(low, 0): unsigned numbers, so that no kernel asks for signs.
@@ -23,6 +23,13 @@
 #define SSTI_HAS_AVX512 1
 #else
 #define SSTI_HAS_AVX512 0
+#endif
+
+// Every 64-bit ARM has NEON and compilers use it; the level "neon" also says what they do not find.
+#if defined(SSTI_KERNEL_NEON) && defined(__ARM_NEON)
+#define SSTI_HAS_NEON 1
+#else
+#define SSTI_HAS_NEON 0
 #endif
 
 enum {
@@ -184,6 +191,7 @@ SSTI_KERNEL_FILL_LIST(SSTI_KERNEL_FILL_DECLARE)
 #undef SSTI_KERNEL_FILL_DECLARE
 
 void ssti_kernel_fill_plain(ssti_kernels_of_level *table);
+void ssti_kernel_fill_neon(ssti_kernels_of_level *table);
 void ssti_kernel_fill_avx2(ssti_kernels_of_level *table);
 void ssti_kernel_fill_avx512(ssti_kernels_of_level *table);
 

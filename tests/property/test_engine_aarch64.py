@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's property test on 64-bit ARM: engine and kernels, levels plain and neon, by a cross compiler, under qemu.
+
+The whole library is more than a cross compiler alone can build; of it are taken the engine, integer networks and what
+they rest on. Skipped where aarch64-linux-gnu-gcc or qemu-aarch64 are not installed.
+"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+COMPILER = "aarch64-linux-gnu-gcc"
+EMULATOR = "qemu-aarch64"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BASE = "clock context fail log memory parallel_pthread random status text".split()
+DEPLOY = ("engine engine_levels engine_plan engine_rows engine_slices engine_weights integer_build integer_check "
+          "integer_rules integer_simulate integer_sizes integer_words").split()
+CASES = "40"
+
+
+def compile_into(folder, sources, extra=()):
+    os.mkdir(folder)
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-pthread",
+             "-DSPIKESTILL_SOURCE_DIR=\"%s\"" % ROOT]
+    includes = ["include", "src", "tests/support", "tests/support/bare_cmocka"]
+    command = [COMPILER, *flags, *extra, *("-I" + os.path.join(ROOT, i) for i in includes), "-c", *sources]
+    subprocess.run(command, cwd=folder, check=True)
+    return glob.glob(os.path.join(folder, "*.o"))
+
+
+def build(folder):
+    def source(part, names):
+        return [os.path.join(ROOT, part, name + ".c") for name in names]
+
+    kernels = sorted(glob.glob(os.path.join(ROOT, "src/deploy/kernel_*.c")))
+    sources = source("src/base", BASE) + source("src/deploy", DEPLOY)
+    sources += source("tests/support", ["random_integer_network"]) + source("tests/property", ["test_engine_properties"])
+    objects = compile_into(os.path.join(folder, "rest"), sources)
+    objects += compile_into(os.path.join(folder, "plain"), kernels, ["-DSSTI_KERNEL_LEVEL=plain"])
+    objects += compile_into(os.path.join(folder, "neon"), kernels, ["-DSSTI_KERNEL_LEVEL=neon", "-DSSTI_KERNEL_NEON"])
+    program = os.path.join(folder, "test_engine")
+    subprocess.run([COMPILER, "-static", "-pthread", *objects, "-lm", "-o", program], check=True)
+    return program
+
+
+def main():
+    for tool in (COMPILER, EMULATOR):
+        if shutil.which(tool) is None:
+            print("skipped: %s is not installed (scripts/setup.sh check)" % tool)
+            return 77
+    with tempfile.TemporaryDirectory() as folder:
+        program = build(folder)
+        environment = {**os.environ, "SPIKESTILL_CASES": os.environ.get("SPIKESTILL_CASES", CASES)}
+        return subprocess.run([EMULATOR, program], env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
