@@ -20,7 +20,8 @@ build_packages=(
 check_packages=(
   clang libomp-dev libclang-rt-dev clang-tidy clang-format valgrind
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm # exported C on a Cortex-M,
-  gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user   # on RISC-V,
+  gcc-riscv64-linux-gnu libc6-dev-riscv64-cross qemu-user   # on RISC-V; the engine on 64-bit ARM,
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross               # under qemu;
   make                                                      # by its Makefile
 )
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels of the engine. Every kernel_*.c is compiled once for each level (SSTI_KERNEL_LEVEL: plain, on x86-64 avx2 and
-// avx512, on 64-bit ARM neon; cmake/Simd.cmake), with intrinsics where a level has an instruction that C cannot say. All levels give
-// the same bits: everything here is an integer.
+// avx512, on 64-bit ARM neon; cmake/Simd.cmake), with intrinsics where a level has an instruction that C cannot say.
+// All levels give the same bits: everything here is an integer.
 //
 // Stored integers are x + bias >= 0 with bias = -min(low, 0): unsigned numbers, so that no kernel asks for signs.
 #ifndef SPIKESTILL_DEPLOY_KERNELS_H

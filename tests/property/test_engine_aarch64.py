@@ -14,9 +14,9 @@ import tempfile
 COMPILER = "aarch64-linux-gnu-gcc"
 EMULATOR = "qemu-aarch64"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BASE = "clock context fail log memory parallel_pthread random status text".split()
+BASE = "clock context crossover fail log memory parallel_pthread random status text".split()
 DEPLOY = ("engine engine_levels engine_plan engine_rows engine_slices engine_weights integer_build integer_check "
-          "integer_rules integer_simulate integer_sizes integer_words").split()
+          "integer_pack integer_rules integer_simulate integer_sizes integer_words").split()
 CASES = "40"
 
 
@@ -26,7 +26,9 @@ def compile_into(folder, sources, extra=()):
              "-DSPIKESTILL_SOURCE_DIR=\"%s\"" % ROOT]
     includes = ["include", "src", "tests/support", "tests/support/bare_cmocka"]
     command = [COMPILER, *flags, *extra, *("-I" + os.path.join(ROOT, i) for i in includes), "-c", *sources]
-    subprocess.run(command, cwd=folder, check=True)
+    run = subprocess.run(command, cwd=folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if run.returncode != 0:
+        sys.exit(run.stdout)
     return glob.glob(os.path.join(folder, "*.o"))
 
 

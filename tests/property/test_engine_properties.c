@@ -218,10 +218,10 @@ static void test_many_pictures(void **state) {
   }
 }
 
-// Linear neurons that see 300 inputs, all 1, with weights all 1 or all -1: counters are as full as they get.
+// Linear neurons that see 2100 inputs, all 1, with weights all 1 or all -1: counters are as full as they get.
 static void test_full_counters(void **state) {
   sst_context *context = *state;
-  enum { INPUTS = 300, OUTPUTS = 3 };
+  enum { INPUTS = 2100, OUTPUTS = 3 };
   int8_t codes[OUTPUTS][INPUTS];
   const int32_t factor[OUTPUTS] = {1, 1, -3}, offset[OUTPUTS] = {0, 1, 2};
   for (int o = 0; o < OUTPUTS; o++) { memset(codes[o], o == 1 ? -1 : 1, INPUTS); }
@@ -241,11 +241,12 @@ static void test_full_counters(void **state) {
   assert_ok(context, sst_integer_network_check(network));
   int16_t input[8 * 2 * INPUTS];
   for (int i = 0; i < 8 * 2 * INPUTS; i++) { input[i] = 1; }
-  for (int level = 0; level <= (int)sst_engine_best_level(); level++) {
+  const int levels = (int)sst_engine_best_level() + 1;
+  for (int i = 0; i < levels * SST_ENGINE_KERNEL_COUNT; i++) {
     sst_engine_options options = sst_engine_default();
     options.batch = 8;
-    options.kernel = SST_ENGINE_KERNEL_BITSLICED;
-    options.level = (sst_engine_level)level;
+    options.kernel = (sst_engine_kernel)(i / levels);
+    options.level = (sst_engine_level)(i % levels);
     sst_engine *engine = NULL;
     int64_t logits[8][OUTPUTS];
     assert_ok(context, sst_engine_open(context, network, &options, &engine));
