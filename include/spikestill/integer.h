@@ -169,7 +169,8 @@ SST_MUST_CHECK SST_API sst_status sst_integer_simulate(const sst_integer_network
                                                        sst_integer_observer *observer, void *state);
 
 // Container: a safetensors file (docs/integer.md). Weights are packed: ternary five codes a byte, other widths in their
-// own number of bits. save replaces the file as a whole or leaves the old one. load checks all it reads.
+// own number of bits. save replaces the file as a whole or leaves the old one. load maps the file and checks all of it;
+// the network uses it until it is freed (sst_safetensors_map says what must not happen to it meanwhile).
 // Errors: IO, FORMAT (with the file's name and where), OUT_OF_MEMORY, and those of sst_integer_network_check.
 SST_MUST_CHECK SST_API sst_status sst_integer_network_save(const sst_integer_network *network, const char *path);
 SST_MUST_CHECK SST_API sst_status sst_integer_network_load(sst_context *context, const char *path,

@@ -39,6 +39,11 @@ typedef struct sst_safetensors sst_safetensors;
 // Reads and checks a file: header at most 100 MB, ranges contiguous, inside the file, without holes or overlap, sizes
 // that agree with type and shape. Errors: NOT_FOUND, IO, FORMAT (path, byte offset, found, expected), OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_safetensors_open(sst_context *context, const char *path, sst_safetensors **out);
+
+// The same without reading what nobody looks at: the file is mapped, where the system can, and its data are the file's
+// own pages until it is closed. Meanwhile it may be replaced by another file, but not written to or shortened: that
+// would change what was checked, or end the program.
+SST_MUST_CHECK SST_API sst_status sst_safetensors_map(sst_context *context, const char *path, sst_safetensors **out);
 SST_API void sst_safetensors_close(sst_safetensors *file);
 SST_API int sst_safetensors_count(const sst_safetensors *file);
 SST_API sst_safetensors_entry sst_safetensors_at(const sst_safetensors *file, int index);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,9 +42,7 @@ static sst_status fail_io(sst_context *context, const char *what, const char *pa
 static int open_file(sst_context *context, const char *path, int flags) {
   if (!ssti_io_allowed(context, "open", path)) { return -1; }
   int fd = -1;
-  do {
-    fd = open(path, flags | O_CLOEXEC, 0666);
-  } while (fd < 0 && errno == EINTR);
+  do { fd = open(path, flags | O_CLOEXEC, 0666); } while (fd < 0 && errno == EINTR);
   return fd;
 }
 
@@ -51,9 +50,7 @@ static int open_file(sst_context *context, const char *path, int flags) {
 static ssize_t read_some(sst_context *context, const char *path, int fd, char *data, size_t size) {
   if (!ssti_io_allowed(context, "read", path)) { return -1; }
   ssize_t got = -1;
-  do {
-    got = read(fd, data, size > MAX_TRANSFER ? MAX_TRANSFER : size);
-  } while (got < 0 && errno == EINTR);
+  do { got = read(fd, data, size > MAX_TRANSFER ? MAX_TRANSFER : size); } while (got < 0 && errno == EINTR);
   return got;
 }
 
@@ -126,6 +123,39 @@ sst_status ssti_file_read(sst_context *context, const char *path, size_t limit, 
   }
   close(fd);
   return status;
+}
+
+// Whether the file could be mapped: not what is empty, a pipe or too long for the address space.
+static bool map_file(sst_context *context, const char *path, ssti_file_bytes *out) {
+  const int fd = open_file(context, path, O_RDONLY);
+  if (fd < 0) { return false; }
+  struct stat about;
+  if (ssti_io_allowed(context, "read", path) && fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 &&
+      (uint64_t)about.st_size <= SIZE_MAX) {
+    void *data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data != MAP_FAILED) { *out = (ssti_file_bytes){data, (size_t)about.st_size, true}; }
+  }
+  close(fd);
+  return out->mapped;
+}
+
+sst_status ssti_file_map(sst_context *context, const char *path, ssti_file_bytes *out) {
+  *out = (ssti_file_bytes){0};
+  if (map_file(context, path, out)) { return SST_OK; }
+  char *data = NULL;
+  const sst_status status = ssti_file_read(context, path, 0, &data, &out->size); // which says what is wrong, too
+  out->data = data;
+  return status;
+}
+
+void ssti_file_unmap(sst_context *context, ssti_file_bytes *bytes) {
+  void *data = (void *)(uintptr_t)bytes->data;
+  if (bytes->mapped) {
+    (void)munmap(data, bytes->size);
+  } else {
+    ssti_free(context, data);
+  }
+  *bytes = (ssti_file_bytes){0};
 }
 
 static void destroy_writer(ssti_writer *writer) {
@@ -201,8 +231,8 @@ sst_status ssti_writer_commit(ssti_writer *writer) {
   if (status == SST_OK && !flush_file(context, writer->path, writer->fd)) {
     status = fail_io(context, "flush", writer->path);
   }
-  if (status == SST_OK && (!ssti_io_allowed(context, "rename", writer->path) ||
-                           rename(writer->temporary, writer->path) != 0)) {
+  if (status == SST_OK &&
+      (!ssti_io_allowed(context, "rename", writer->path) || rename(writer->temporary, writer->path) != 0)) {
     status = fail_io(context, "put the finished file in place", writer->path);
   }
   if (status != SST_OK) {

@@ -9,6 +9,17 @@
 // Reads the file whole. *data is owned by the caller and has one zero byte after its end. `limit` bytes at most (0: any).
 sst_status ssti_file_read(sst_context *context, const char *path, size_t limit, char **data, size_t *size);
 
+// A file's bytes without a copy of them, for as long as the caller wants them. They must stay what they are meanwhile:
+// whoever replaces the file by another (as the writer below does) leaves them alone, whoever shortens it ends the
+// program. What the system does not map is read. `out` is given back by ssti_file_unmap, also after a failure.
+typedef struct ssti_file_bytes {
+  const char *data;
+  size_t size;
+  bool mapped;
+} ssti_file_bytes;
+sst_status ssti_file_map(sst_context *context, const char *path, ssti_file_bytes *out);
+void ssti_file_unmap(sst_context *context, ssti_file_bytes *bytes);
+
 // A file being written aside. On any failure the temporary file is removed and the target untouched.
 typedef struct ssti_writer ssti_writer;
 sst_status ssti_writer_open(sst_context *context, const char *path, ssti_writer **out);

@@ -14,6 +14,8 @@ typedef struct block {
 // What sst_integer_network.storage points to.
 typedef struct storage {
   block *blocks;
+  void *kept; // what arrays that are not in blocks lie in
+  void (*release)(void *kept);
   size_t value_capacity, node_capacity;
 } storage;
 
@@ -55,6 +57,7 @@ void sst_integer_network_free(sst_integer_network *network) {
     ssti_free(context, now);
     now = next;
   }
+  if (memory != NULL && memory->release != NULL) { memory->release(memory->kept); }
   ssti_free(context, memory);
   ssti_free(context, network->values);
   ssti_free(context, network->nodes);
@@ -77,6 +80,12 @@ sst_status ssti_integer_array(sst_integer_network *network, const void *data, si
   memory->blocks = made;
   memcpy(out, &made->data, sizeof made->data);
   return SST_OK;
+}
+
+void ssti_integer_keep(sst_integer_network *network, void *kept, void (*release)(void *kept)) {
+  storage *memory = network->storage;
+  memory->kept = kept;
+  memory->release = release;
 }
 
 sst_status sst_integer_network_set_recipe(sst_integer_network *network, const char *text) {

@@ -27,6 +27,9 @@ sst_status ssti_integer_begin(sst_context *context, const ssti_integer_header *h
 // object pointer.
 sst_status ssti_integer_array(sst_integer_network *network, const void *data, size_t count, size_t size, void *out);
 
+// Something else that lives as long as the network, because arrays of it lie there; once.
+void ssti_integer_keep(sst_integer_network *network, void *kept, void (*release)(void *kept));
+
 // Appends a copy of the node; `output` and `input[1]` where there is none are filled in. `channels` and `exponent` of
 // what it makes count for synapses only; all else of its value follows (integer_rules.h). *value receives its number,
 // -1 for the readout; may be NULL. Errors: OUT_OF_MEMORY, and those of ssti_integer_infer.

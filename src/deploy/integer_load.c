@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading an integer network's file. Nothing in it is trusted: numbers are read field by field, each array must be as
-// long as the numbers say before memory is taken for it, and in the end the whole network is checked.
+// long as the numbers say before memory is taken for it, and in the end the whole network is checked. The file stays
+// mapped: factors, offsets, pixel codes and codes of 8 bits are used where they lie, narrower codes are unpacked.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,28 @@ static bool code_count(const loader *l, const sst_integer_node *node, int64_t ch
   return !__builtin_mul_overflow(channels * w->kernel_h * w->kernel_w, in, out) && *out <= INT64_MAX / 8;
 }
 
+// An array where it lies in the file, or a copy where its numbers would not be aligned.
+static sst_status take_array(loader *l, const sst_safetensors_entry *entry, size_t size, void *out) {
+  if ((uintptr_t)entry->data % size == 0) {
+    memcpy(out, &entry->data, sizeof entry->data);
+    return SST_OK;
+  }
+  return ssti_integer_array(l->network, entry->data, entry->bytes / size, size, out);
+}
+
+// A byte each, as they are in memory; the grid is symmetric.
+static sst_status take_bytes(loader *l, const sst_integer_node *node, const sst_safetensors_entry *entry,
+                             const int8_t **out) {
+  const int8_t *codes = entry->data;
+  for (size_t i = 0; i < entry->bytes; i++) {
+    if (codes[i] == INT8_MIN) {
+      SST_FAIL(l->context, SST_FORMAT, "tensor '%s.codes': byte %zu holds no codes of 8 bits", node->name, i);
+    }
+  }
+  *out = codes;
+  return SST_OK;
+}
+
 static sst_status read_synapses(loader *l, sst_integer_node *node, int64_t channels) {
   sst_integer_synapses *w = &node->synapses;
   int64_t count = 0;
@@ -62,8 +85,9 @@ static sst_status read_synapses(loader *l, sst_integer_node *node, int64_t chann
   SST_TRY(find_tensor(l, node->name, ".codes", SST_SAFETENSORS_U8, ssti_packed_bytes(count, w->weight_bits), &codes));
   int8_t *unpacked = NULL;
   size_t bad = 0;
-  SST_TRY(ssti_integer_array(l->network, factor.data, (size_t)channels, sizeof(int32_t), &w->factor));
-  SST_TRY(ssti_integer_array(l->network, offset.data, (size_t)channels, sizeof(int32_t), &w->offset));
+  SST_TRY(take_array(l, &factor, sizeof(int32_t), &w->factor));
+  SST_TRY(take_array(l, &offset, sizeof(int32_t), &w->offset));
+  if (w->weight_bits == 8) { return take_bytes(l, node, &codes, &w->codes); }
   SST_TRY(ssti_integer_array(l->network, NULL, (size_t)count, 1, &unpacked));
   if (!ssti_unpack_codes(codes.data, count, w->weight_bits, unpacked, &bad)) {
     SST_FAIL(l->context, SST_FORMAT, "tensor '%s.codes': byte %zu holds no codes of %d bits", node->name, bad,
@@ -153,7 +177,7 @@ static sst_status read_pixel_codes(loader *l) {
   const size_t count = (size_t)channels * 256;
   sst_safetensors_entry codes;
   SST_TRY(find_tensor(l, "pixel_codes", "", SST_SAFETENSORS_I16, count * sizeof(int16_t), &codes));
-  return ssti_integer_array(l->network, codes.data, count, sizeof(int16_t), &l->network->pixel_codes);
+  return take_array(l, &codes, sizeof(int16_t), &l->network->pixel_codes);
 }
 
 static sst_status read_network(loader *l) {
@@ -197,18 +221,21 @@ static sst_status load(loader *l) {
   return read_network(l);
 }
 
+static void release_file(void *file) { sst_safetensors_close(file); }
+
 sst_status sst_integer_network_load(sst_context *context, const char *path, sst_integer_network **out) {
   *out = NULL;
   sst_safetensors *file = NULL;
-  SST_TRY(sst_safetensors_open(context, path, &file));
+  SST_TRY(sst_safetensors_map(context, path, &file));
   loader l = {.context = context, .file = file};
   sst_status status = load(&l);
   json_decref(l.root);
-  sst_safetensors_close(file);
   if (status != SST_OK) {
+    sst_safetensors_close(file);
     sst_integer_network_free(l.network);
     return ssti_fail_within(context, status, "%s", path);
   }
+  ssti_integer_keep(l.network, file, release_file);
   *out = l.network;
   return SST_OK;
 }

@@ -34,8 +34,7 @@ typedef struct tensor {
 
 struct sst_safetensors {
   sst_context *context;
-  char *content; // the file; tensors point into it
-  size_t size;
+  ssti_file_bytes bytes; // the file; tensors point into it
   size_t header_size;
   json_t *header; // names and metadata point into it
   tensor *tensors;
@@ -63,14 +62,14 @@ static bool tensor_bytes(const sst_safetensors_entry *entry, uint64_t *out) {
 // Where in the file the header speaks of that tensor, for messages; the header's beginning if the name is not found as
 // written (it may be written with escapes).
 static size_t header_offset(const reader *r, const char *name) {
-  const char *header = r->file->content + LENGTH_BYTES;
+  const char *header = r->file->bytes.data + LENGTH_BYTES;
   const char *end = header + r->file->header_size;
   const size_t length = strlen(name);
   for (const char *p = header; (size_t)(end - p) > length + 2; p++) {
     if (p[0] != '"' || memcmp(p + 1, name, length) != 0 || p[length + 1] != '"') { continue; }
     const char *after = p + length + 2;
     while (after < end && (*after == ' ' || *after == '\t' || *after == '\n' || *after == '\r')) { after++; }
-    if (after < end && *after == ':') { return (size_t)(p - r->file->content); }
+    if (after < end && *after == ':') { return (size_t)(p - r->file->bytes.data); }
   }
   return LENGTH_BYTES;
 }
@@ -121,7 +120,7 @@ static sst_status read_range(const reader *r, const char *name, const json_t *va
   }
   out->begin = (uint64_t)json_integer_value(first);
   out->end = (uint64_t)json_integer_value(last);
-  const uint64_t data_size = r->file->size - LENGTH_BYTES - r->file->header_size;
+  const uint64_t data_size = r->file->bytes.size - LENGTH_BYTES - r->file->header_size;
   if (out->end > data_size) {
     TENSOR_FAIL(r, name,
                 "ends at byte %" PRIu64 " of the data, which are only %" PRIu64 " bytes: the file is truncated"
@@ -135,7 +134,7 @@ static sst_status read_range(const reader *r, const char *name, const json_t *va
                 out->end - out->begin, expected, type_words[out->entry.type]);
   }
   out->entry.bytes = (size_t)expected;
-  out->entry.data = r->file->content + LENGTH_BYTES + r->file->header_size + out->begin;
+  out->entry.data = r->file->bytes.data + LENGTH_BYTES + r->file->header_size + out->begin;
   return SST_OK;
 }
 
@@ -178,7 +177,7 @@ static int by_position(const void *a, const void *b) {
 static sst_status check_positions(const reader *r) {
   const sst_safetensors *file = r->file;
   const uint64_t data_at = LENGTH_BYTES + file->header_size;
-  const uint64_t data_size = file->size - data_at;
+  const uint64_t data_size = file->bytes.size - data_at;
   uint64_t position = 0;
   for (int i = 0; i < file->count; i++) {
     const tensor *now = &file->tensors[i];
@@ -204,7 +203,7 @@ static sst_status check_positions(const reader *r) {
 
 static sst_status read_header(reader *r) {
   sst_safetensors *file = r->file;
-  const uint64_t size = file->size;
+  const uint64_t size = file->bytes.size;
   if (size < LENGTH_BYTES) {
     SST_FAIL(file->context, SST_FORMAT,
              "%s: byte %" PRIu64 ": the file ends inside the header's length, expected at"
@@ -212,7 +211,7 @@ static sst_status read_header(reader *r) {
              r->path, size, LENGTH_BYTES);
   }
   uint64_t length = 0;
-  for (int i = LENGTH_BYTES - 1; i >= 0; i--) { length = length << 8 | (unsigned char)file->content[i]; }
+  for (int i = LENGTH_BYTES - 1; i >= 0; i--) { length = length << 8 | (unsigned char)file->bytes.data[i]; }
   if (length > HEADER_LIMIT) {
     SST_FAIL(file->context, SST_FORMAT,
              "%s: byte 0: the header's length is %" PRIu64 " bytes, expected at most %" PRIu64
@@ -226,12 +225,12 @@ static sst_status read_header(reader *r) {
              r->path, length, size - LENGTH_BYTES);
   }
   file->header_size = (size_t)length;
-  if (length == 0 || file->content[LENGTH_BYTES] != '{') {
+  if (length == 0 || file->bytes.data[LENGTH_BYTES] != '{') {
     SST_FAIL(file->context, SST_FORMAT, "%s: byte 8: the header does not begin with '{': not a safetensors file",
              r->path);
   }
   const sst_status status =
-      ssti_json_parse(file->context, "header", file->content + LENGTH_BYTES, file->header_size, &file->header);
+      ssti_json_parse(file->context, "header", file->bytes.data + LENGTH_BYTES, file->header_size, &file->header);
   if (status != SST_OK) { return ssti_fail_within(file->context, status, "%s: byte 8", r->path); }
   if (!json_is_object(file->header)) {
     SST_FAIL(file->context, SST_FORMAT, "%s: byte 8: the header is not an object", r->path);
@@ -239,9 +238,16 @@ static sst_status read_header(reader *r) {
   return SST_OK;
 }
 
-static sst_status read_file(reader *r) {
+static sst_status read_whole(sst_context *context, const char *path, ssti_file_bytes *out) {
+  char *data = NULL;
+  const sst_status status = ssti_file_read(context, path, 0, &data, &out->size);
+  out->data = data;
+  return status;
+}
+
+static sst_status read_file(reader *r, bool map) {
   sst_safetensors *file = r->file;
-  SST_TRY(ssti_file_read(file->context, r->path, 0, &file->content, &file->size));
+  SST_TRY((map ? ssti_file_map : read_whole)(file->context, r->path, &file->bytes));
   SST_TRY(read_header(r));
   SST_TRY(ssti_allocate(file->context, json_object_size(file->header), sizeof(tensor), &file->tensors));
   for (void *i = json_object_iter(file->header); i != NULL; i = json_object_iter_next(file->header, i)) {
@@ -258,12 +264,12 @@ static sst_status read_file(reader *r) {
   return check_positions(r);
 }
 
-sst_status sst_safetensors_open(sst_context *context, const char *path, sst_safetensors **out) {
+static sst_status open_file(sst_context *context, const char *path, bool map, sst_safetensors **out) {
   *out = NULL;
   reader r = {.path = path};
   SST_TRY(ssti_allocate(context, 1, sizeof(sst_safetensors), &r.file));
   r.file->context = context;
-  const sst_status status = read_file(&r);
+  const sst_status status = read_file(&r, map);
   if (status != SST_OK) {
     sst_safetensors_close(r.file);
     return status;
@@ -272,12 +278,20 @@ sst_status sst_safetensors_open(sst_context *context, const char *path, sst_safe
   return SST_OK;
 }
 
+sst_status sst_safetensors_open(sst_context *context, const char *path, sst_safetensors **out) {
+  return open_file(context, path, false, out);
+}
+
+sst_status sst_safetensors_map(sst_context *context, const char *path, sst_safetensors **out) {
+  return open_file(context, path, true, out);
+}
+
 void sst_safetensors_close(sst_safetensors *file) {
   if (file == NULL) { return; }
   sst_context *context = file->context;
   json_decref(file->header);
   ssti_free(context, file->tensors);
-  ssti_free(context, file->content);
+  ssti_file_unmap(context, &file->bytes);
   ssti_free(context, file);
 }
 

@@ -8,8 +8,8 @@ import glob
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
+import unittest
 
 COMPILER = "aarch64-linux-gnu-gcc"
 EMULATOR = "qemu-aarch64"
@@ -22,14 +22,17 @@ CASES = "40"
 
 def compile_into(folder, sources, extra=()):
     os.mkdir(folder)
-    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-pthread",
-             "-DSPIKESTILL_SOURCE_DIR=\"%s\"" % ROOT]
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-pthread", "-DSPIKESTILL_SOURCE_DIR=\"%s\"" % ROOT]
     includes = ["include", "src", "tests/support", "tests/support/bare_cmocka"]
-    command = [COMPILER, *flags, *extra, *("-I" + os.path.join(ROOT, i) for i in includes), "-c", *sources]
-    run = subprocess.run(command, cwd=folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if run.returncode != 0:
-        sys.exit(run.stdout)
+    run([COMPILER, *flags, *extra, *("-I" + os.path.join(ROOT, i) for i in includes), "-c", *sources], folder)
     return glob.glob(os.path.join(folder, "*.o"))
+
+
+def run(command, folder, environment=None):
+    done = subprocess.run(command, cwd=folder, env=environment, check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise AssertionError("%s ended with %d:\n%s" % (command[0], done.returncode, done.stdout))
 
 
 def build(folder):
@@ -43,20 +46,15 @@ def build(folder):
     objects += compile_into(os.path.join(folder, "plain"), kernels, ["-DSSTI_KERNEL_LEVEL=plain"])
     objects += compile_into(os.path.join(folder, "neon"), kernels, ["-DSSTI_KERNEL_LEVEL=neon", "-DSSTI_KERNEL_NEON"])
     program = os.path.join(folder, "test_engine")
-    subprocess.run([COMPILER, "-static", "-pthread", *objects, "-lm", "-o", program], check=True)
+    run([COMPILER, "-static", "-pthread", *objects, "-lm", "-o", program], folder)
     return program
 
 
-def main():
-    for tool in (COMPILER, EMULATOR):
-        if shutil.which(tool) is None:
-            print("skipped: %s is not installed (scripts/setup.sh check)" % tool)
-            return 77
-    with tempfile.TemporaryDirectory() as folder:
-        program = build(folder)
-        environment = {**os.environ, "SPIKESTILL_CASES": os.environ.get("SPIKESTILL_CASES", CASES)}
-        return subprocess.run([EMULATOR, program], env=environment, check=False).returncode
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+class EngineOnArm(unittest.TestCase):
+    def test_engine_properties(self):
+        for tool in (COMPILER, EMULATOR):
+            if shutil.which(tool) is None:
+                self.skipTest("%s is not installed (scripts/setup.sh check)" % tool)
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "SPIKESTILL_CASES": os.environ.get("SPIKESTILL_CASES", CASES)}
+            run([EMULATOR, build(folder)], folder, environment)
