@@ -125,25 +125,28 @@ sst_status ssti_file_read(sst_context *context, const char *path, size_t limit, 
   return status;
 }
 
-// Whether the file could be mapped: not what is empty, a pipe or too long for the address space.
-static bool map_file(sst_context *context, const char *path, ssti_file_bytes *out) {
+// Leaves *out empty where there is nothing to map: an empty file, a pipe, or more than there are addresses.
+static sst_status map_file(sst_context *context, const char *path, ssti_file_bytes *out) {
   const int fd = open_file(context, path, O_RDONLY);
-  if (fd < 0) { return false; }
+  if (fd < 0) { return fail_io(context, "open", path); }
   struct stat about;
-  if (ssti_io_allowed(context, "read", path) && fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 &&
-      (uint64_t)about.st_size <= SIZE_MAX) {
+  sst_status status = SST_OK;
+  if (!ssti_io_allowed(context, "read", path) || fstat(fd, &about) != 0) {
+    status = fail_io(context, "read", path);
+  } else if (S_ISREG(about.st_mode) && about.st_size > 0 && (uint64_t)about.st_size <= SIZE_MAX) {
     void *data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data != MAP_FAILED) { *out = (ssti_file_bytes){data, (size_t)about.st_size, true}; }
   }
   close(fd);
-  return out->mapped;
+  return status;
 }
 
 sst_status ssti_file_map(sst_context *context, const char *path, ssti_file_bytes *out) {
   *out = (ssti_file_bytes){0};
-  if (map_file(context, path, out)) { return SST_OK; }
+  SST_TRY(map_file(context, path, out));
+  if (out->mapped) { return SST_OK; }
   char *data = NULL;
-  const sst_status status = ssti_file_read(context, path, 0, &data, &out->size); // which says what is wrong, too
+  const sst_status status = ssti_file_read(context, path, 0, &data, &out->size);
   out->data = data;
   return status;
 }
