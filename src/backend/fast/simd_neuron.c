@@ -2,9 +2,11 @@
 // IF, LIF and PLIF over T steps. A block of neurons goes through all steps with its state in the first-level cache, so
 // each element of the tensors is touched once. Backward runs the block forward again, keeping H, and walks back.
 // Order of operations is that of neuron_reference.c: both backends fire on the same steps and give the same gradients.
+// The common case is in simd_neuron_columns.c; here are the others, and the neurons that it leaves at the end of a block.
+#include "backend/fast/simd_neuron.h"
+
 #include <string.h>
 
-#include "backend/fast/simd.h"
 #include "neuron/surrogate.h"
 
 enum { BLOCK = SSTI_SIMD_NEURON_BLOCK };
@@ -100,7 +102,23 @@ INLINE void forward_block(const ssti_neuron_block *b, bool hard, bool smooth) {
   if (b->state != NULL) { memcpy(b->state + b->begin, state, (size_t)n * sizeof *state); }
 }
 
-static void neuron_forward(const ssti_neuron_block *b) {
+// The block without its first `columns` neurons.
+static ssti_neuron_block rest_of(const ssti_neuron_block *b, int64_t columns, ssti_block_norm *norm) {
+  ssti_neuron_block rest = *b;
+  rest.begin += columns;
+  rest.length -= columns;
+  if (b->norm == NULL) { return rest; }
+  *norm = *b->norm;
+  const float **numbers[] = {&norm->mean, &norm->factor, &norm->offset, &norm->gradient_factor, &norm->mean_dy, &norm->slope};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    if (*numbers[i] != NULL) { *numbers[i] += columns; }
+  }
+  if (norm->sum_dy != NULL) { norm->sum_dy += columns, norm->sum_dy_centred += columns; }
+  rest.norm = norm;
+  return rest;
+}
+
+static void forward_rows(const ssti_neuron_block *b) {
   if (b->smooth) {
     forward_block(b, b->dynamics->hard_reset, true);
   } else if (b->dynamics->hard_reset) {
@@ -108,6 +126,15 @@ static void neuron_forward(const ssti_neuron_block *b) {
   } else {
     forward_block(b, false, false);
   }
+}
+
+static void neuron_forward(const ssti_neuron_block *b) {
+  const int64_t columns = SSTI_SIMD(ssti_neuron_columns)(b);
+  if (columns > 0) { SSTI_SIMD(ssti_neuron_columns_forward)(b, columns); }
+  if (columns == b->length) { return; }
+  ssti_block_norm norm;
+  const ssti_neuron_block rest = rest_of(b, columns, &norm);
+  forward_rows(&rest);
 }
 
 // H of every step into b->potential.
@@ -267,7 +294,7 @@ static void norm_backward(const ssti_neuron_block *b) {
 SST_SURROGATE_LIST(DEFINE_BACKWARD)
 #undef DEFINE_BACKWARD
 
-static void neuron_backward(const ssti_neuron_block *b) {
+static void backward_rows(const ssti_neuron_block *b) {
   const ssti_dynamics *d = b->dynamics;
   if (b->smooth) {
     backward_block(b, d->surrogate, d->hard_reset, d->detach_reset, true);
@@ -281,6 +308,15 @@ static void neuron_backward(const ssti_neuron_block *b) {
   case SST_SURROGATE_COUNT: break;
   }
   assert(false);
+}
+
+static void neuron_backward(const ssti_neuron_block *b) {
+  const int64_t columns = SSTI_SIMD(ssti_neuron_columns)(b);
+  if (columns > 0) { SSTI_SIMD(ssti_neuron_columns_backward)(b, columns); }
+  if (columns == b->length) { return; }
+  ssti_block_norm norm;
+  const ssti_neuron_block rest = rest_of(b, columns, &norm);
+  backward_rows(&rest);
 }
 
 void SSTI_SIMD(ssti_simd_fill_neuron)(ssti_simd *table) {
