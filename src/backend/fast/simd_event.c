@@ -3,6 +3,9 @@
 // they are vectors by type: compilers do not keep a plain array there. Per output it is always the same additions in the
 // same order, whatever the width of the vectors.
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "backend/fast/simd.h"
 
@@ -15,6 +18,35 @@ static inline uint32_t bits_of(float x) {
   return bits;
 }
 
+#define INLINE static inline __attribute__((always_inline))
+
+// Element i of f32 or bf16, as the bits of an f32.
+INLINE uint32_t bits_at(const void *x, bool is_bf16, int64_t i) {
+  return is_bf16 ? (uint32_t)((const ssti_bf16 *)x)[i] << 16 : bits_of(((const float *)x)[i]);
+}
+
+// One word, from element `at` on; false where a value is neither 0 nor `value` (as bits).
+#ifdef __AVX512F__
+INLINE __m512i vector_at(const void *x, bool is_bf16, int64_t i, __mmask16 there) {
+  if (!is_bf16) { return _mm512_maskz_loadu_epi32(there, (const float *)x + i); }
+  return _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, (const ssti_bf16 *)x + i)), 16);
+}
+
+INLINE bool pack_word(int64_t length, const void *x, bool is_bf16, int64_t at, uint32_t value, uint64_t *word) {
+  const __m512i wanted = _mm512_set1_epi32((int32_t)value);
+  uint64_t fired = 0;
+  uint32_t odd = 0;
+  for (int64_t i = 0; i < length; i += LANES) {
+    const __mmask16 there = length - i < LANES ? (__mmask16)((1U << (length - i)) - 1) : (__mmask16)0xffff;
+    const __m512i v = vector_at(x, is_bf16, at + i, there);
+    const __mmask16 some = _mm512_test_epi32_mask(v, v);
+    odd |= _mm512_mask_cmpneq_epi32_mask(some, v, wanted);
+    fired |= (uint64_t)some << i;
+  }
+  *word = fired;
+  return odd == 0;
+}
+#else
 // Eight bytes that are 0 or 1 as eight bits, the first one lowest.
 static inline uint64_t gather_bytes(const uint8_t *bytes) {
   uint64_t b;
@@ -25,14 +57,6 @@ static inline uint64_t gather_bytes(const uint8_t *bytes) {
   return b * UINT64_C(0x0102040810204080) >> 56;
 }
 
-#define INLINE static inline __attribute__((always_inline))
-
-// Element i of f32 or bf16, as the bits of an f32.
-INLINE uint32_t bits_at(const void *x, bool is_bf16, int64_t i) {
-  return is_bf16 ? (uint32_t)((const ssti_bf16 *)x)[i] << 16 : bits_of(((const float *)x)[i]);
-}
-
-// One word, from element `at` on; false where a value is neither 0 nor `value` (as bits).
 INLINE bool pack_word(int64_t length, const void *x, bool is_bf16, int64_t at, uint32_t value, uint64_t *word) {
   uint8_t fired[WORD] = {0};
   uint32_t odd = 0;
@@ -46,6 +70,7 @@ INLINE bool pack_word(int64_t length, const void *x, bool is_bf16, int64_t at, u
   *word = all;
   return odd == 0;
 }
+#endif
 
 INLINE void pack(int64_t rows, int64_t channels, const void *x, bool is_bf16, uint64_t *bits,
                  ssti_event_census *census) {
