@@ -39,12 +39,17 @@ static sst_status pack_event(sst_engine *e, ssti_engine_node *n, int64_t outputs
   return SST_OK;
 }
 
-// Sets the bits of a code: sign, then magnitude, in words beside those of other outputs.
-static void set_bits(uint64_t *word, int bit, int code, int magnitudes) {
-  const int size = abs(code);
-  if (code < 0) { word[0] |= UINT64_C(1) << bit; }
-  for (int m = 0; m < magnitudes; m++) { word[(1 + m) * SSTI_WORD_LANES] |= (uint64_t)(size >> m & 1) << bit; }
+// Bits of up to 64 codes: their signs (`magnitude` -1), or one bit of their magnitudes.
+static uint64_t bits_of(const int8_t *codes, int64_t count, int magnitude) {
+  uint64_t bits = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const unsigned bit = magnitude < 0 ? codes[i] < 0 : (unsigned)abs(codes[i]) >> magnitude & 1;
+    bits |= (uint64_t)bit << i;
+  }
+  return bits;
 }
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, int64_t outputs, int64_t channels) {
   const int64_t row = (1 + n->magnitudes) * SSTI_WORD_LANES;
@@ -52,10 +57,14 @@ static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, int64_t outp
   SST_TRY(ssti_allocate(e->context, n->weight_bytes, 1, &n->weights));
   uint64_t *w = n->weights;
   for (int64_t o = 0; o < outputs; o++) {
-    for (int64_t k = 0; k < n->inputs; k++) {
-      const int64_t c = k % channels, word = k / channels * n->channel_words + c / 64;
-      uint64_t *at = w + (o / SSTI_WORD_LANES * n->words + word) * row + o % SSTI_WORD_LANES;
-      set_bits(at, (int)(c % 64), code_of(n, o, k), n->magnitudes);
+    const int8_t *codes = n->node->synapses.codes + o * n->inputs;
+    uint64_t *at = w + o / SSTI_WORD_LANES * n->words * row + o % SSTI_WORD_LANES;
+    for (int64_t tap = 0; tap < n->inputs / channels; tap++, codes += channels) {
+      for (int64_t c = 0; c < channels; c += 64, at += row) {
+        for (int m = -1; m < n->magnitudes; m++) {
+          at[(1 + m) * SSTI_WORD_LANES] = bits_of(codes + c, smaller(64, channels - c), m);
+        }
+      }
     }
   }
   return SST_OK;
@@ -65,13 +74,13 @@ static sst_status pack_slabs(sst_engine *e, ssti_engine_node *n, int64_t outputs
   const int64_t row = (1 + n->magnitudes) * n->slab_words, rows = n->slab_words * 32;
   n->weight_bytes = (size_t)(n->slabs * outputs * row) * sizeof(uint32_t);
   SST_TRY(ssti_allocate(e->context, n->weight_bytes, 1, &n->weights));
-  uint32_t *w = n->weights;
   for (int64_t o = 0; o < outputs; o++) {
-    for (int64_t k = 0; k < n->inputs; k++) {
-      uint32_t *at = w + (k / rows * outputs + o) * row + k % rows / 32;
-      const int code = code_of(n, o, k), size = abs(code), bit = (int)(k % 32);
-      at[0] |= (uint32_t)(code < 0) << bit;
-      for (int m = 0; m < n->magnitudes; m++) { at[(1 + m) * n->slab_words] |= (uint32_t)(size >> m & 1) << bit; }
+    const int8_t *codes = n->node->synapses.codes + o * n->inputs;
+    for (int64_t k = 0; k < n->inputs; k += 32) {
+      uint32_t *at = (uint32_t *)n->weights + (k / rows * outputs + o) * row + k % rows / 32;
+      for (int m = -1; m < n->magnitudes; m++) {
+        at[(1 + m) * n->slab_words] = (uint32_t)bits_of(codes + k, smaller(32, n->inputs - k), m);
+      }
     }
   }
   return SST_OK;

@@ -9,6 +9,7 @@
 static const int64_t largest = INT32_MAX;               // of what 32 bits must hold
 static const int64_t largest_sum = INT64_C(1) << 62;    // of the readout
 static const int64_t largest_fan_in = INT64_C(1) << 24; // sums of products below stay within 64 bits
+enum { CODES_AT_ONCE = 1 << 16 }; // whose sums fit 32 bits
 
 typedef struct site {
   const sst_integer_network *network;
@@ -111,19 +112,37 @@ static sst_status check_synapses(const site *s, int64_t channels) {
   return SST_OK;
 }
 
+// Sums of positive and of negative codes, and the largest code in size: without a branch, as signs follow no pattern.
+static int sum_codes(const int8_t *codes, int64_t count, int64_t *up, int64_t *down) {
+  int biggest = 0;
+  *up = *down = 0;
+  for (int64_t first = 0; first < count; first += CODES_AT_ONCE) {
+    const int64_t end = first + CODES_AT_ONCE < count ? first + CODES_AT_ONCE : count;
+    int32_t above = 0, below = 0;
+    for (int64_t i = first; i < end; i++) {
+      const int32_t code = codes[i], size = code < 0 ? -code : code;
+      above += code > 0 ? code : 0;
+      below += code < 0 ? code : 0;
+      biggest = size > biggest ? size : biggest;
+    }
+    *up += above;
+    *down += below;
+  }
+  return biggest;
+}
+
 // The sums z and outputs y of output channel o.
 static sst_status channel_ranges(const site *s, int64_t o, int64_t fan_in, ssti_integer_range x,
                                  ssti_integer_synapse_ranges *out) {
   const sst_integer_synapses *w = &s->node->synapses;
   const int8_t *codes = w->codes + o * fan_in;
   const int most = ssti_integer_largest_code(w->weight_bits);
-  int64_t up = 0, down = 0; // sums of positive and of negative codes
-  for (int64_t i = 0; i < fan_in; i++) {
-    if (codes[i] > most || codes[i] < -most) {
-      NODE_FAIL(s, SST_INVALID_ARGUMENT, "code %" PRId64 " of channel %" PRId64 " is %d, expected %d to %d", i, o,
-                codes[i], -most, most);
-    }
-    *(codes[i] > 0 ? &up : &down) += codes[i];
+  int64_t up, down;
+  if (sum_codes(codes, fan_in, &up, &down) > most) {
+    int64_t i = 0;
+    while (codes[i] <= most && codes[i] >= -most) { i++; }
+    NODE_FAIL(s, SST_INVALID_ARGUMENT, "code %" PRId64 " of channel %" PRId64 " is %d, expected %d to %d", i, o,
+              codes[i], -most, most);
   }
   out->z = (ssti_integer_range){up * x.low + down * x.high, up * x.high + down * x.low};
   SST_TRY(check_range(s, "a sum of products", out->z));
