@@ -6,26 +6,34 @@
 #include "neuron/dynamics.h"
 #include "slot_pair.h"
 
+// A number where the tested backend can read and write it.
+static float *decay_of_test(float value) {
+  float *decay = floats(1);
+  *decay = value;
+  return decay;
+}
+
 static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane, bool accumulate) {
   const int64_t n = s->count, nx = s->input_steps * n, ny = s->steps * n;
   const bool learns = s->neuron.kind == SST_NEURON_PLIF;
-  const float w = 0.3f;
+  float *w = decay_of_test(0.3f); // where a device can read it
   float *x = filled(nx, false, 1), *dspikes = filled(ny, false, 2), *dmembrane = with_membrane ? filled(ny, false, 3) : NULL;
   float *spikes_expected = floats(ny), *h_expected = floats(ny), *dx_expected = target(nx, accumulate, false);
   float ddecay_expected = 0.5f;
   const ssti_kernels *r = &p->reference->kernels, *f = &p->tested->kernels;
   void *reference_space = memory_of(r->neuron_workspace(p->reference, s));
-  r->neuron_forward(p->reference, s, x, learns ? &w : NULL, spikes_expected, h_expected);
-  r->neuron_backward(p->reference, s, x, learns ? &w : NULL, dspikes, dmembrane, dx_expected, accumulate,
+  r->neuron_forward(p->reference, s, x, learns ? w : NULL, spikes_expected, h_expected);
+  r->neuron_backward(p->reference, s, x, learns ? w : NULL, dspikes, dmembrane, dx_expected, accumulate,
                      learns ? &ddecay_expected : NULL, accumulate, reference_space);
   EACH_LEVEL(p, level) {
-    float *spikes = floats(ny), *h = floats(ny), *dx = target(nx, accumulate, false), ddecay = 0.5f;
+    float *spikes = floats(ny), *h = floats(ny), *dx = target(nx, accumulate, false);
+    float *ddecay = decay_of_test(0.5f);
     const size_t bytes = f->neuron_workspace(p->tested, s);
     void *workspace = memory_of(bytes);
     uint64_t count = sst_context_allocation_count(p->context);
-    f->neuron_forward(p->tested, s, x, learns ? &w : NULL, spikes, with_membrane ? h : NULL);
-    f->neuron_backward(p->tested, s, x, learns ? &w : NULL, dspikes, dmembrane, dx, accumulate,
-                       learns ? &ddecay : NULL, accumulate, workspace);
+    f->neuron_forward(p->tested, s, x, learns ? w : NULL, spikes, with_membrane ? h : NULL);
+    f->neuron_backward(p->tested, s, x, learns ? w : NULL, dspikes, dmembrane, dx, accumulate,
+                       learns ? ddecay : NULL, accumulate, workspace);
     assert_int_equal(sst_context_allocation_count(p->context), count);
     pair_wait(p);
     // The same operations in the same order: the two backends fire on the same steps.
@@ -33,9 +41,9 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
     if (with_membrane) { assert_same_bits(h, h_expected, ny); }
     assert_same_bits(dx, dx_expected, nx);
     // A sum over neurons and steps, in double on both sides but in another order.
-    if (learns) { assert_near(ddecay, ddecay_expected, 1e-5, 1e-5); }
+    if (learns) { assert_near(*ddecay, ddecay_expected, 1e-5, 1e-5); }
     check_canary(workspace, bytes);
-    release(spikes), release(h), release(dx), release(workspace);
+    release(spikes), release(h), release(dx), release(workspace), release(ddecay);
   }
   // In two calls, the state carried between them; rows of one step stay aligned only where n is.
   const int64_t first = s->steps / 2;
@@ -45,17 +53,17 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
       ssti_neuron_shape part = *s;
       part.state = carried;
       part.steps = part.input_steps = first;
-      f->neuron_forward(p->tested, &part, x, learns ? &w : NULL, spikes, NULL);
+      f->neuron_forward(p->tested, &part, x, learns ? w : NULL, spikes, NULL);
       part.resumes = true;
       part.steps = part.input_steps = s->steps - first;
-      f->neuron_forward(p->tested, &part, x + first * n, learns ? &w : NULL, spikes + first * n, NULL);
+      f->neuron_forward(p->tested, &part, x + first * n, learns ? w : NULL, spikes + first * n, NULL);
       pair_wait(p);
       assert_same_bits(spikes, spikes_expected, ny);
       release(spikes), release(carried);
     }
   }
   release(x), release(dspikes), release(dmembrane), release(spikes_expected), release(h_expected), release(dx_expected);
-  release(reference_space);
+  release(reference_space), release(w);
 }
 
 static void test_neuron(void **state) {
@@ -110,16 +118,16 @@ static void test_neuron_without_some(void **state) {
   sst_neuron neuron = sst_neuron_default();
   neuron.kind = SST_NEURON_PLIF;
   const ssti_neuron_shape shape = {.neuron = neuron, .steps = 3, .input_steps = 3, .count = 100};
-  const float w = 0.1f;
-  float *x = filled(300, false, 1), *dmembrane = filled(300, false, 2), expected = 0, found = 0;
+  float *x = filled(300, false, 1), *dmembrane = filled(300, false, 2), expected = 0;
+  float *found = decay_of_test(0.0f), *w = decay_of_test(0.1f);
   void *reference_space = memory_of(p.reference->kernels.neuron_workspace(p.reference, &shape));
   void *space = memory_of(p.tested->kernels.neuron_workspace(p.tested, &shape));
-  p.reference->kernels.neuron_backward(p.reference, &shape, x, &w, NULL, dmembrane, NULL, false, &expected, false,
+  p.reference->kernels.neuron_backward(p.reference, &shape, x, w, NULL, dmembrane, NULL, false, &expected, false,
                                        reference_space);
-  p.tested->kernels.neuron_backward(p.tested, &shape, x, &w, NULL, dmembrane, NULL, false, &found, false, space);
+  p.tested->kernels.neuron_backward(p.tested, &shape, x, w, NULL, dmembrane, NULL, false, found, false, space);
   pair_wait(&p);
-  assert_near(found, expected, 1e-5, 1e-6);
-  release(x), release(dmembrane), release(space), release(reference_space);
+  assert_near(*found, expected, 1e-5, 1e-6);
+  release(x), release(dmembrane), release(space), release(reference_space), release(found), release(w);
   pair_end(&p);
 }
 

@@ -9,30 +9,31 @@
 typedef struct fused_result {
   float *spikes, *membrane, *dx;
   float *vectors; // [6, channels]: running mean and variance, saved mean and 1/deviation, dgamma, dbeta
-  float ddecay;
+  float *ddecay;
 } fused_result;
 
 typedef struct fused_case {
   ssti_norm_neuron shape;
   bool batch_statistics, membrane, accumulate;
   float *x, *gamma, *beta, *running, *dspikes, *dmembrane;
-  float w;
+  float *w; // where a device can read it
 } fused_case;
 
 static fused_result fused_result_make(const fused_case *c) {
   const ssti_neuron_shape *n = &c->shape.neuron;
   const int64_t channels = c->shape.norm.channels;
-  fused_result r = {.spikes = floats(n->steps * n->count), .membrane = floats(n->steps * n->count), .ddecay = 0.5f};
+  fused_result r = {.spikes = floats(n->steps * n->count), .membrane = floats(n->steps * n->count), .ddecay = floats(1)};
+  *r.ddecay = 0.5f;
   r.dx = target(n->input_steps * n->count, c->accumulate, false);
   r.vectors = target(6 * channels, c->accumulate, false);
   memcpy(r.vectors, c->running, (size_t)(2 * channels) * sizeof(float));
   return r;
 }
 
-static void fused_result_end(fused_result *r) { release(r->spikes), release(r->membrane), release(r->dx), release(r->vectors); }
+static void fused_result_end(fused_result *r) { release(r->spikes), release(r->membrane), release(r->dx), release(r->vectors), release(r->ddecay); }
 
 static const float *decay_of(const fused_case *c) {
-  return c->shape.neuron.neuron.kind == SST_NEURON_PLIF ? &c->w : NULL;
+  return c->shape.neuron.neuron.kind == SST_NEURON_PLIF ? c->w : NULL;
 }
 
 // The slots one by one, of the backend `b`; the norm's output is between them.
@@ -57,7 +58,7 @@ static void run_apart(pair *p, ssti_backend *b, const fused_case *c, fused_resul
   memcpy(r->vectors + 2 * channels, saved, (size_t)(2 * channels) * sizeof(float));
   k->neuron_forward(b, &s->neuron, y, decay_of(c), r->spikes, c->membrane ? r->membrane : NULL);
   k->neuron_backward(b, &s->neuron, y, decay_of(c), c->dspikes, c->membrane ? c->dmembrane : NULL, dy, false,
-                     decay_of(c) != NULL ? &r->ddecay : NULL, c->accumulate, workspace);
+                     decay_of(c) != NULL ? r->ddecay : NULL, c->accumulate, workspace);
   k->batch_norm_backward(b, &s->norm, c->x, dy, c->gamma, saved, c->batch_statistics, r->dx, c->accumulate,
                          r->vectors + 4 * channels, c->accumulate, r->vectors + 5 * channels, c->accumulate,
                          norm_workspace);
@@ -92,7 +93,7 @@ static void run_fused(pair *p, ssti_backend *b, const fused_case *c, fused_resul
   const ssti_norm_neuron_gradients out = {.dx = r->dx,
                                           .dgamma = r->vectors + 4 * channels,
                                           .dbeta = r->vectors + 5 * channels,
-                                          .ddecay = decay_of(c) != NULL ? &r->ddecay : NULL,
+                                          .ddecay = decay_of(c) != NULL ? r->ddecay : NULL,
                                           .accumulate_dx = c->accumulate,
                                           .accumulate_dgamma = c->accumulate,
                                           .accumulate_dbeta = c->accumulate,
@@ -126,14 +127,14 @@ static void check_fused(pair *p, const fused_case *c) {
     }
     assert_same_bits(found.dx, apart.dx, nx);
     assert_same_bits(found.vectors, apart.vectors, 6 * channels);
-    if (decay_of(c) != NULL) { assert_near(found.ddecay, apart.ddecay, 1e-4, 1e-4); }
+    if (decay_of(c) != NULL) { assert_near(*found.ddecay, *apart.ddecay, 1e-4, 1e-4); }
     if (first.spikes == NULL) {
       first = found;
       continue;
     }
     assert_same_bits(found.dx, first.dx, nx);
     assert_same_bits(found.vectors, first.vectors, 6 * channels);
-    assert_same_bits(&found.ddecay, &first.ddecay, 1);
+    assert_same_bits(found.ddecay, first.ddecay, 1);
     fused_result_end(&found);
   }
   fused_result_end(&first);
@@ -147,7 +148,8 @@ static fused_case fused_case_make(sst_neuron neuron, int64_t pixels, int64_t cha
   fused_case c = {.shape = {.norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
                                      .momentum = 0.1f, .scale = scale},
                             .neuron = {.neuron = neuron, .steps = steps, .input_steps = input_steps, .count = count}},
-                  .w = 0.3f};
+                  .w = floats(1)};
+  *c.w = 0.3f;
   c.x = filled(input_steps * count, false, 1);
   for (int64_t i = 0; i < input_steps * count; i++) { c.x[i] += 0.5f; }
   c.gamma = filled(channels, false, 2);
@@ -161,7 +163,7 @@ static fused_case fused_case_make(sst_neuron neuron, int64_t pixels, int64_t cha
 }
 
 static void fused_case_end(fused_case *c) {
-  release(c->x), release(c->gamma), release(c->beta), release(c->running), release(c->dspikes), release(c->dmembrane);
+  release(c->x), release(c->gamma), release(c->beta), release(c->running), release(c->dspikes), release(c->dmembrane), release(c->w);
 }
 
 static const struct {

@@ -23,7 +23,7 @@ static void test_norm_neuron_threads(void **state) {
   }
   assert_same_bits(results[1].dx, results[0].dx, 4 * 1900 * 48);
   assert_same_bits(results[1].vectors, results[0].vectors, 6 * 48);
-  assert_same_bits(&results[1].ddecay, &results[0].ddecay, 1);
+  assert_same_bits(results[1].ddecay, results[0].ddecay, 1);
   fused_result_end(&results[0]);
   fused_result_end(&results[1]);
   fused_case_end(&c);
@@ -68,7 +68,7 @@ static void check_types(pair *p, const fused_case *c, ssti_type in, ssti_type ou
     assert_narrowed(found.dx, expected.dx, nx, in);
     if (c->membrane) { assert_same_bits(found.membrane, expected.membrane, ny); }
     assert_same_bits(found.vectors, expected.vectors, 6 * channels);
-    assert_same_bits(&found.ddecay, &expected.ddecay, 1);
+    assert_same_bits(found.ddecay, expected.ddecay, 1);
     found.dx = dx;
     if (dx_half != expected.dx) { release(dx_half); }
     fused_result_end(&expected), fused_result_end(&found);
