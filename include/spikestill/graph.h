@@ -90,6 +90,7 @@ typedef enum sst_memory {
   SST_MEMORY_LIST(SST_MEMORY_ENUM)
 #undef SST_MEMORY_ENUM
 } sst_memory;
+SST_API const char *sst_memory_word(sst_memory use);
 // Before compiling; a new graph stores. Recomputing runs most of the forward pass twice; how long segments are is chosen by
 // the memory that the whole then takes, and is never more than that of storing.
 SST_API void sst_graph_set_memory(sst_graph *graph, sst_memory use);
@@ -129,6 +130,9 @@ SST_API const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_o
 // Bytes of the planned block, and what the same values would take without reuse.
 SST_API size_t sst_graph_planned_bytes(const sst_graph *graph);
 SST_API size_t sst_graph_unplanned_bytes(const sst_graph *graph);
+// Bytes of every node's first output in f32 and of its gradient where there is one, none of them in another's place: what it
+// would take to keep them all.
+SST_API size_t sst_graph_kept_bytes(const sst_graph *graph);
 
 // One node for `inspect`: what it is called, its op, output shape and dense cost for the whole batch.
 typedef struct sst_node_info {

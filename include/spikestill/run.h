@@ -223,6 +223,16 @@ SST_MUST_CHECK SST_API sst_status sst_run_convert(sst_network *ann, const sst_co
 SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const char *folder,
                                                  const char *const *overrides, int override_count, sst_recipe **out);
 
+// Bytes that training takes: the graph's one block, values and gradients of parameters, the optimiser's state, batches made
+// ahead, and code that training is the first to run; beside that the data set itself, where it is kept in memory.
+typedef struct sst_training_memory {
+  size_t planned, parameters, gradients, optimizer, data, code, total;
+  size_t all_kept; // what every activation in f32 and its gradient would take, none of them in another's place
+} sst_training_memory;
+// Of training as the network's recipe says, with its teacher. Errors: UNSUPPORTED (no recipe describes the network), those of
+// opening the teacher.
+SST_MUST_CHECK SST_API sst_status sst_network_training_memory(sst_network *network, sst_training_memory *out);
+
 // One training step's worth of a recipe on random data: for benchmarks and memory reports.
 enum { SST_BENCH_LAYERS = 64 };
 typedef struct sst_layer_bench { // a convolution or linear layer in the last training step
@@ -242,9 +252,8 @@ typedef struct sst_step_bench {
                                            // counts twice the forward, less the first layer's data gradient
   size_t train_bytes, inference_bytes;     // planned memory
   int64_t batch;
-  // Of training: the planned memory with parameters, gradients and the optimiser's state; and by how much the process grew
-  // (0: not known). Kernels made for the shapes add some MiB to that.
-  size_t train_predicted_bytes, train_measured_bytes;
+  sst_training_memory memory; // of training, without data
+  size_t train_measured_bytes; // the most by which the process grew meanwhile; 0: not known
   int layer_count; // the first SST_BENCH_LAYERS
   sst_layer_bench layers[SST_BENCH_LAYERS];
   int op_count; // the first SST_BENCH_OPS, from as many training steps again

@@ -25,6 +25,37 @@ static void print_layers(const sst_graph *graph, int batch) {
   printf("%-22s %" PRId64 "\n%-22s %" PRId64 "\n", "MACs", macs, "membrane updates", updates);
 }
 
+static void print_part(const char *name, size_t bytes) {
+  printf("  %-20s %10.2f MiB\n", name, (double)bytes / 1048576);
+}
+
+// What training takes; nothing where no recipe says how, or its teacher is not there.
+static void print_training_memory(sst_network *network) {
+  sst_training_memory m;
+  if (sst_network_training_memory(network, &m) != SST_OK) { return; }
+  printf("memory of training, batch %" PRId64 ", train.memory: %s\n", sst_network_recipe(network)->train.batch,
+         sst_memory_word(sst_network_recipe(network)->train.memory));
+  print_part("planned", m.planned);
+  print_part("parameters", m.parameters);
+  print_part("gradients", m.gradients);
+  print_part("optimiser", m.optimizer);
+  print_part("batches made ahead", m.data);
+  print_part("code", m.code);
+  print_part("together", m.total);
+  printf("  every activation in f32 and its gradient would take %.2f MiB; the data set is not counted\n",
+         (double)m.all_kept / 1048576);
+}
+
+// The same as an object; null where it is not known.
+static json_t *training_memory_json(sst_network *network) {
+  sst_training_memory m;
+  if (sst_network_training_memory(network, &m) != SST_OK) { return json_null(); }
+  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "planned", (json_int_t)m.planned, "parameters",
+                   (json_int_t)m.parameters, "gradients", (json_int_t)m.gradients, "optimizer", (json_int_t)m.optimizer,
+                   "data", (json_int_t)m.data, "code", (json_int_t)m.code, "total", (json_int_t)m.total, "all_kept",
+                   (json_int_t)m.all_kept);
+}
+
 static int print_network(sst_network *network, const sst_graph *graph, int batch) {
   const sst_recipe *recipe = sst_network_recipe(network);
   printf("%-22s %s, %s, T = %" PRId64 "\n", "network", recipe->name, recipe->student.spiking ? "spiking" : "ANN",
@@ -33,6 +64,7 @@ static int print_network(sst_network *network, const sst_graph *graph, int batch
   printf("%-22s %" PRId64 "\n", "parameters", sst_parameters_elements(sst_network_parameters(network)));
   printf("%-22s %.2f MiB planned for batch %d (%.2f MiB without reuse)\n", "memory",
          (double)sst_graph_planned_bytes(graph) / 1048576, batch, (double)sst_graph_unplanned_bytes(graph) / 1048576);
+  print_training_memory(network);
   printf("\ntaps:");
   for (int i = 0; i < sst_graph_tap_count(graph); i++) { printf(" %s", sst_graph_tap_at(graph, i, NULL)); }
   printf("\n");
@@ -57,12 +89,13 @@ static int print_network_json(sst_network *network, const sst_graph *graph, int 
   for (int i = 0; i < sst_graph_tap_count(graph); i++) {
     json_array_append_new(taps, json_string(sst_graph_tap_at(graph, i, NULL)));
   }
-  return print_json(json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:i, s:I, s:I}", "name", recipe->name, "spiking",
+  return print_json(json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:i, s:I, s:I, s:o}", "name", recipe->name, "spiking",
                               recipe->student.spiking, "timesteps", (json_int_t)recipe->student.options.timesteps,
                               "parameters", (json_int_t)sst_parameters_elements(sst_network_parameters(network)),
                               "layers", layers, "taps", taps, "batch", batch, "planned_bytes",
                               (json_int_t)sst_graph_planned_bytes(graph), "unplanned_bytes",
-                              (json_int_t)sst_graph_unplanned_bytes(graph)));
+                              (json_int_t)sst_graph_unplanned_bytes(graph), "training_bytes",
+                              training_memory_json(network)));
 }
 
 int command_inspect(sst_context *context, const arguments *a) {

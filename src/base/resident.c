@@ -13,3 +13,20 @@ size_t ssti_resident_bytes(void) {
   const long page = sysconf(_SC_PAGESIZE);
   return found == 2 && page > 0 ? (size_t)resident * (size_t)page : 0;
 }
+
+size_t ssti_resident_peak_bytes(void) {
+  FILE *file = fopen("/proc/self/status", "r");
+  if (file == NULL) { return 0; }
+  char line[256];
+  unsigned long kilobytes = 0;
+  while (fgets(line, sizeof line, file) != NULL && sscanf(line, "VmHWM: %lu", &kilobytes) != 1) {}
+  (void)fclose(file);
+  return (size_t)kilobytes << 10;
+}
+
+void ssti_resident_begin_peak(void) {
+  FILE *file = fopen("/proc/self/clear_refs", "w");
+  if (file == NULL) { return; }
+  (void)fputs("5", file);
+  (void)fclose(file);
+}

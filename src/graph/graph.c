@@ -309,6 +309,15 @@ void sst_graph_stream(sst_graph *graph) {
   if (!graph->compiled) { graph->streams = true; }
 }
 
+const char *sst_memory_word(sst_memory use) {
+  static const char *const words[] = {
+#define WORD(name, word, meaning) word,
+      SST_MEMORY_LIST(WORD)
+#undef WORD
+  };
+  return words[use];
+}
+
 void sst_graph_set_memory(sst_graph *graph, sst_memory use) {
   if (graph->compiled) { return; }
   graph->memory_use = use;

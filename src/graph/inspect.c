@@ -4,6 +4,18 @@
 
 size_t sst_graph_planned_bytes(const sst_graph *graph) { return graph->planned_bytes; }
 size_t sst_graph_unplanned_bytes(const sst_graph *graph) { return graph->unplanned_bytes; }
+
+size_t sst_graph_kept_bytes(const sst_graph *graph) {
+  size_t bytes = 0;
+  for (int n = 0; n < graph->node_count; n++) {
+    const ssti_node *node = &graph->nodes[n];
+    const ssti_value *value = &graph->values[node->outputs[0]];
+    if (!node->live || node->op->is_view) { continue; }
+    bytes += (size_t)sst_shape_count(value->tensor.shape) * sizeof(float) * (value->wants_gradient ? 2 : 1);
+  }
+  return bytes;
+}
+
 int sst_graph_node_count(const sst_graph *graph) { return graph->node_count; }
 
 sst_node_info sst_graph_node_info(const sst_graph *graph, int index) {

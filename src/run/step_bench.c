@@ -7,8 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/resident.h"
-#include "graph/parameters_internal.h"
-#include "run/assemble.h"
+#include "run/training_memory.h"
 
 static void fill_inputs(const ssti_loss_graph *loss) {
   float *input = sst_graph_data(loss->graph, loss->input), *target = sst_graph_data(loss->graph, loss->target);
@@ -128,13 +127,6 @@ static sst_status time_inference(const sst_recipe *recipe, sst_parameters *param
   return status;
 }
 
-static size_t predicted_bytes(const sst_graph *graph, const sst_parameters *parameters, const sst_optimizer *optimizer) {
-  const int64_t trainable = ssti_parameters_trainable_count(parameters);
-  const int64_t numbers =
-      ssti_parameters_total_count(parameters) + trainable * (1 + sst_optimizer_state_count(optimizer));
-  return sst_graph_planned_bytes(graph) + (size_t)numbers * sizeof(float);
-}
-
 sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions, sst_step_bench *out) {
   *out = (sst_step_bench){.batch = recipe->train.batch};
   if (repetitions < 1) { SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions); }
@@ -145,6 +137,7 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
   double *seconds = NULL;
   sst_status status = SST_OK;
   const size_t before = ssti_resident_bytes();
+  ssti_resident_begin_peak();
   SST_TRY_GOTO(ssti_allocate(context, (size_t)repetitions, sizeof *seconds, &seconds));
   SST_TRY_GOTO(sst_parameters_create(context, recipe->seed, &parameters));
   SST_TRY_GOTO(ssti_companions_open(context, recipe, &companions));
@@ -152,9 +145,9 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
   SST_TRY_GOTO(ssti_companions_make_optimizers(recipe, &companions));
   SST_TRY_GOTO(sst_optimizer_create(parameters, recipe->device, &recipe->optimizer, &optimizer));
   SST_TRY_GOTO(time_training(recipe, &loss, optimizer, &companions, repetitions, seconds, out));
-  const size_t after = ssti_resident_bytes();
-  out->train_predicted_bytes = predicted_bytes(loss.graph, parameters, optimizer);
-  out->train_measured_bytes = after > before ? after - before : 0;
+  const size_t most = ssti_resident_peak_bytes();
+  out->memory = ssti_training_memory(&loss, parameters, NULL, &companions, optimizer);
+  out->train_measured_bytes = most > before ? most - before : 0;
   SST_TRY_GOTO(time_inference(recipe, parameters, sst_graph_data(loss.graph, loss.input), repetitions, seconds,
                               out));
 done:

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SPIKESTILL_RUN_TRAINING_MEMORY_H
+#define SPIKESTILL_RUN_TRAINING_MEMORY_H
+
+#include "run/assemble.h"
+
+// What training with this loss graph takes; `teacher` may be NULL. Without data.
+sst_training_memory ssti_training_memory(const ssti_loss_graph *loss, const sst_parameters *parameters,
+                                         const sst_network *teacher, const ssti_companions *companions,
+                                         const sst_optimizer *optimizer);
+
+#endif
