@@ -90,6 +90,7 @@ typedef enum sst_memory {
   SST_MEMORY_LIST(SST_MEMORY_ENUM)
 #undef SST_MEMORY_ENUM
 } sst_memory;
+// The word used in recipes.
 SST_API const char *sst_memory_word(sst_memory use);
 // Before compiling; a new graph stores. Recomputing runs most of the forward pass twice; how long segments are is chosen by
 // the memory that the whole then takes, and is never more than that of storing.
