@@ -80,7 +80,8 @@ typedef struct sst_dataset_options {
   bool skip_broken;    // picture files: leave out those that cannot be decoded; all are decoded at opening to find out
   sst_framing framing; // event sets; its frames are T
   sst_event_split split; // ncaltech101 and cifar10-dvs
-  bool cache;            // event sets from files: keep frames in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill
+  bool cache;            // event sets from files: keep frames in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill; packed files of MNIST: keep
+                         // pictures there
 } sst_dataset_options;
 
 typedef struct sst_dataset sst_dataset;

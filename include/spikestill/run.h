@@ -248,6 +248,7 @@ typedef struct sst_op_bench { // an operation of a training step; what was fused
 } sst_op_bench;
 typedef struct sst_step_bench {
   double train_seconds, inference_seconds; // of one batch, median
+  double start_seconds; // from the recipe to the end of the first training step, kernels made; without program and data
   double train_flops, inference_flops;     // of one batch: direct convolutions and linear layers, stem once; backward
                                            // counts twice the forward, less the first layer's data gradient
   size_t train_bytes, inference_bytes;     // planned memory

@@ -128,7 +128,7 @@ static void print_row(int task, const task_result *r, bool with_ops) {
 
 static json_t *row_json(int task, const task_result *r) {
   const sst_step_bench *b = &r->bench;
-  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "task", tasks[task].name,
+  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}", "task", tasks[task].name,
                    "batch",
                    (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
                    "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
@@ -136,7 +136,7 @@ static json_t *row_json(int task, const task_result *r) {
                    b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
                    (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes,
                    "train_predicted_bytes", (json_int_t)b->memory.total, "train_measured_bytes",
-                   (json_int_t)b->train_measured_bytes, "train_all_kept_bytes", (json_int_t)b->memory.all_kept, "optimizer_seconds", b->optimizer_seconds, "ops", ops_json(b), "layers",
+                   (json_int_t)b->train_measured_bytes, "train_all_kept_bytes", (json_int_t)b->memory.all_kept, "start_seconds", b->start_seconds, "optimizer_seconds", b->optimizer_seconds, "ops", ops_json(b), "layers",
                    layers_json(b));
 }
 
@@ -147,6 +147,7 @@ static void print_memory(const sst_step_bench *b) {
   if (b->train_measured_bytes > 0) { printf("%.1f measured at the most, ", (double)b->train_measured_bytes / 1048576); }
   printf("%.1f of them planned: %.2f of all activations and gradients in f32, which are %.1f MiB\n",
          (double)m->planned / 1048576, (double)m->planned / (double)m->all_kept, (double)m->all_kept / 1048576);
+  printf("%-16s %.0f ms from the recipe to the end of the first training step\n", "", 1e3 * b->start_seconds);
 }
 
 static const char fused_name[] = "batch norm and lif";

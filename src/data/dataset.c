@@ -3,6 +3,7 @@
 #include "data/dataset.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,17 +147,15 @@ static sst_status keep_labels(sst_dataset *dataset, const uint8_t *labels) {
 
 // ---- IDX ----
 
-static sst_status open_idx(sst_dataset *dataset, const char *root, bool train, int64_t limit) {
+static sst_status read_idx(sst_dataset *dataset, const char *folder, const char *pictures_path, const char *labels_name,
+                           int64_t limit) {
   sst_context *context = dataset->context;
   sst_status status = SST_OK;
-  char *folder = NULL, *pictures_path = NULL, *labels_path = NULL, *data = NULL;
+  char *labels_path = NULL, *data = NULL;
   uint8_t *labels = NULL;
   size_t size = 0;
   int64_t label_count = 0;
-  const char *pictures_name = train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte";
-  const char *labels_name = train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte";
   sst_dataset_info *info = &dataset->info;
-  SST_TRY(find_first_file(context, root, info->kind, pictures_name, &folder, &pictures_path));
   SST_TRY_GOTO(ssti_file_read(context, pictures_path, MAX_FILE_BYTES, &data, &size));
   SST_TRY_GOTO(ssti_idx_read_pictures(context, pictures_path, data, size, info->height, info->width, limit,
                                       &dataset->pixels, &info->count));
@@ -174,7 +173,77 @@ done:
   ssti_free(context, labels);
   ssti_free(context, data);
   ssti_free(context, labels_path);
-  ssti_free(context, pictures_path);
+  return status;
+}
+
+// From fewer bytes packed files are read at once.
+enum { WORTH_KEEPING = 16 << 20 };
+
+static sst_status take_kept(sst_dataset *dataset) {
+  dataset->info.count = dataset->framed.count;
+  dataset->pixels = dataset->framed.counts;
+  SST_TRY(ssti_allocate_raw(dataset->context, (size_t)dataset->info.count, sizeof(int32_t), &dataset->labels));
+  memcpy(dataset->labels, dataset->framed.labels, (size_t)dataset->info.count * sizeof(int32_t));
+  return SST_OK;
+}
+
+static sst_status keep_pictures(const sst_dataset *dataset, const char *cache, const ssti_text *key) {
+  const sst_dataset_info *info = &dataset->info;
+  const size_t bytes = (size_t)(info->count * sst_dataset_sample_bytes(info));
+  if (bytes < WORTH_KEEPING) { return SST_OK; }
+  ssti_framed kept = {.count = info->count, .timesteps = 1, .height = info->height, .width = info->width,
+                      .channels = info->channels};
+  SST_TRY(ssti_framed_allocate(dataset->context, &kept));
+  memcpy(kept.labels, dataset->labels, (size_t)info->count * sizeof(int32_t));
+  memcpy(kept.counts, dataset->pixels, bytes);
+  const sst_status status = ssti_frame_cache_store(dataset->context, cache, key, &kept);
+  ssti_framed_free(dataset->context, &kept);
+  return status;
+}
+
+// Packed files, which take longer to unpack than a network to start, are kept unpacked where frames of recordings are.
+static sst_status open_packed_idx(sst_dataset *dataset, const sst_dataset_options *options, const char *folder,
+                                  const char *pictures_path, const char *labels_name) {
+  sst_context *context = dataset->context;
+  char *cache = NULL, *labels_path = NULL, what[96];
+  bool found = false;
+  if (ssti_frame_cache_folder(context, &cache) != SST_OK) {
+    return read_idx(dataset, folder, pictures_path, labels_name, options->limit);
+  }
+  snprintf(what, sizeof what, "%s %s, first %" PRId64 " pictures", WORDS[options->kind],
+           options->train ? "train" : "test", options->limit);
+  ssti_text key = ssti_frame_cache_key(context, what, &options->framing);
+  ssti_frame_cache_key_add_file(&key, pictures_path);
+  sst_status status = find_file(context, folder, labels_name, &labels_path);
+  if (status == SST_OK && labels_path != NULL) { ssti_frame_cache_key_add_file(&key, labels_path); }
+  if (status == SST_OK) { status = key.status; }
+  if (status == SST_OK) { status = ssti_frame_cache_load(context, cache, &key, &dataset->framed, &found); }
+  if (status == SST_OK && found) {
+    status = take_kept(dataset);
+  } else if (status == SST_OK) {
+    status = read_idx(dataset, folder, pictures_path, labels_name, options->limit);
+    // A cache that cannot be written costs time only.
+    if (status == SST_OK && keep_pictures(dataset, cache, &key) != SST_OK) {
+      ssti_log(context, SST_LOG_WARNING, "pictures are not kept: %s", sst_context_message(context));
+    }
+  }
+  ssti_text_free(&key);
+  ssti_free(context, labels_path);
+  ssti_free(context, cache);
+  return status;
+}
+
+static sst_status open_idx(sst_dataset *dataset, const char *root, const sst_dataset_options *options) {
+  sst_context *context = dataset->context;
+  char *folder = NULL, *path = NULL;
+  const char *labels = options->train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte";
+  SST_TRY(find_first_file(context, root, options->kind,
+                          options->train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte", &folder, &path));
+  const size_t length = strlen(path);
+  const bool packed = length > 3 && strcmp(path + length - 3, ".gz") == 0;
+  const sst_status status = packed && options->cache ? open_packed_idx(dataset, options, folder, path, labels)
+                                                     : read_idx(dataset, folder, path, labels, options->limit);
+  ssti_free(context, path);
   ssti_free(context, folder);
   return status;
 }
@@ -366,7 +435,7 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
   switch (options->kind) {
   case SST_DATASET_DIGITS: status = open_digits(dataset, options); break;
   case SST_DATASET_MNIST:
-  case SST_DATASET_FASHION_MNIST: status = open_idx(dataset, root, options->train, options->limit); break;
+  case SST_DATASET_FASHION_MNIST: status = open_idx(dataset, root, options); break;
   case SST_DATASET_FOLDER:
   case SST_DATASET_TINY_IMAGENET: status = open_pictures(dataset, options); break;
   case SST_DATASET_MOVING_DIGITS:
@@ -389,7 +458,7 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
 void sst_dataset_close(sst_dataset *dataset) {
   if (dataset == NULL) { return; }
   ssti_picture_folder_close(dataset->pictures);
-  if (dataset->recordings == NULL) { ssti_free(dataset->context, dataset->pixels); }
+  if (dataset->framed.block == NULL) { ssti_free(dataset->context, dataset->pixels); }
   ssti_framed_free(dataset->context, &dataset->framed);
   ssti_event_set_close(dataset->recordings);
   ssti_free(dataset->context, dataset->labels);

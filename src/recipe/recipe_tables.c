@@ -84,7 +84,7 @@ static const ssti_option data_options[] = {
     WORD("split", recipe.data.split, split_words, "0.9-per-class",
          "ncaltech101, cifar10-dvs: which files are for training and which for the test"),
     TRUTH("cache", recipe.data.cache, "true",
-          "event sets: keep frames in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill"),
+          "event sets: keep frames, packed MNIST: pictures, in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill"),
     WORD("encoding", recipe.data.encoding, encoding_words, "direct",
          "how samples become input over time; event sets: frames if it is not given"),
     NUMBER("workers", INT, recipe.data.workers, 0, 256, "1",

@@ -116,7 +116,6 @@ static sst_status build(session *s) {
   SST_TRY(ssti_companions_open(s->context, recipe, &s->companions));
   SST_TRY(ssti_build_loss(recipe, s->parameters, s->teacher, &s->companions, 0, &s->loss));
   SST_TRY(load_start(s));
-  SST_TRY(ssti_build_evaluator(s->context, recipe, s->parameters, NULL, &s->evaluator));
   SST_TRY(ssti_companions_make_optimizers(recipe, &s->companions));
   return sst_optimizer_create(s->parameters, recipe->device, &recipe->optimizer, &s->optimizer);
 }
@@ -169,8 +168,8 @@ static sst_status begin(session *s) {
     SST_TRY(ssti_run_folder_begin(&s->folder, s->options->overwrite));
   }
   SST_TRY(ssti_file_write(s->context, s->folder.recipe, s->recipe_text, strlen(s->recipe_text)));
-  SST_TRY(ssti_run_write_environment(&s->folder, s->recipe));
-  return save(s);
+  // No checkpoint yet: as long as there is none, a run that was killed begins again.
+  return ssti_run_write_environment(&s->folder, s->recipe);
 }
 
 static json_t *firing_rates(const sst_evaluation *evaluation) {
@@ -201,13 +200,19 @@ static json_t *history_line(const session *s) {
   return line;
 }
 
+// The evaluation's network is made when it is first wanted: the first training step does not wait for it.
+static sst_status evaluate(session *s, sst_loader *loader, sst_evaluation *out) {
+  if (s->evaluator == NULL) { SST_TRY(ssti_build_evaluator(s->context, s->recipe, s->parameters, NULL, &s->evaluator)); }
+  return sst_evaluate(s->evaluator, loader, out);
+}
+
 // Validation, and the best parameters kept when they are.
 static sst_status validate(session *s) {
   s->validation = (sst_evaluation){0};
   int64_t epoch = s->position.epoch + 1;
   bool due = epoch % s->recipe->train.evaluate_every == 0 || epoch == s->recipe->train.epochs;
   if (!s->validation_loader || !due) { return SST_OK; }
-  SST_TRY(sst_evaluate(s->evaluator, s->validation_loader, &s->validation));
+  SST_TRY(evaluate(s, s->validation_loader, &s->validation));
   if (s->validation.accuracy <= s->memory.best_validation_accuracy) { return SST_OK; }
   s->memory.best_validation_accuracy = s->validation.accuracy;
   s->memory.best_epoch = epoch;
@@ -293,7 +298,7 @@ static sst_status run_epochs(session *s) {
 static sst_status test_best(session *s, double *accuracy) {
   sst_evaluation evaluation;
   SST_TRY(load_parameters(s, s->folder.best, ssti_checkpoint_load_parameters));
-  SST_TRY(sst_evaluate(s->evaluator, s->test_loader, &evaluation));
+  SST_TRY(evaluate(s, s->test_loader, &evaluation));
   *accuracy = evaluation.accuracy;
   return load_parameters(s, s->folder.checkpoint, ssti_checkpoint_load_parameters);
 }
@@ -348,7 +353,7 @@ static sst_status conclude(session *s, sst_run_result *out) {
       .test_accuracy_best = (double)NAN, .validation_accuracy = (double)NAN, .best_validation_accuracy = (double)NAN};
   if (s->memory.best_epoch > 0) {
     // The last validation again where this sitting did not make it (a run resumed after its last epoch).
-    if (s->validation.count == 0) { SST_TRY(sst_evaluate(s->evaluator, s->validation_loader, &s->validation)); }
+    if (s->validation.count == 0) { SST_TRY(evaluate(s, s->validation_loader, &s->validation)); }
     out->validation_accuracy = s->validation.accuracy;
     out->best_validation_accuracy = s->memory.best_validation_accuracy;
     out->best_epoch = s->memory.best_epoch;

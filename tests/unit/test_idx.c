@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/support.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "data/idx.h"
@@ -200,6 +202,60 @@ static void test_dataset_in_a_folder(void **state) {
   temp_folder_remove(root);
 }
 
+static void write_packed(const char *path, const uint8_t *data, size_t size) {
+  gzFile file = gzopen(path, "wb1");
+  assert_non_null(file);
+  assert_int_equal(gzwrite(file, data, (unsigned)size), size);
+  assert_int_equal(gzclose(file), Z_OK);
+}
+
+// Large packed files are unpacked once: the second time the packed pictures are not looked at, as long as their size and time
+// of change are the same.
+static void test_packed_pictures_are_kept(void **state) {
+  enum { COUNT = 22000 };
+  sst_context *context = *state;
+  char root[TEST_PATH_SIZE], folder[TEST_PATH_SIZE], pictures[TEST_PATH_SIZE], labels[TEST_PATH_SIZE];
+  char cache[TEST_PATH_SIZE];
+  uint8_t *data = NULL;
+  temp_folder_make(root);
+  assert_int_equal(mkdir(test_path(folder, root, "mnist"), 0777), 0);
+  setenv("XDG_CACHE_HOME", test_path(cache, root, "cache"), 1);
+  test_path(pictures, folder, "train-images-idx3-ubyte.gz");
+  test_path(labels, folder, "train-labels-idx1-ubyte.gz");
+  assert_ok(context, ssti_allocate_raw(context, 16 + COUNT * 784, 1, &data));
+  write_packed(pictures, data, make_pictures(data, COUNT, COUNT, 28));
+  write_packed(labels, data, make_labels(data, COUNT, COUNT));
+  const sst_dataset_options options = {.kind = SST_DATASET_MNIST, .root = root, .train = true, .cache = true};
+  for (int run = 0; run < 3; run++) {
+    sst_dataset *dataset = NULL;
+    struct stat before;
+    if (run == 1) { // damaged, with the size and the time that they had
+      assert_int_equal(stat(pictures, &before), 0);
+      FILE *file = fopen(pictures, "r+b");
+      assert_non_null(file);
+      assert_int_equal(fseek(file, 200, SEEK_SET), 0);
+      assert_int_equal(fwrite("damaged", 1, 7, file), 7);
+      assert_int_equal(fclose(file), 0);
+      const struct timespec times[] = {before.st_atim, before.st_mtim};
+      assert_int_equal(utimensat(AT_FDCWD, pictures, times, 0), 0);
+    }
+    if (run == 2) { // changed: looked at again
+      const struct timespec times[] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+      assert_int_equal(utimensat(AT_FDCWD, pictures, times, 0), 0);
+      assert_fails(context, SST_FORMAT, sst_dataset_open(context, &options, &dataset), pictures);
+      break;
+    }
+    assert_ok(context, sst_dataset_open(context, &options, &dataset));
+    assert_int_equal(sst_dataset_describe(dataset).count, COUNT);
+    assert_int_equal(sst_dataset_label(dataset, COUNT - 1), (COUNT - 1) % 10);
+    assert_int_equal(sst_dataset_picture(dataset, 21999)[5], (uint8_t)(7 * (21999 * 784 + 5)));
+    sst_dataset_close(dataset);
+  }
+  ssti_free(context, data);
+  unsetenv("XDG_CACHE_HOME");
+  temp_folder_remove(root);
+}
+
 static void test_real_mnist(void **state) {
   sst_context *context = *state;
   char path[TEST_PATH_SIZE];
@@ -241,6 +297,7 @@ int main(void) {
       cmocka_unit_test(test_allocation_failures),
       TEST(test_dataset_in_a_folder),
       TEST(test_real_mnist),
+      TEST(test_packed_pictures_are_kept),
       cmocka_unit_test(test_words),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
