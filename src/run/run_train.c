@@ -168,8 +168,8 @@ static sst_status begin(session *s) {
     SST_TRY(ssti_run_folder_begin(&s->folder, s->options->overwrite));
   }
   SST_TRY(ssti_file_write(s->context, s->folder.recipe, s->recipe_text, strlen(s->recipe_text)));
-  // No checkpoint yet: as long as there is none, a run that was killed begins again.
-  return ssti_run_write_environment(&s->folder, s->recipe);
+  SST_TRY(ssti_run_write_environment(&s->folder, s->recipe));
+  return save(s);
 }
 
 static json_t *firing_rates(const sst_evaluation *evaluation) {
