@@ -289,7 +289,7 @@ static void neuron_backward(bench *b, void *arg) {
 // tensor between them and its gradient are never written: x twice and the spikes; x and dspikes twice and dx.
 static void fused_forward(bench *b, void *arg) {
   field_case *c = arg;
-  const ssti_norm_neuron shape = {c->norm, c->neuron};
+  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron};
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   b->backend->kernels.norm_neuron_statistics(b->backend, &shape.norm, c->x, v, v + n, v + 2 * n, v + 3 * n);
@@ -298,7 +298,7 @@ static void fused_forward(bench *b, void *arg) {
 
 static void fused_backward(bench *b, void *arg) {
   field_case *c = arg;
-  const ssti_norm_neuron shape = {c->norm, c->neuron};
+  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron};
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   const ssti_norm_neuron_gradients out = {.dx = c->dx, .dgamma = v + n, .dbeta = v + 2 * n};
@@ -317,7 +317,7 @@ static void bench_fused(bench *b, int64_t size, int64_t channels, int input_step
       .norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
                .momentum = 0.1f, .scale = 1.0f},
       .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = input_steps, .count = count}};
-  const ssti_norm_neuron fused = {c.norm, c.neuron};
+  const ssti_norm_neuron fused = {.norm = c.norm, .neuron = c.neuron};
   c.x = filled(input_steps * count), c.y = filled(STEPS * count), c.dx = filled(input_steps * count);
   c.vectors = filled(6 * channels);
   c.workspace = memory_of(b->backend->kernels.norm_neuron_workspace(b->backend, &fused, true));

@@ -7,6 +7,8 @@
 //   forward 2 taps           a list for each pixel; tap after tap over a tile of 128 pixels, whose weights stay in the L1 cache: the kept one
 //   forward 3 sorted taps    the same, pixels with equally many spikes together, so that loops end where they are expected to
 //   forward 4 output lists   a list for each output over all its taps
+//   forward 5 slide          a list a pixel; a row of three taps at a time, whose three sums move on in registers
+//   forward 6 slide, halves  the same for 32 outputs at a time, so that the weights of three taps stay in the L1 cache
 //   weights 1 scatter        the row of dy in registers, added to the row of each input that fired
 //   weights 2 channel lists  a list for each input channel over 256 pixels, sums in registers: the kept one
 //
@@ -114,6 +116,52 @@ static void forward_output_lists(void) {
   }
 }
 
+// The rows of `vectors` vectors of a list's channels for three neighbouring taps, added to three sums.
+#define ADD_ROWS(VECTORS, FROM, STRIDE)                                                                                \
+  for (uint32_t k = start[p]; k < start[p + 1]; k++) {                                                                 \
+    const float *row = (FROM) + list[k] * (STRIDE);                                                                    \
+    for (int i = 0; i < (VECTORS); i++) { a0[i] += *(const lanes *)(const void *)(row + 16 * i); }                     \
+    for (int i = 0; i < (VECTORS); i++) { a1[i] += *(const lanes *)(const void *)(row + C * (STRIDE) + 16 * i); }      \
+    for (int i = 0; i < (VECTORS); i++) { a2[i] += *(const lanes *)(const void *)(row + 2 * C * (STRIDE) + 16 * i); }  \
+  }
+
+// A list a pixel; a row of three taps at a time: a pixel's spikes add to three outputs, whose sums move on in registers.
+// `vectors` of 16 outputs at a time, so that the three taps' weights stay in the first-level cache, or not.
+static inline __attribute__((always_inline)) void forward_slide(int vectors, const float *from_weights) {
+  static uint32_t start[TILE + 1];
+  static uint16_t list[TILE * C + SSTI_EVENT_SLACK];
+  memset(y, 0, (size_t)PADDED * C * sizeof *y);
+  const int stride = 16 * vectors;
+  for (int64_t at = 0; at < PIXELS; at += TILE) {
+    simd.event_pixel_lists(TILE, 1, bits + at, start, list);
+    for (int ky = 0; ky < 3; ky++) {
+      for (int half = 0; half < 4 / vectors; half++) {
+        const float *from = from_weights + ((size_t)half * TAPS + (size_t)ky * 3) * C * (size_t)stride;
+        float *target = y + (at - ky * GRID) * C + half * stride;
+        lanes a0[4], a1[4], a2[4];
+        for (int i = 0; i < vectors; i++) {
+          a1[i] = *(lanes *)(void *)(target - C + 16 * i), a2[i] = *(lanes *)(void *)(target - 2 * C + 16 * i);
+        }
+        for (int p = 0; p < TILE; p++, target += C) {
+          for (int i = 0; i < vectors; i++) { a0[i] = *(lanes *)(void *)(target + 16 * i); }
+          ADD_ROWS(vectors, from, stride)
+          for (int i = 0; i < vectors; i++) {
+            *(lanes *)(void *)(target - 2 * C + 16 * i) = a2[i];
+            a2[i] = a1[i], a1[i] = a0[i];
+          }
+        }
+        for (int i = 0; i < vectors; i++) {
+          *(lanes *)(void *)(target - C + 16 * i) = a1[i], *(lanes *)(void *)(target - 2 * C + 16 * i) = a2[i];
+        }
+      }
+    }
+  }
+}
+
+static float *halves; // [2, TAPS, C, 32]
+static void forward_slide_wide(void) { forward_slide(4, weights); }
+static void forward_slide_half(void) { forward_slide(2, halves); }
+
 static void weights_scatter(void) {
   memset(dw, 0, (size_t)TAPS * C * C * sizeof *dw);
   for (int64_t q = 0; q < PIXELS; q++) {
@@ -174,6 +222,8 @@ static void fill(double density) {
   memset(expected - offset, 0, ((size_t)PADDED * C + offset) * sizeof *y);
   dw = aligned_alloc(64, (size_t)TAPS * C * C * sizeof *dw), dw_expected = malloc((size_t)TAPS * C * C * sizeof *dw);
   for (int i = 0; i < TAPS * C * C; i++) { weights[i] = (float)(i * 7 % 13 - 6); }
+  halves = aligned_alloc(64, (size_t)TAPS * C * C * sizeof *halves);
+  for (int i = 0; i < TAPS * C * C; i++) { halves[(i % C / 32 * TAPS * C + i / C) * 32 + i % 32] = weights[i]; }
   uint32_t state = 1;
   for (int image = 0; image < IMAGES; image++) {
     for (int p = 0; p < SIZE * SIZE; p++) {
@@ -198,6 +248,8 @@ int main(int argc, char **argv) {
                   {"forward 2 taps", forward_taps_plain, true},
                   {"forward 3 sorted taps", forward_taps_sorted, true},
                   {"forward 4 output lists", forward_output_lists, true},
+                  {"forward 5 slide", forward_slide_wide, true},
+                  {"forward 6 slide, halves", forward_slide_half, true},
                   {"weights 1 scatter", weights_scatter, false},
                   {"weights 2 channel lists", weights_channel_lists, false},
                   {"dense tap", dense_tap, false}};
