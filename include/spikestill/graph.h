@@ -108,6 +108,9 @@ typedef struct sst_run_options {
   uint64_t step;  // of dropout: another step, another mask
 } sst_run_options;
 
+// A device beside the host (cuda) works on while the calls below have returned, in the order of the calls. sst_graph_data
+// and sst_graph_gradient wait for it; parameters and states of optimisers may be read by the host after sst_graph_wait.
+
 // Computes all values. Inputs must be filled.
 SST_API void sst_graph_forward(sst_graph *graph, const sst_run_options *options);
 
@@ -118,7 +121,12 @@ SST_API void sst_graph_backward(sst_graph *graph);
 // A value's memory: of an input, a parameter, a kept value or the loss. NULL for others. Borrowed from the graph.
 SST_API float *sst_graph_data(sst_graph *graph, sst_value value);
 
-// Makes an input read the caller's memory (64-byte aligned, of the input's size), which must stay until the next bind.
+// Waits until a device beside the host has done all that it was given; returns what went wrong there since the graph was
+// made (and what sst_graph_status returns). On CPUs nothing is ever left to do.
+SST_MUST_CHECK SST_API sst_status sst_graph_wait(sst_graph *graph);
+
+// Makes an input read the caller's memory (64-byte aligned, of the input's size), which must stay until the next bind; a
+// device with memory of its own copies it here and now.
 SST_API void sst_graph_bind(sst_graph *graph, sst_value input, const float *data);
 
 // After a kept value's backward pass: its gradient; NULL where none was computed. Before compiling, call keep for it.

@@ -42,7 +42,7 @@ SST_MUST_CHECK SST_API sst_status sst_optimizer_create(sst_parameters *parameter
                                                        const sst_optimizer_options *options, sst_optimizer **out);
 SST_API void sst_optimizer_destroy(sst_optimizer *optimizer);
 // One step with the gradients in the store. `rate_factor` is the schedule's, 0..1. Returns the gradient's norm
-// before clipping (computed only if clipping is on, else 0).
+// before clipping (computed only if clipping is on and the device is a CPU, else 0).
 SST_API double sst_optimizer_step(sst_optimizer *optimizer, double rate_factor);
 // State for checkpoints: up to two blocks as long as the trainable part of the store, and the number of steps done.
 SST_API int sst_optimizer_state_count(const sst_optimizer *optimizer); // SGD 1 (0 without momentum), AdamW 2

@@ -79,6 +79,7 @@ typedef struct sst_training {
   sst_loader *loader;
   int64_t epochs;
   uint64_t seed;    // of dropout
+  bool step_by_step; // on a device beside the host: give it each kernel of each step, rather than steps written down once
 } sst_training;
 
 typedef struct sst_progress {
@@ -92,7 +93,8 @@ typedef void sst_progress_function(void *user, const sst_progress *progress);
 
 // Runs the epoch under way to its end, from position->batch. On success position->batch stays at the number of batches and
 // the sums are those of the whole epoch: the caller reads them and then calls sst_training_next_epoch.
-// Errors: INTERRUPTED (position tells where; nothing is lost), NOT_FINITE (names the first layer whose value is not finite).
+// Errors: INTERRUPTED (position tells where; nothing is lost), NOT_FINITE (names the first layer whose value is not finite;
+// a device beside the host is up to four steps further by then), UNSUPPORTED (such a device failed).
 SST_MUST_CHECK SST_API sst_status sst_train_epoch(sst_context *context, const sst_training *training,
                                                   sst_training_position *position, sst_progress_function *progress,
                                                   void *user);

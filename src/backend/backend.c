@@ -17,12 +17,12 @@ sst_status ssti_backend_create(sst_context *context, sst_device device, ssti_bac
   backend->without_bf16 = "it computes in f32 only";
   // Every backend starts from the complete reference table, so no slot is empty but those of fused ops.
   ssti_reference_fill(&backend->kernels);
-  if (device == SST_DEVICE_CPU) {
-    sst_status status = ssti_fast_begin(backend);
-    if (status != SST_OK) {
-      ssti_free(context, backend);
-      return status;
-    }
+  sst_status status = SST_OK;
+  if (device == SST_DEVICE_CPU) { status = ssti_fast_begin(backend); }
+  if (device == SST_DEVICE_CUDA) { status = ssti_cuda_begin(backend); }
+  if (status != SST_OK) {
+    ssti_free(context, backend);
+    return status;
   }
   *out = backend;
   return SST_OK;
@@ -31,5 +31,19 @@ sst_status ssti_backend_create(sst_context *context, sst_device device, ssti_bac
 void ssti_backend_destroy(ssti_backend *backend) {
   if (backend == NULL) { return; }
   if (backend->device == SST_DEVICE_CPU) { ssti_fast_end(backend); }
+  if (backend->device == SST_DEVICE_CUDA) { ssti_cuda_end(backend); }
   ssti_free(backend->context, backend);
+}
+
+sst_status sst_device_check(sst_context *context, sst_device device) {
+  ssti_backend *backend = NULL;
+  SST_TRY(ssti_backend_create(context, device, &backend));
+  ssti_backend_destroy(backend);
+  return SST_OK;
+}
+
+sst_status sst_device_describe(sst_context *context, sst_device device, sst_device_info *out) {
+  *out = (sst_device_info){0};
+  if (device == SST_DEVICE_CUDA) { return ssti_cuda_describe(context, out); }
+  SST_FAIL(context, SST_UNSUPPORTED, "the device is %s, which is no card", sst_device_word(device));
 }

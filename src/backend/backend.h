@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "spikestill/device.h"
 #include "spikestill/neuron.h"
 #include "spikestill/precision.h"
@@ -388,11 +389,44 @@ typedef struct ssti_kernels {
   double (*sum_of_squares)(ssti_backend *backend, int64_t count, const float *x);
 } ssti_kernels;
 
+// Places in the host's memory through which host and device hand each other numbers without waiting for each other.
+typedef struct ssti_passage ssti_passage;
+
+// A sequence of kernel calls that was written down, to be given to the device as one.
+typedef struct ssti_recording ssti_recording;
+
+// What a device offers that works beside the host: slots of the kernel table return before their work is done, and work is
+// done in the order it was given. Failures are kept, the first one of all, until somebody asks.
+typedef struct ssti_beside {
+  // Waits until all work is done; then the host may read and write tensors. The kept failure, with its sentence.
+  sst_status (*wait)(ssti_backend *backend);
+  sst_status (*failure)(ssti_backend *backend); // the same without waiting
+
+  // `slots` places of `bytes` each. Errors: OUT_OF_MEMORY.
+  sst_status (*passage_open)(ssti_backend *backend, size_t bytes, int slots, ssti_passage **out);
+  void (*passage_close)(ssti_backend *backend, ssti_passage *passage); // NULL allowed
+  // A place for the host to read or fill, after waiting until the device is done with it.
+  void *(*passage_place)(ssti_backend *backend, ssti_passage *passage, int slot);
+  // Copies `bytes` at `offset` of a place to a tensor, or a tensor there, as the device's next piece of work.
+  void (*passage_send)(ssti_backend *backend, ssti_passage *passage, int slot, size_t offset, size_t bytes, void *to);
+  void (*passage_fetch)(ssti_backend *backend, ssti_passage *passage, int slot, size_t offset, size_t bytes,
+                        const void *from);
+
+  // Between begin and end work is written down and not done. *out is NULL where the device could not: then nothing was
+  // done and the caller gives the work once more, as it is. Errors: OUT_OF_MEMORY.
+  void (*record_begin)(ssti_backend *backend);
+  sst_status (*record_end)(ssti_backend *backend, ssti_recording **out);
+  void (*record_play)(ssti_backend *backend, ssti_recording *recording);
+  void (*record_drop)(ssti_backend *backend, ssti_recording *recording); // NULL allowed
+} ssti_beside;
+
 struct ssti_backend {
   sst_context *context;
   sst_device device;
   const char *without_bf16; // why it lacks precision BF16, as the end of a sentence; NULL: it has it
   ssti_kernels kernels; // a copy, so that tests can replace single slots
+  const ssti_memory_space *space; // where tensors lie; NULL: in the host's memory
+  const ssti_beside *beside;      // NULL: the work of a slot is done when it returns
   void *state;          // the backend's own
 };
 
@@ -402,6 +436,16 @@ void ssti_backend_destroy(ssti_backend *backend);
 
 // Fills every slot.
 void ssti_reference_fill(ssti_kernels *kernels);
+
+// Overrides the slots of an NVIDIA card's backend. Errors: UNSUPPORTED, OUT_OF_MEMORY. ssti_cuda_end frees its state.
+sst_status ssti_cuda_begin(ssti_backend *backend);
+void ssti_cuda_end(ssti_backend *backend);
+sst_status ssti_cuda_describe(sst_context *context, sst_device_info *out);
+
+// Waits for a device that works beside the host; OK at once for others.
+static inline sst_status ssti_backend_wait(ssti_backend *backend) {
+  return backend->beside != NULL ? backend->beside->wait(backend) : SST_OK;
+}
 
 // Overrides the slots of the fast CPU backend and makes its state. ssti_fast_end frees the state.
 sst_status ssti_fast_begin(ssti_backend *backend);

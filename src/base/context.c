@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/context_device.h"
 #include "base/context_state.h"
 
 enum { MAX_THREADS = 1024, BLOCK_ALIGNMENT = 64 };
@@ -68,6 +69,7 @@ sst_status sst_context_create(const sst_context_options *options, sst_context **
   pthread_mutex_init(&context->log_mutex, NULL);
   pthread_mutex_init(&context->message_mutex, NULL);
   pthread_mutex_init(&context->pool_mutex, NULL);
+  pthread_mutex_init(&context->device_mutex, NULL);
   *out = context;
   return SST_OK;
 }
@@ -75,12 +77,20 @@ sst_status sst_context_create(const sst_context_options *options, sst_context **
 void sst_context_destroy(sst_context *context) {
   if (context == NULL) { return; }
   ssti_parallel_end(context);
+  pthread_mutex_destroy(&context->device_mutex);
   pthread_mutex_destroy(&context->pool_mutex);
   pthread_mutex_destroy(&context->message_mutex);
   pthread_mutex_destroy(&context->log_mutex);
   sst_allocator allocator = context->allocator;
   allocator.release(allocator.user, context);
 }
+
+void **ssti_context_device_enter(sst_context *context) {
+  pthread_mutex_lock(&context->device_mutex);
+  return &context->device;
+}
+
+void ssti_context_device_leave(sst_context *context) { pthread_mutex_unlock(&context->device_mutex); }
 
 const char *sst_context_message(const sst_context *context) { return context == NULL ? "" : context->message; }
 

@@ -35,6 +35,9 @@ struct sst_context {
   atomic_uint_least64_t allocation_count;
   atomic_uint_least64_t bytes_in_use;
 
+  pthread_mutex_t device_mutex;
+  void *device; // see context_device.h
+
   ssti_pool *pool; // NULL until the first parallel loop, and always under OpenMP
 };
 

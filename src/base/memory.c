@@ -12,9 +12,12 @@
 typedef struct block_header {
   size_t bytes;  // as asked for
   size_t offset; // from the allocator's memory to the block
+  const ssti_memory_space *space; // that it is from; NULL: the allocator
 } block_header;
 
 enum { HEADER_SPACE = 64, HUGE_PAGE = 2 << 20, HUGE_PAGE_THRESHOLD = 4 << 20 };
+// A header in a device's memory keeps the block's alignment for the device's widest accesses.
+enum { SPACE_HEADER = 256 };
 static_assert(sizeof(block_header) <= HEADER_SPACE, "the header has to fit into its space");
 
 static block_header *header_of(void *block) { return (block_header *)(void *)((char *)block - sizeof(block_header)); }
@@ -96,9 +99,37 @@ sst_status ssti_copy_text(sst_context *context, const char *text, char **out) {
   return SST_OK;
 }
 
+// Also of a device's blocks the header lies in front: host code may read it, and nobody else does.
+sst_status ssti_allocate_in(sst_context *context, const ssti_memory_space *space, size_t bytes, void *out) {
+  if (space == NULL) {
+    SST_TRY(ssti_allocate_tensors(context, bytes, out));
+    void *block = NULL;
+    memcpy(&block, out, sizeof block);
+    memset(block, 0, bytes);
+    return SST_OK;
+  }
+  store_pointer(out, NULL);
+  if (bytes > SIZE_MAX - SPACE_HEADER) {
+    SST_FAIL(context, SST_OUT_OF_MEMORY, "%zu bytes are more than any device has", bytes);
+  }
+  atomic_fetch_add(&context->allocation_count, 1);
+  void *memory = NULL;
+  SST_TRY(space->allocate(space->user, bytes + SPACE_HEADER, &memory));
+  char *block = (char *)memory + SPACE_HEADER;
+  *header_of(block) = (block_header){.bytes = bytes, .offset = SPACE_HEADER, .space = space};
+  space->clear(space->user, block, bytes);
+  atomic_fetch_add(&context->bytes_in_use, bytes);
+  store_pointer(out, block);
+  return SST_OK;
+}
+
 void ssti_free(sst_context *context, void *block) {
   if (block == NULL) { return; }
   block_header header = *header_of(block);
   atomic_fetch_sub(&context->bytes_in_use, header.bytes);
+  if (header.space != NULL) {
+    header.space->release(header.space->user, (char *)block - header.offset);
+    return;
+  }
   context->allocator.release(context->allocator.user, (char *)block - header.offset);
 }

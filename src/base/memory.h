@@ -15,6 +15,17 @@ sst_status ssti_allocate_raw(sst_context *context, size_t count, size_t size, vo
 // A block for tensors: aligned to 2 MiB where it is large enough to gain from huge pages, which it asks for. Not cleared.
 sst_status ssti_allocate_tensors(sst_context *context, size_t bytes, void *out);
 
+// Memory that a device works on and the host reads too. `allocate` gives 64-byte aligned memory or fails with a sentence.
+typedef struct ssti_memory_space {
+  sst_status (*allocate)(void *user, size_t bytes, void **out);
+  void (*clear)(void *user, void *memory, size_t bytes); // done when it returns
+  void (*release)(void *user, void *memory);
+  void *user;
+} ssti_memory_space;
+
+// A cleared block for tensors in a space, which must stay as long as the block; NULL: in the host's memory.
+sst_status ssti_allocate_in(sst_context *context, const ssti_memory_space *space, size_t bytes, void *out);
+
 // Makes *block (NULL or from here) at least `needed` elements long: grows by half, keeps what was there, clears the
 // rest. *capacity is in elements. On failure nothing changes.
 sst_status ssti_grow(sst_context *context, void *block, size_t *capacity, size_t needed, size_t size);

@@ -124,8 +124,27 @@ static sst_status collect_stale(sst_graph *graph) {
   return SST_OK;
 }
 
+// Two places for each input: the host fills one while the device may still read the other.
+static sst_status open_passages(sst_graph *graph) {
+  ssti_backend *backend = graph->backend;
+  if (backend->beside == NULL) { return SST_OK; }
+  const size_t values = (size_t)graph->value_count;
+  SST_TRY(ssti_allocate(graph->context, values, sizeof(ssti_passage *), &graph->inputs));
+  SST_TRY(ssti_allocate(graph->context, values, sizeof(int), &graph->input_slots));
+  for (int v = 0; v < graph->value_count; v++) {
+    if (graph->values[v].kind != SSTI_VALUE_INPUT) { continue; }
+    const size_t bytes = (size_t)sst_shape_count(graph->values[v].tensor.shape) * sizeof(float);
+    SST_TRY(backend->beside->passage_open(backend, bytes, SSTI_INPUT_PLACES, &graph->inputs[v]));
+  }
+  return SST_OK;
+}
+
 static sst_status compile(sst_graph *graph) {
-  for (int s = 0; s < graph->store_count; s++) { SST_TRY(sst_parameters_seal(graph->stores[s])); }
+  for (int s = 0; s < graph->store_count; s++) {
+    SST_TRY(ssti_parameters_seal_in(graph->stores[s], graph->backend->space));
+  }
+  for (int s = 0; s < graph->store_count; s++) { ssti_parameters_hold(graph->stores[s]); }
+  graph->holds_stores = true;
   mark_live(graph);
   SST_TRY(make_steps(graph));
   SST_TRY(ssti_choose_types(graph));
@@ -134,6 +153,7 @@ static sst_status compile(sst_graph *graph) {
   SST_TRY(order_gradients(graph));
   SST_TRY(prepare_nodes(graph));
   SST_TRY(ssti_lay_out(graph));
+  SST_TRY(open_passages(graph));
   if (graph->loss != SST_NO_VALUE) { SST_TRY(collect_stale(graph)); }
   return SST_OK;
 }

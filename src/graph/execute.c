@@ -19,6 +19,8 @@ static void set_run(sst_graph *graph, const sst_run_options *options) {
                           .seed = options ? options->seed : 0,
                           .step = options ? options->step : 0,
                           .resumes = graph->streams && graph->under_way};
+  const ssti_kernels *kernels = &graph->backend->kernels;
+  if (kernels->begin_run != NULL) { kernels->begin_run(graph->backend, graph->run.seed, graph->run.step); }
   for (int i = 0; i < graph->remade_count; i++) {
     if (graph->remade[i].again) { move_value(graph, graph->remade[i].value, graph->remade[i].first); }
   }
@@ -28,7 +30,9 @@ static void set_run(sst_graph *graph, const sst_run_options *options) {
 static void call_op(const sst_graph *graph, void (*function)(ssti_call *), ssti_call *call, double *seconds) {
   const double start = graph->measures ? ssti_clock_seconds() : 0;
   function(call);
-  if (graph->measures) { *seconds += ssti_clock_seconds() - start; }
+  if (!graph->measures) { return; }
+  (void)ssti_backend_wait(graph->backend);
+  *seconds += ssti_clock_seconds() - start;
 }
 
 static void run_forward(const sst_graph *graph, ssti_node *node) {
@@ -37,9 +41,17 @@ static void run_forward(const sst_graph *graph, ssti_node *node) {
   call_op(graph, node->op->forward, &node->call, &node->forward_seconds);
 }
 
-void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
+void ssti_graph_begin(sst_graph *graph, const sst_run_options *options) {
   assert(graph->compiled && graph->status == SST_OK);
   set_run(graph, options);
+}
+
+void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
+  ssti_graph_begin(graph, options);
+  ssti_graph_run(graph);
+}
+
+void ssti_graph_run(sst_graph *graph) {
   for (int n = 0; n < graph->node_count; n++) { run_forward(graph, &graph->steps[n]); }
   graph->under_way = true;
 }
@@ -66,12 +78,13 @@ void sst_graph_restart(sst_graph *graph) { graph->under_way = false; }
 
 void sst_graph_backward(sst_graph *graph) {
   assert(graph->compiled && graph->status == SST_OK && graph->loss != SST_NO_VALUE);
+  const ssti_kernels *kernels = &graph->backend->kernels;
   for (int i = 0; i < graph->stale_count; i++) {
-    memset(graph->stale_gradients[i], 0, (size_t)graph->stale_counts[i] * sizeof(float));
+    kernels->fill(graph->backend, graph->stale_counts[i], 0.0f, graph->stale_gradients[i]);
   }
   float *seed = graph->values[graph->loss].gradient.data;
   if (!seed) { return; } // nothing trainable: all gradients are stale, hence zero
-  *seed = 1.0f;
+  kernels->fill(graph->backend, 1, 1.0f, seed);
   int next = 0;
   for (int n = graph->node_count - 1; n >= 0; n--) {
     ssti_node *node = &graph->steps[n];
@@ -86,12 +99,22 @@ float *sst_graph_data(sst_graph *graph, sst_value value) {
   if (!graph->compiled || value < 0 || value >= graph->value_count) { return NULL; }
   const ssti_value *v = &graph->values[value];
   if (v->kind == SSTI_VALUE_OUTPUT && !v->kept && value != graph->loss) { return NULL; }
+  (void)ssti_backend_wait(graph->backend); // a failure is kept: sst_graph_status tells it
   return v->tensor.data;
 }
 
 void sst_graph_bind(sst_graph *graph, sst_value input, const float *data) {
   assert(graph->compiled && input >= 0 && input < graph->value_count);
   assert(graph->values[input].kind == SSTI_VALUE_INPUT);
+  if (graph->inputs != NULL) {
+    const ssti_value *value = &graph->values[input];
+    const ssti_beside *beside = graph->backend->beside;
+    const size_t bytes = (size_t)sst_shape_count(value->tensor.shape) * sizeof(float);
+    const int slot = graph->input_slots[input] = (graph->input_slots[input] + 1) % SSTI_INPUT_PLACES;
+    memcpy(beside->passage_place(graph->backend, graph->inputs[input], slot), data, bytes);
+    beside->passage_send(graph->backend, graph->inputs[input], slot, 0, bytes, value->tensor.data);
+    return;
+  }
   // Ops only read their inputs; the tensor's pointer is not const because ops write through the same type.
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the one way to drop const without a warning
   float *memory = (float *)(uintptr_t)data;
@@ -102,6 +125,7 @@ const float *sst_graph_gradient(const sst_graph *graph, sst_value value) {
   if (!graph->compiled || value < 0 || value >= graph->value_count) { return NULL; }
   const ssti_value *v = &graph->values[value];
   if (v->kind == SSTI_VALUE_OUTPUT && !v->kept) { return NULL; }
+  (void)ssti_backend_wait(graph->backend);
   return v->gradient.data;
 }
 
@@ -129,6 +153,7 @@ static const char *report_value(sst_graph *graph, sst_value value) {
 const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_options *options) {
   assert(graph->compiled && graph->status == SST_OK);
   set_run(graph, options);
+  (void)ssti_backend_wait(graph->backend);
   for (int v = 0; v < graph->value_count; v++) {
     const ssti_value *value = &graph->values[v];
     if (value->kind == SSTI_VALUE_OUTPUT || !value->tensor.data) { continue; }
@@ -138,6 +163,7 @@ const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_options *
     ssti_node *node = &graph->steps[n];
     if (!node->live) { continue; }
     run_forward(graph, node);
+    (void)ssti_backend_wait(graph->backend);
     for (int i = 0; i < node->call.output_count; i++) {
       const ssti_tensor *y = node->call.y[i];
       if (y->data && !all_finite(y)) { return report_value(graph, node->outputs[i]); }

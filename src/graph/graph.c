@@ -50,14 +50,20 @@ static void free_step(sst_graph *graph, ssti_node *step) {
 void sst_graph_destroy(sst_graph *graph) {
   if (!graph) { return; }
   sst_context *context = graph->context;
+  // What a device is still at reads memory that goes now. Its failures have been asked for by whoever wanted results.
+  if (graph->backend) { (void)ssti_backend_wait(graph->backend); }
   for (int i = 0; graph->steps && i < graph->node_count; i++) { free_step(graph, &graph->steps[i]); }
+  for (int i = 0; graph->inputs && i < graph->value_count; i++) {
+    graph->backend->beside->passage_close(graph->backend, graph->inputs[i]);
+  }
+  for (int i = 0; graph->holds_stores && i < graph->store_count; i++) { ssti_parameters_let_go(graph->stores[i]); }
   for (int i = 0; i < graph->node_count; i++) { free_node(graph, &graph->nodes[i]); }
   for (int i = 0; i < graph->value_count; i++) { ssti_free(context, graph->values[i].name); }
   for (int i = 0; i < graph->tap_count; i++) { ssti_free(context, graph->taps[i].name); }
   ssti_text_free(&graph->scope_name);
   void *blocks[] = {graph->nodes,  graph->steps,   graph->values, graph->taps,            graph->scopes,
                     graph->stores, graph->message, graph->memory, graph->stale_gradients, graph->stale_counts,
-                    graph->replays, graph->remade};
+                    graph->replays, graph->remade,  graph->inputs, graph->input_slots};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
   ssti_backend_destroy(graph->backend);
   ssti_free(context, graph);
@@ -89,7 +95,15 @@ sst_status sst_graph_status(const sst_graph *graph) {
   if (graph->status != SST_OK && graph->message) {
     return ssti_fail(graph->context, graph->status, "%s", graph->message);
   }
+  if (graph->status == SST_OK && graph->backend && graph->backend->beside) {
+    return graph->backend->beside->failure(graph->backend);
+  }
   return graph->status;
+}
+
+sst_status sst_graph_wait(sst_graph *graph) {
+  if (graph->status == SST_OK) { SST_TRY(ssti_backend_wait(graph->backend)); }
+  return sst_graph_status(graph);
 }
 
 bool ssti_graph_accepts(sst_graph *graph, sst_value value) {

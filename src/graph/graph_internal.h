@@ -68,6 +68,8 @@ typedef struct ssti_tap {
   sst_value value;
 } ssti_tap;
 
+enum { SSTI_INPUT_PLACES = 2 };
+
 struct sst_graph {
   sst_context *context;
   ssti_backend *backend;
@@ -76,6 +78,7 @@ struct sst_graph {
   sst_parameters **stores;     // all that took part
   size_t store_capacity;
   int store_count;
+  bool holds_stores; // compiled: the stores stay where they are
 
   ssti_value *values;
   size_t value_capacity;
@@ -109,6 +112,8 @@ struct sst_graph {
   int64_t *stale_counts;
   int stale_count;
   sst_memory memory_use;
+  ssti_passage **inputs; // [value_count] of inputs on a device beside the host: where bound batches pass; else NULL
+  int *input_slots;      // the place taken last
   ssti_replay *replays; // in the order they run
   size_t replay_capacity;
   int replay_count;
@@ -125,6 +130,11 @@ sst_value ssti_graph_add(sst_graph *graph, const ssti_op *op, const void *attrib
 
 // Name of a value for messages: its own, or "scope.op". Writes into `text`.
 const char *ssti_value_name(const sst_graph *graph, sst_value value, char *text, size_t size);
+
+// The two halves of sst_graph_forward: what differs from run to run, and the kernel calls, which a device may have
+// written down.
+void ssti_graph_begin(sst_graph *graph, const sst_run_options *options);
+void ssti_graph_run(sst_graph *graph);
 
 // Whether the graph still takes nodes and the value is one of its own.
 bool ssti_graph_accepts(sst_graph *graph, sst_value value);

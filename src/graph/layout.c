@@ -332,8 +332,7 @@ static sst_status lay_out(layout *l) {
   SST_TRY(plan(l, &cuts));
   graph->planned_bytes = l->bytes;
   for (int i = 0; i < l->count; i++) { graph->unplanned_bytes += l->buffers[i].bytes; }
-  SST_TRY(ssti_allocate_tensors(graph->context, graph->planned_bytes, &graph->memory));
-  memset(graph->memory, 0, graph->planned_bytes);
+  SST_TRY(ssti_allocate_in(graph->context, graph->backend->space, graph->planned_bytes, &graph->memory));
   assign_values(l);
   assign_scratch(l);
   return SST_OK;

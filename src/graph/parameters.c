@@ -26,6 +26,8 @@ struct sst_parameters {
   size_t capacity;
   int count;
   bool sealed;
+  int holders; // compiled graphs that point into the blocks
+  const ssti_memory_space *space;
   float *values, *gradients;
   int64_t decay_count, trainable_count, total_count;
 };
@@ -123,8 +125,54 @@ static int64_t padded(int64_t count) {
   return (count + PARAMETER_ALIGNMENT - 1) / PARAMETER_ALIGNMENT * PARAMETER_ALIGNMENT;
 }
 
+// Blocks of the store's lengths in the space.
+static sst_status allocate_blocks(const sst_parameters *parameters, const ssti_memory_space *space, float **values,
+                                  float **gradients) {
+  sst_context *context = parameters->context;
+  SST_TRY(ssti_allocate_in(context, space, (size_t)parameters->total_count * sizeof(float), values));
+  const sst_status status =
+      ssti_allocate_in(context, space, (size_t)parameters->trainable_count * sizeof(float), gradients);
+  if (status != SST_OK) {
+    ssti_free(context, *values);
+    *values = NULL;
+  }
+  return status;
+}
+
+// Takes the values to another memory. Whoever points to where they were must be gone.
+static sst_status move_blocks(sst_parameters *parameters, const ssti_memory_space *space) {
+  if (parameters->holders > 0) {
+    SST_FAIL(parameters->context, SST_INVALID_ARGUMENT,
+             "the parameters are in the memory of another device, in use by %d graph%s; compile those of the card first",
+             parameters->holders, parameters->holders == 1 ? "" : "s");
+  }
+  float *values = NULL, *gradients = NULL;
+  SST_TRY(allocate_blocks(parameters, space, &values, &gradients));
+  memcpy(values, parameters->values, (size_t)parameters->total_count * sizeof(float));
+  for (int i = 0; i < parameters->count; i++) {
+    sst_parameter *parameter = &parameters->entries[i].public;
+    parameter->value = values + (parameter->value - parameters->values);
+    if (parameter->gradient) { parameter->gradient = gradients + (parameter->gradient - parameters->gradients); }
+  }
+  ssti_free(parameters->context, parameters->values);
+  ssti_free(parameters->context, parameters->gradients);
+  parameters->values = values;
+  parameters->gradients = gradients;
+  parameters->space = space;
+  return SST_OK;
+}
+
 sst_status sst_parameters_seal(sst_parameters *parameters) {
-  if (parameters->sealed) { return SST_OK; }
+  return parameters->sealed ? SST_OK : ssti_parameters_seal_in(parameters, NULL);
+}
+
+void ssti_parameters_hold(sst_parameters *parameters) { parameters->holders++; }
+void ssti_parameters_let_go(sst_parameters *parameters) { parameters->holders--; }
+
+sst_status ssti_parameters_seal_in(sst_parameters *parameters, const ssti_memory_space *space) {
+  // A card's memory is good for the host too.
+  if (parameters->sealed && (space == NULL || parameters->space == space)) { return SST_OK; }
+  if (parameters->sealed) { return move_blocks(parameters, space); }
   int64_t section_end[3] = {0, 0, 0};
   int64_t offset = 0;
   for (int section = 0; section < 3; section++) {
@@ -134,16 +182,11 @@ sst_status sst_parameters_seal(sst_parameters *parameters) {
     }
     section_end[section] = offset;
   }
+  parameters->decay_count = section_end[0];
+  parameters->trainable_count = section_end[1];
+  parameters->total_count = section_end[2];
   float *values = NULL, *gradients = NULL;
-  SST_TRY(ssti_allocate_tensors(parameters->context, (size_t)offset * sizeof(float), &values));
-  sst_status status =
-      ssti_allocate_tensors(parameters->context, (size_t)section_end[1] * sizeof(float), &gradients);
-  if (status != SST_OK) {
-    ssti_free(parameters->context, values);
-    return status;
-  }
-  memset(values, 0, (size_t)offset * sizeof(float));
-  memset(gradients, 0, (size_t)section_end[1] * sizeof(float));
+  SST_TRY(allocate_blocks(parameters, space, &values, &gradients));
   offset = 0;
   for (int section = 0; section < 3; section++) {
     for (int i = 0; i < parameters->count; i++) {
@@ -157,9 +200,7 @@ sst_status sst_parameters_seal(sst_parameters *parameters) {
   }
   parameters->values = values;
   parameters->gradients = gradients;
-  parameters->decay_count = section_end[0];
-  parameters->trainable_count = section_end[1];
-  parameters->total_count = section_end[2];
+  parameters->space = space;
   parameters->sealed = true;
   return SST_OK;
 }

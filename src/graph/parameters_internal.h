@@ -4,10 +4,18 @@
 #ifndef SPIKESTILL_GRAPH_PARAMETERS_INTERNAL_H
 #define SPIKESTILL_GRAPH_PARAMETERS_INTERNAL_H
 
-#include "base/fail.h"
+#include "base/memory.h"
 #include "spikestill/parameters.h"
 
 sst_context *ssti_parameters_context(const sst_parameters *parameters);
+
+// sst_parameters_seal into the memory of a device; a store that is sealed moves there, unless graphs hold it. Errors:
+// OUT_OF_MEMORY, INVALID_ARGUMENT (held).
+sst_status ssti_parameters_seal_in(sst_parameters *parameters, const ssti_memory_space *space);
+
+// While held, the store stays where it is.
+void ssti_parameters_hold(sst_parameters *parameters);
+void ssti_parameters_let_go(sst_parameters *parameters);
 
 // All values, and the gradients of the trainable prefix. NULL before the store is sealed.
 float *ssti_parameters_values(sst_parameters *parameters);

@@ -15,6 +15,7 @@
 #include "backend/backend.h"
 #include "base/memory.h"
 #include "graph/parameters_internal.h"
+#include "optim/optimizer_parts.h"
 
 enum { MOST_STATES = 2 };
 
@@ -27,6 +28,7 @@ struct sst_optimizer {
   int64_t count;              // its length
   int64_t decay_count;        // of it, what decays
   int64_t steps;
+  ssti_update update; // of the step under way
 };
 
 static const char *const optimizer_words[] = {
@@ -91,8 +93,7 @@ static sst_status check_options(sst_context *context, const sst_optimizer_option
 static sst_status allocate_states(sst_optimizer *optimizer) {
   for (int i = 0; i < sst_optimizer_state_count(optimizer); i++) {
     size_t bytes = (size_t)optimizer->count * sizeof(float);
-    SST_TRY(ssti_allocate_tensors(optimizer->context, bytes, &optimizer->states[i]));
-    memset(optimizer->states[i], 0, bytes);
+    SST_TRY(ssti_allocate_in(optimizer->context, optimizer->backend->space, bytes, &optimizer->states[i]));
   }
   return SST_OK;
 }
@@ -125,17 +126,18 @@ sst_status sst_optimizer_create(sst_parameters *parameters, sst_device device, c
 
 void sst_optimizer_destroy(sst_optimizer *optimizer) {
   if (!optimizer) { return; }
+  if (optimizer->backend) { (void)ssti_backend_wait(optimizer->backend); }
   for (int i = 0; i < MOST_STATES; i++) { ssti_free(optimizer->context, optimizer->states[i]); }
   ssti_backend_destroy(optimizer->backend);
   ssti_free(optimizer->context, optimizer);
 }
 
 // The update of parameters begin .. end-1 of the flat block.
-static void step_range(sst_optimizer *optimizer, int64_t begin, int64_t end, float weight_decay,
-                       const ssti_update *update) {
+static void step_range(sst_optimizer *optimizer, int64_t begin, int64_t end, float weight_decay) {
   if (begin == end) { return; }
   const sst_optimizer_options *o = &optimizer->options;
   const ssti_kernels *kernels = &optimizer->backend->kernels;
+  const ssti_update *update = &optimizer->update;
   float *value = ssti_parameters_values(optimizer->parameters) + begin;
   const float *gradient = ssti_parameters_gradients(optimizer->parameters) + begin;
   float *first = optimizer->states[0] ? optimizer->states[0] + begin : NULL;
@@ -149,23 +151,33 @@ static void step_range(sst_optimizer *optimizer, int64_t begin, int64_t end, flo
   }
 }
 
-double sst_optimizer_step(sst_optimizer *optimizer, double rate_factor) {
+void ssti_optimizer_begin(sst_optimizer *optimizer, double rate_factor) {
   const sst_optimizer_options *o = &optimizer->options;
   const ssti_kernels *kernels = &optimizer->backend->kernels;
   const double step = (double)++optimizer->steps;
   // In double: for small steps 1 - beta^step loses most of its digits in f32.
-  ssti_update update = {.learning_rate = (float)((double)o->learning_rate * rate_factor),
-                        .gradient_scale = 1.0f,
-                        .correction1 = 1.0 - pow((double)o->beta1, step),
-                        .correction2 = 1.0 - pow((double)o->beta2, step)};
-  if (kernels->begin_update != NULL) { kernels->begin_update(optimizer->backend, &update); }
+  optimizer->update = (ssti_update){.learning_rate = (float)((double)o->learning_rate * rate_factor),
+                                    .gradient_scale = 1.0f,
+                                    .correction1 = 1.0 - pow((double)o->beta1, step),
+                                    .correction2 = 1.0 - pow((double)o->beta2, step)};
+  if (kernels->begin_update != NULL) { kernels->begin_update(optimizer->backend, &optimizer->update); }
+}
+
+double ssti_optimizer_run(sst_optimizer *optimizer) {
+  const sst_optimizer_options *o = &optimizer->options;
   if (o->clip_norm > 0.0f) {
-    kernels->clip_gradient(optimizer->backend, optimizer->count, ssti_parameters_gradients(optimizer->parameters),
-                           o->clip_norm, &update);
+    const float *gradients = ssti_parameters_gradients(optimizer->parameters);
+    optimizer->backend->kernels.clip_gradient(optimizer->backend, optimizer->count, gradients, o->clip_norm,
+                                              &optimizer->update);
   }
-  step_range(optimizer, 0, optimizer->decay_count, o->weight_decay, &update);
-  step_range(optimizer, optimizer->decay_count, optimizer->count, 0.0f, &update);
-  return update.norm;
+  step_range(optimizer, 0, optimizer->decay_count, o->weight_decay);
+  step_range(optimizer, optimizer->decay_count, optimizer->count, 0.0f);
+  return optimizer->update.norm;
+}
+
+double sst_optimizer_step(sst_optimizer *optimizer, double rate_factor) {
+  ssti_optimizer_begin(optimizer, rate_factor);
+  return ssti_optimizer_run(optimizer);
 }
 
 int sst_optimizer_state_count(const sst_optimizer *optimizer) {
@@ -176,6 +188,7 @@ int sst_optimizer_state_count(const sst_optimizer *optimizer) {
 float *sst_optimizer_state(sst_optimizer *optimizer, int index, int64_t *count) {
   assert(index >= 0 && index < sst_optimizer_state_count(optimizer));
   *count = optimizer->count;
+  (void)ssti_backend_wait(optimizer->backend);
   return optimizer->states[index];
 }
 

@@ -87,6 +87,7 @@ static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss,
   for (int i = -2; i < repetitions; i++) { // two to warm up
     const double start = ssti_clock_seconds();
     (void)train_once(recipe, loss, optimizer, companions, i + 2);
+    SST_TRY(sst_graph_wait(loss->graph));
     if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
     if (i == -2) { out->start_seconds = ssti_clock_seconds() - begin; }
   }

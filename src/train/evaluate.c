@@ -145,6 +145,7 @@ sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
     sst_graph_bind(evaluator->graph, evaluator->input, batch.input);
     sst_graph_bind(evaluator->graph, evaluator->target, batch.target);
     sst_graph_forward(evaluator->graph, NULL);
+    SST_TRY(sst_graph_wait(evaluator->graph));
     correct += ssti_count_correct(sst_graph_data(evaluator->graph, evaluator->logits), batch.labels, batch.count,
                                   classes);
     SST_TRY(add_losses(evaluator, batch.count, &loss_sum));

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// One epoch of training over a compiled loss graph.
+// One epoch of training over a compiled loss graph. On CPUs a step is done, looked at and only then the next one begins; a
+// device beside the host is kept some steps ahead of what the host has looked at.
 #include <math.h>
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "graph/graph_internal.h"
+#include "optim/optimizer_parts.h"
 #include "spikestill/train.h"
 #include "train/accuracy.h"
+#include "train/step_results.h"
 
 void sst_training_next_epoch(sst_training_position *position) {
   *position = (sst_training_position){.epoch = position->epoch + 1, .step = position->step};
@@ -19,33 +23,111 @@ static sst_status explain_not_finite(sst_context *context, const sst_training *t
            (long long)position->epoch + 1, (long long)position->batch + 1, name ? name : "the loss itself");
 }
 
+// A step is written down once a device has done some: by then its libraries have loaded what they need.
+enum { RECORD_AFTER = 2 };
+
+// One epoch's training beside the host.
+typedef struct training_beside {
+  ssti_step_results results;
+  ssti_recording *recording;
+  bool records;
+  int64_t given;
+} training_beside;
+
+// The schedule at the middle of the step: neither the first step of a warm-up nor the last of a cosine is lost.
+static double rate_factor(const sst_training *training, const sst_training_position *position, int64_t batch,
+                          int64_t batches) {
+  const double progress = (double)position->epoch + ((double)batch + 0.5) / (double)batches;
+  return sst_schedule_factor(&training->schedule, progress, (double)training->epochs);
+}
+
+static void bind(const sst_training *training, const sst_batch *batch) {
+  sst_graph_bind(training->graph, training->input, batch->input);
+  sst_graph_bind(training->graph, training->target, batch->target);
+}
+
+// Adds a finished step to the position.
+static sst_status account(sst_context *context, const sst_training *training, const ssti_step_result *result,
+                          sst_training_position *position) {
+  const int64_t classes = sst_graph_shape(training->graph, training->logits).dim[SST_AXIS_C];
+  const double loss = (double)*result->loss;
+  if (!isfinite(loss)) {
+    const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)position->step};
+    return explain_not_finite(context, training, position, &options);
+  }
+  position->correct += ssti_count_correct(result->logits, result->labels, result->count, classes);
+  position->seen += result->count;
+  position->loss_sum += loss;
+  for (int i = 0; i < training->part_count; i++) { position->part_sum[i] += (double)*result->parts[i]; }
+  position->batch++;
+  position->step++;
+  return SST_OK;
+}
+
 static sst_status train_batch(sst_context *context, const sst_training *training, const sst_batch *batch,
                               int64_t batches, sst_training_position *position) {
   sst_graph *graph = training->graph;
-  sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)position->step};
-  sst_graph_bind(graph, training->input, batch->input);
-  sst_graph_bind(graph, training->target, batch->target);
+  const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)position->step};
+  bind(training, batch);
   sst_graph_forward(graph, &options);
-  double loss = (double)*sst_graph_data(graph, training->loss);
-  if (!isfinite(loss)) { return explain_not_finite(context, training, position, &options); }
+  const ssti_step_result result = ssti_step_result_now(training, batch);
+  if (!isfinite(*result.loss)) { return explain_not_finite(context, training, position, &options); }
   sst_graph_backward(graph);
-  // The schedule at the middle of the step: neither the first step of a warm-up nor the last of a cosine is lost.
-  double progress = (double)position->epoch + ((double)position->batch + 0.5) / (double)batches;
-  double factor = sst_schedule_factor(&training->schedule, progress, (double)training->epochs);
+  const double factor = rate_factor(training, position, position->batch, batches);
   for (int i = 0; i < training->optimizer_count; i++) {
     if (isfinite(sst_optimizer_step(training->optimizers[i], factor))) { continue; }
     SST_FAIL(context, SST_NOT_FINITE, "the gradient's norm is not finite in epoch %lld, batch %lld",
              (long long)position->epoch + 1, (long long)position->batch + 1);
   }
-  int64_t classes = sst_graph_shape(graph, training->logits).dim[SST_AXIS_C];
-  position->correct += ssti_count_correct(sst_graph_data(graph, training->logits), batch->labels, batch->count, classes);
-  position->seen += batch->count;
-  position->loss_sum += loss;
-  for (int i = 0; i < training->part_count; i++) {
-    position->part_sum[i] += (double)*sst_graph_data(graph, training->parts[i]);
+  return account(context, training, &result, position);
+}
+
+static void give_kernels(const sst_training *training) {
+  ssti_graph_run(training->graph);
+  sst_graph_backward(training->graph);
+  for (int i = 0; i < training->optimizer_count; i++) { (void)ssti_optimizer_run(training->optimizers[i]); }
+}
+
+// Everything between the copy of the batch and that of the results, from the recording if there is one.
+static sst_status give_step(const sst_training *training, training_beside *beside) {
+  ssti_backend *backend = training->graph->backend;
+  if (beside->recording == NULL && beside->records && beside->given == RECORD_AFTER) {
+    backend->beside->record_begin(backend);
+    give_kernels(training);
+    SST_TRY(backend->beside->record_end(backend, &beside->recording));
   }
-  position->batch++;
-  position->step++;
+  beside->given++;
+  if (beside->recording != NULL) {
+    backend->beside->record_play(backend, beside->recording);
+  } else {
+    give_kernels(training);
+  }
+  return SST_OK;
+}
+
+// Takes finished steps until no more than `most` are outstanding.
+static sst_status catch_up(sst_context *context, const sst_training *training, training_beside *beside, int64_t most,
+                           sst_training_position *position) {
+  while (ssti_step_results_outstanding(&beside->results) > most) {
+    const ssti_step_result result = ssti_step_results_take(&beside->results);
+    SST_TRY(sst_graph_status(training->graph)); // a device that failed leaves no results
+    SST_TRY(account(context, training, &result, position));
+  }
+  return SST_OK;
+}
+
+// Gives the device one more step. What differs from step to step is set before; the rest is the same each time.
+static sst_status train_batch_beside(sst_context *context, const sst_training *training, const sst_batch *batch,
+                                     int64_t batches, training_beside *beside, sst_training_position *position) {
+  SST_TRY(catch_up(context, training, beside, SSTI_STEPS_AHEAD - 1, position));
+  const int64_t ahead = ssti_step_results_outstanding(&beside->results);
+  const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)(position->step + ahead)};
+  const double factor = rate_factor(training, position, position->batch + ahead, batches);
+  bind(training, batch);
+  ssti_graph_begin(training->graph, &options);
+  for (int i = 0; i < training->optimizer_count; i++) { ssti_optimizer_begin(training->optimizers[i], factor); }
+  SST_TRY(give_step(training, beside));
+  ssti_step_results_ask(&beside->results, batch);
   return SST_OK;
 }
 
@@ -62,24 +144,43 @@ static void report(const sst_training *training, const sst_training_position *po
   progress(user, &p);
 }
 
-sst_status sst_train_epoch(sst_context *context, const sst_training *training, sst_training_position *position,
-                           sst_progress_function *progress, void *user) {
-  int64_t batches = sst_loader_batches(training->loader);
-  double start = ssti_clock_seconds();
-  int64_t seen_before = position->seen;
+static sst_status train_batches(sst_context *context, const sst_training *training, training_beside *beside,
+                                sst_training_position *position, sst_progress_function *progress, void *user) {
+  const int64_t batches = sst_loader_batches(training->loader);
+  const double start = ssti_clock_seconds();
+  const int64_t seen_before = position->seen;
   sst_batch batch;
   sst_loader_start(training->loader, position->epoch, position->batch);
   while (sst_loader_next(training->loader, &batch)) {
     if (sst_context_stop_requested(context)) {
+      SST_TRY(catch_up(context, training, beside, 0, position));
       SST_FAIL(context, SST_INTERRUPTED, "stopped in epoch %lld after %lld of %lld batches",
                (long long)position->epoch + 1, (long long)position->batch, (long long)batches);
     }
-    SST_TRY(train_batch(context, training, &batch, batches, position));
-    if (progress) {
-      double seconds = ssti_clock_seconds() - start;
+    SST_TRY(beside->results.backend != NULL
+                ? train_batch_beside(context, training, &batch, batches, beside, position)
+                : train_batch(context, training, &batch, batches, position));
+    if (progress && position->batch > 0) {
+      const double seconds = ssti_clock_seconds() - start;
       report(training, position, batches, seconds > 0 ? (double)(position->seen - seen_before) / seconds : 0,
              progress, user);
     }
   }
+  SST_TRY(catch_up(context, training, beside, 0, position));
   return sst_loader_status(training->loader);
+}
+
+sst_status sst_train_epoch(sst_context *context, const sst_training *training, sst_training_position *position,
+                           sst_progress_function *progress, void *user) {
+  ssti_backend *backend = training->graph->backend;
+  training_beside beside = {.records = !training->step_by_step};
+  sst_status status = SST_OK;
+  if (backend->beside != NULL) { status = ssti_step_results_open(context, training, &beside.results); }
+  if (status == SST_OK) { status = train_batches(context, training, &beside, position, progress, user); }
+  if (backend->beside == NULL) { return status; }
+  // The host is about to read parameters, for a checkpoint say.
+  const sst_status end = sst_graph_wait(training->graph);
+  backend->beside->record_drop(backend, beside.recording);
+  ssti_step_results_close(&beside.results);
+  return status != SST_OK ? status : end;
 }

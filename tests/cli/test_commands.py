@@ -59,7 +59,8 @@ class Usage(ProgramTest):
             self.assertIn("spikestill " + ".".join(numbers), self.good(*words).out)
         answer = self.good("version", "--json").json
         self.assertEqual(answer["version"], ".".join(numbers))
-        self.assertEqual(answer["devices"], ["cpu", "cpu-ref"])
+        self.assertEqual(answer["devices"][:2], ["cpu", "cpu-ref"])
+        self.assertEqual("cuda" in answer["devices"], "compute capability" in answer["cuda"])
         self.assertGreaterEqual(answer["threads"], 1)
 
     def test_wrong_command_lines(self):
@@ -82,7 +83,7 @@ class Usage(ProgramTest):
             ("train", "tiny.yaml", "--set", "=3"): "expected KEY=VALUE",
             ("train", "tiny.yaml", "--threads", "0"): "from 1 to 1024",
             ("train", "tiny.yaml", "--threads", "two"): "--threads is 'two'",
-            ("train", "tiny.yaml", "--device", "gpu"): "cpu|cpu-ref",
+            ("train", "tiny.yaml", "--device", "gpu"): "cpu|cpu-ref|cuda",
             ("train", "tiny.yaml", "--at-least", "1.5"): "from 0 to 1",
             ("eval",): "needs MODEL",
             ("eval", "tiny.yaml", "--part", "tset"): "train|validation|test",

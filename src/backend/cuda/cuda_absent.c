@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// In the place of the other files of this folder where CUDA was not found when this was built.
+#include "backend/backend.h"
+
+static sst_status refuse(sst_context *context) {
+  SST_FAIL(context, SST_UNSUPPORTED,
+           "device cuda is not built in: this needs nvcc, cuDNN and cuBLAS when it is built (docs/gpu.md)");
+}
+
+sst_status ssti_cuda_begin(ssti_backend *backend) { return refuse(backend->context); }
+
+void ssti_cuda_end(ssti_backend *backend) { (void)backend; }
+
+sst_status ssti_cuda_describe(sst_context *context, sst_device_info *out) {
+  (void)out;
+  return refuse(context);
+}
