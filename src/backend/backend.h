@@ -412,9 +412,9 @@ typedef struct ssti_beside {
   void (*passage_fetch)(ssti_backend *backend, ssti_passage *passage, int slot, size_t offset, size_t bytes,
                         const void *from);
 
-  // Between begin and end work is written down and not done. *out is NULL where the device could not: then nothing was
-  // done and the caller gives the work once more, as it is. Errors: OUT_OF_MEMORY.
-  void (*record_begin)(ssti_backend *backend);
+  // Between begin and end work is written down and not done; false: this cannot be had now. *out is NULL where some of the
+  // work cannot be written down: nothing was done then, and the caller gives it once more. Errors: OUT_OF_MEMORY.
+  bool (*record_begin)(ssti_backend *backend);
   sst_status (*record_end)(ssti_backend *backend, ssti_recording **out);
   void (*record_play)(ssti_backend *backend, ssti_recording *recording);
   void (*record_drop)(ssti_backend *backend, ssti_recording *recording); // NULL allowed

@@ -128,7 +128,7 @@ void ssti_free(sst_context *context, void *block) {
   block_header header = *header_of(block);
   atomic_fetch_sub(&context->bytes_in_use, header.bytes);
   if (header.space != NULL) {
-    header.space->release(header.space->user, (char *)block - header.offset);
+    header.space->release(header.space->user, (char *)block - header.offset, header.bytes + SPACE_HEADER);
     return;
   }
   context->allocator.release(context->allocator.user, (char *)block - header.offset);

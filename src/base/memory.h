@@ -19,7 +19,7 @@ sst_status ssti_allocate_tensors(sst_context *context, size_t bytes, void *out);
 typedef struct ssti_memory_space {
   sst_status (*allocate)(void *user, size_t bytes, void **out);
   void (*clear)(void *user, void *memory, size_t bytes); // done when it returns
-  void (*release)(void *user, void *memory);
+  void (*release)(void *user, void *memory, size_t bytes);
   void *user;
 } ssti_memory_space;
 

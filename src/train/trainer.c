@@ -91,8 +91,8 @@ static void give_kernels(const sst_training *training) {
 // Everything between the copy of the batch and that of the results, from the recording if there is one.
 static sst_status give_step(const sst_training *training, training_beside *beside) {
   ssti_backend *backend = training->graph->backend;
-  if (beside->recording == NULL && beside->records && beside->given == RECORD_AFTER) {
-    backend->beside->record_begin(backend);
+  const bool is_time = beside->records && beside->given == RECORD_AFTER;
+  if (is_time && backend->beside->record_begin(backend)) {
     give_kernels(training);
     SST_TRY(backend->beside->record_end(backend, &beside->recording));
   }
