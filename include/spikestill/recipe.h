@@ -122,6 +122,7 @@ typedef struct sst_recipe_train { // section train
 } sst_recipe_train;
 
 typedef struct sst_recipe_speed { // section speed: how layers are computed (crossover.h)
+  bool record;                   // default true: see sst_training.step_by_step
   sst_convolution convolution;   // default direct
   sst_crossover crossover;       // keys by its fields' names
 } sst_recipe_speed;

@@ -270,7 +270,8 @@ static sst_training make_training(const session *s) {
                            .schedule = s->recipe->schedule,
                            .loader = s->train_loader,
                            .epochs = s->recipe->train.epochs,
-                           .seed = s->recipe->seed};
+                           .seed = s->recipe->seed,
+                           .step_by_step = !s->recipe->speed.record};
   memcpy(training.parts, s->loss.parts, sizeof training.parts);
   for (int i = 0; i < s->companions.count; i++) {
     training.optimizers[training.optimizer_count++] = s->companions.items[i].optimizer;

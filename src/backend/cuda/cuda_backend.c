@@ -34,6 +34,7 @@ sst_status ssti_cuda_begin(ssti_backend *backend) {
   backend->space = &state->card->space;
   backend->beside = &ssti_cuda_beside;
   backend->kernels.name = "cuda";
+  backend->without_bf16 = "its kernels are f32 only";
   ssti_cuda_kernels_fill(&backend->kernels);
   ssti_cuda_products_fill(&backend->kernels);
   return SST_OK;

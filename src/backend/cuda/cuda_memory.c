@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory of tensors: managed, with the card as its preferred place, so that kernels and host code use the same addresses
-// (docs/decisions/0034). It is brought to the card when it is made. Never more than the card has free: what does not fit
+// (docs/decisions/0036). It is brought to the card when it is made. Never more than the card has free: what does not fit
 // would be moved back and forth between kernels, at a hundredth of the speed, and some drivers do not survive it.
 #include "backend/cuda/cuda_state.h"
 
