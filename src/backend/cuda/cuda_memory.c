@@ -7,8 +7,8 @@
 // Kernels' own code, libraries' workspaces and the driver take some.
 static const size_t kept_back = (size_t)256 << 20;
 
-static cudaMemLocation place_of(const ssti_cuda_card *card) {
-  return (cudaMemLocation){.type = cudaMemLocationTypeDevice, .id = card->device};
+static struct cudaMemLocation place_of(const ssti_cuda_card *card) {
+  return (struct cudaMemLocation){.type = cudaMemLocationTypeDevice, .id = card->device};
 }
 
 static sst_status check_room(const ssti_cuda_card *card, size_t bytes) {
