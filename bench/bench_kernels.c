@@ -289,7 +289,7 @@ static void neuron_backward(bench *b, void *arg) {
 // tensor between them and its gradient are never written: x twice and the spikes; x and dspikes twice and dx.
 static void fused_forward(bench *b, void *arg) {
   field_case *c = arg;
-  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron};
+  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron, .out_type = c->norm.in_type};
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   b->backend->kernels.norm_neuron_statistics(b->backend, &shape.norm, c->x, v, v + n, v + 2 * n, v + 3 * n);
@@ -298,7 +298,7 @@ static void fused_forward(bench *b, void *arg) {
 
 static void fused_backward(bench *b, void *arg) {
   field_case *c = arg;
-  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron};
+  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron, .out_type = c->norm.in_type};
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   const ssti_norm_neuron_gradients out = {.dx = c->dx, .dgamma = v + n, .dbeta = v + 2 * n};
@@ -311,20 +311,22 @@ static void fused_both(bench *b, void *arg) {
   fused_backward(b, arg);
 }
 
-static void bench_fused(bench *b, int64_t size, int64_t channels, int input_steps) {
+static void bench_fused(bench *b, int64_t size, int64_t channels, int input_steps, bool half) {
   const int64_t pixels = BATCH * size * size, count = pixels * channels;
   field_case c = {
       .norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
-               .momentum = 0.1f, .scale = 1.0f},
+               .momentum = 0.1f, .scale = 1.0f, .in_type = half ? SSTI_BF16 : SSTI_F32},
       .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = input_steps, .count = count}};
-  const ssti_norm_neuron fused = {.norm = c.norm, .neuron = c.neuron};
+  const ssti_norm_neuron fused = {.norm = c.norm, .neuron = c.neuron, .out_type = c.norm.in_type};
   c.x = filled(input_steps * count), c.y = filled(STEPS * count), c.dx = filled(input_steps * count);
+  if (half) { narrow(c.x, input_steps * count), narrow(c.y, STEPS * count); }
   c.vectors = filled(6 * channels);
   c.workspace = memory_of(b->backend->kernels.norm_neuron_workspace(b->backend, &fused, true));
   char shape[96];
-  snprintf(shape, sizeof shape, "%dx%dx%" PRId64 "x%" PRId64 "x%" PRId64 " to T = %d", input_steps, BATCH, size, size,
-           channels, STEPS);
-  const double x = 4.0 * (double)(input_steps * count), spikes = 4.0 * (double)(STEPS * count);
+  snprintf(shape, sizeof shape, "%dx%dx%" PRId64 "x%" PRId64 "x%" PRId64 " to T = %d%s", input_steps, BATCH, size, size,
+           channels, STEPS, half ? ", bf16" : "");
+  const double element = (double)ssti_type_bytes(c.norm.in_type);
+  const double x = element * (double)(input_steps * count), spikes = element * (double)(STEPS * count);
   measure(b, "norm_neuron_forward", shape, false, 2 * x + spikes, fused_forward, &c);
   measure(b, "norm_neuron_backward", shape, false, 3 * x + 2 * spikes, fused_backward, &c);
   measure(b, "norm_neuron_both", shape, false, 5 * x + 3 * spikes, fused_both, &c);
@@ -450,10 +452,12 @@ int main(int argc, char **argv) {
   bench_field(&b, 32, 64, true);
   bench_field(&b, 16, 128, true);
   bench_field(&b, 8, 256, true);
-  bench_fused(&b, 32, 64, 1);
-  bench_fused(&b, 32, 64, STEPS);
-  bench_fused(&b, 16, 128, STEPS);
-  bench_fused(&b, 8, 256, STEPS);
+  for (int half = 0; half <= (b.backend->without_bf16 == NULL); half++) {
+    bench_fused(&b, 32, 64, 1, half);
+    bench_fused(&b, 32, 64, STEPS, half);
+    bench_fused(&b, 16, 128, STEPS, half);
+    bench_fused(&b, 8, 256, STEPS, half);
+  }
   bench_steps(&b);
   ssti_backend_destroy(b.backend);
   sst_context_destroy(b.context);

@@ -9,6 +9,7 @@
 // comes out is of its tensor's type; gradients of weights are f32.
 #include <string.h>
 
+#include "backend/fast/fast_bf16_weights.h"
 #include "backend/fast/fast_event.h"
 #include "backend/fast/fast_winograd.h"
 #include "base/log.h"
@@ -209,6 +210,8 @@ static sst_status plan_backward(ssti_backend *backend, const ssti_conv2d *s, dnn
   const geometry data = geometry_of(s, s->in_type, factor, factor), weights = geometry_of(s, factor, SSTI_F32, factor);
   if (can_turn(s)) { SST_TRY(plan_data_turned(backend, s, plan)); }
   if (!plan->data_as_forward) { SST_TRY(plan_data(backend, &data, hint, plan)); }
+  plan->own_bf16_weights = ssti_bf16_weights_possible(backend, s);
+  if (plan->own_bf16_weights) { return SST_OK; }
   return plan_weights(backend, &weights, hint, plan);
 }
 
@@ -223,7 +226,7 @@ static size_t copy_bytes(const ssti_conv2d *s, ssti_type type, int64_t count) {
 }
 
 // Scratch of the three passes; see the layouts in the functions that use it.
-static void size_workspace(const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
+static void size_workspace(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
   const ssti_dnnl *part = plan->part;
   const size_t weights = ssti_fast_round_up(weight_bytes(s));
   plan->base.forward_workspace =
@@ -236,7 +239,8 @@ static void size_workspace(const ssti_conv2d *s, bool training, ssti_fast_plan *
   if (part[SSTI_FAST_DATA_ADD].primitive == NULL) {
     data += ssti_fast_round_up((size_t)in_count(s) * ssti_type_bytes(s->in_type));
   }
-  const size_t gradient = copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) +
+  const size_t own = plan->own_bf16_weights ? ssti_bf16_weights_workspace(backend, s) : 0;
+  const size_t gradient = copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) + own +
                           plan->weights_layout_bytes + weights +
                           ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad,
                                                     part[SSTI_FAST_WEIGHTS_REORDER].scratchpad));
@@ -330,7 +334,7 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
   }
   if (forward != NULL) { (void)dnnl_primitive_desc_destroy(forward); }
   if (status == SST_OK) {
-    size_workspace(shape, training, plan);
+    size_workspace(backend, shape, training, plan);
     add_events(backend, shape, training, plan);
     status = plan_winograd(backend, shape, &g, training, plan);
   }
@@ -460,7 +464,7 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
   }
 }
 
-// Workspace: x and dy as bf16 where they are not, gradient in oneDNN's layout, gradient in ours where it has to be added afterwards, scratchpad.
+// Workspace: x and dy as bf16 where they are not; the own kernel's, or gradient in oneDNN's layout, gradient in ours where it has to be added afterwards, scratchpad.
 static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                                     const float *dy, float *dweight, bool accumulate_weight, float *dbias,
                                     bool accumulate_bias, const void *saved, void *workspace) {
@@ -482,6 +486,10 @@ static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *sh
   char *free_space = workspace;
   const void *source = as_factor(backend, shape, x, shape->in_type, in_count(shape), &free_space);
   const void *from = as_factor(backend, shape, dy, shape->out_type, out_count(shape), &free_space);
+  if (plan->own_bf16_weights) {
+    ssti_bf16_weights(backend, shape, source, from, dweight, accumulate_weight, free_space);
+    return;
+  }
   void *theirs = free_space;
   free_space += plan->weights_layout_bytes;
   float *ours = dweight;

@@ -14,6 +14,7 @@
 
 enum {
   BLOCK = SSTI_SIMD_NEURON_BLOCK,
+  ROW = BLOCK + 32,       // of the scratch: rows of several tensors a power of two apart would get into each other's way
   GRAIN_ELEMENTS = 16384, // that are worth a thread
   CHUNK_BLOCKS = 16,      // a chunk has at least as many blocks of a piece
   BAND_TERMS = 64         // that a sum in f32 takes before it is added to one in double
@@ -56,7 +57,7 @@ typedef struct fused_work {
   double *sum, *centred;   // [chunks, channels]
   double *dleak;           // [chunks * pieces], or NULL
   void (*go_back)(const ssti_neuron_block *block);
-  float *scratch;          // [slots, scratch_rows, BLOCK] where something is bf16
+  float *scratch;          // [slots, scratch_rows, ROW] where something is bf16
 } fused_work;
 
 // Where x or the spikes are bf16, blocks are laid out in f32 in a scratch, in which the kernels work as in a tensor of one
@@ -79,10 +80,10 @@ static void gather(const fused_work *w, const ssti_neuron_block *b, const float 
     if (type == SSTI_BF16) {
       const ssti_bf16 *from = (const ssti_bf16 *)(const void *)tensor + at;
       for (int64_t i = 0; more && i < b->length; i += 32) { __builtin_prefetch(from + b->length + i, 0, 3); }
-      w->simd->widen(b->length, from, rows + t * BLOCK);
+      w->simd->widen(b->length, from, rows + t * ROW);
     } else {
       for (int64_t i = 0; more && i < b->length; i += 16) { __builtin_prefetch(tensor + at + b->length + i, 0, 3); }
-      memcpy(rows + t * BLOCK, tensor + at, (size_t)b->length * sizeof *rows);
+      memcpy(rows + t * ROW, tensor + at, (size_t)b->length * sizeof *rows);
     }
   }
 }
@@ -92,9 +93,9 @@ static void scatter(const fused_work *w, const ssti_neuron_block *b, const float
   for (int64_t t = 0; t < steps; t++) {
     const int64_t at = t * b->count + b->begin;
     if (type == SSTI_BF16) {
-      w->simd->narrow(b->length, rows + t * BLOCK, (ssti_bf16 *)(void *)tensor + at);
+      w->simd->narrow(b->length, rows + t * ROW, (ssti_bf16 *)(void *)tensor + at);
     } else {
-      memcpy(tensor + at, rows + t * BLOCK, (size_t)b->length * sizeof *rows);
+      memcpy(tensor + at, rows + t * ROW, (size_t)b->length * sizeof *rows);
     }
   }
 }
@@ -106,11 +107,11 @@ static void run_block(const fused_work *w, void (*kernel)(const ssti_neuron_bloc
     return;
   }
   const ssti_type in = w->shape->norm.in_type, out = w->shape->out_type;
-  float *x = scratch, *dx = x + b->input_steps * BLOCK, *spikes = dx + b->input_steps * BLOCK;
-  float *membrane = spikes + b->steps * BLOCK;
+  float *x = scratch, *dx = x + b->input_steps * ROW, *spikes = dx + b->input_steps * ROW;
+  float *membrane = spikes + b->steps * ROW;
   ssti_neuron_block local = *b;
   local.begin = 0;
-  local.count = BLOCK;
+  local.count = ROW;
   gather(w, b, b->x, in, b->input_steps, x);
   local.x = x;
   if (b->spikes != NULL) { local.spikes = spikes; }
@@ -134,10 +135,10 @@ static void run_block(const fused_work *w, void (*kernel)(const ssti_neuron_bloc
   if (b->dx != NULL) { scatter(w, b, dx, in, b->input_steps, b->dx); }
 }
 
-static int64_t scratch_count(const fused_work *w) { return w->cut.slots * scratch_rows(w->shape) * BLOCK; }
+static int64_t scratch_count(const fused_work *w) { return w->cut.slots * scratch_rows(w->shape) * ROW; }
 
 static float *scratch_of(const fused_work *w, int64_t slot) {
-  return w->scratch == NULL ? NULL : w->scratch + slot * scratch_rows(w->shape) * BLOCK;
+  return w->scratch == NULL ? NULL : w->scratch + slot * scratch_rows(w->shape) * ROW;
 }
 
 static size_t numbers_bytes(const cut *c, int count) {

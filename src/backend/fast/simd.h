@@ -91,6 +91,8 @@ typedef struct ssti_simd {
   void (*add_bf16)(int64_t count, const ssti_bf16 *x, ssti_bf16 *y);
   void (*narrow)(int64_t count, const float *x, ssti_bf16 *y);
   void (*widen)(int64_t count, const ssti_bf16 *x, float *y);
+  // Element i of a and of b side by side, a in the lower half; NULL: zeros. Blocks of `block` lie `distance` apart in y.
+  void (*pair_bf16)(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, int64_t block, int64_t distance, uint32_t *y);
   // Elements [begin, end) of a tensor: their numbers decide what stays.
   void (*dropout)(int64_t begin, int64_t end, float rate, uint64_t seed, uint64_t stream, const float *x, float *y,
                   bool accumulate);
