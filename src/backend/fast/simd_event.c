@@ -9,10 +9,6 @@
 
 #include "backend/fast/simd.h"
 
-#ifdef __AVX512BW__
-#include <immintrin.h>
-#endif
-
 typedef float lanes __attribute__((vector_size(SSTI_EVENT_LANES * sizeof(float)), aligned(4), may_alias));
 enum { LANES = SSTI_EVENT_LANES, WORD = SSTI_EVENT_WORD, MOST_VECTORS = SSTI_EVENT_WIDTH / LANES };
 
@@ -76,32 +72,6 @@ INLINE bool pack_word(int64_t length, const void *x, bool is_bf16, int64_t at, u
 }
 #endif
 
-// All of a word. Compilers make masks by way of bytes, which takes five times as long.
-INLINE bool pack_whole_word(const void *x, bool is_bf16, int64_t at, uint32_t value, uint64_t *word) {
-#ifdef __AVX512BW__
-  uint64_t fired = 0, same = 0;
-  if (is_bf16) {
-    const __m512i wanted = _mm512_set1_epi16((short)(value >> 16));
-    for (int i = 0; i < WORD; i += 32) {
-      const __m512i v = _mm512_loadu_si512((const ssti_bf16 *)x + at + i);
-      fired |= (uint64_t)_mm512_test_epi16_mask(v, v) << i;
-      same |= (uint64_t)_mm512_cmpeq_epi16_mask(v, wanted) << i;
-    }
-  } else {
-    const __m512i wanted = _mm512_set1_epi32((int)value);
-    for (int i = 0; i < WORD; i += 16) {
-      const __m512i v = _mm512_loadu_si512((const float *)x + at + i);
-      fired |= (uint64_t)_mm512_test_epi32_mask(v, v) << i;
-      same |= (uint64_t)_mm512_cmpeq_epi32_mask(v, wanted) << i;
-    }
-  }
-  *word = fired;
-  return (fired & ~same) == 0;
-#else
-  return pack_word(WORD, x, is_bf16, at, value, word);
-#endif
-}
-
 INLINE void pack(int64_t rows, int64_t channels, const void *x, bool is_bf16, uint64_t *bits,
                  ssti_event_census *census) {
   const int64_t total = rows * channels;
@@ -113,7 +83,7 @@ INLINE void pack(int64_t rows, int64_t channels, const void *x, bool is_bf16, ui
   for (int64_t r = 0; r < rows; r++) {
     for (int64_t c = 0; c < channels; c += WORD) {
       const int64_t at = r * channels + c;
-      const bool right = channels - c >= WORD ? pack_whole_word(x, is_bf16, at, value, bits)
+      const bool right = channels - c >= WORD ? pack_word(WORD, x, is_bf16, at, value, bits)
                                               : pack_word(channels - c, x, is_bf16, at, value, bits);
       if (!right) {
         census->binary = false;
