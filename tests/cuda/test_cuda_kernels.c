@@ -33,9 +33,11 @@ int main(void) {
       TEST(test_batch_norm_inference),
       TEST(test_neuron),
       TEST(test_neuron_of_other_kinds),
+      TEST(test_neuron_many_steps),
       TEST(test_neuron_without_some),
       TEST(test_norm_neuron),
       TEST(test_norm_neuron_without_some),
+      TEST(test_norm_neuron_many_steps),
       TEST(test_quantize_weights),
       TEST(test_fixed_point),
       TEST(test_norm_constants),
@@ -44,6 +46,7 @@ int main(void) {
       TEST(test_dropout),
       TEST(test_noise),
       TEST(test_sum_of_squares),
+      TEST(test_clip_gradient),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,4 +108,31 @@ static void test_noise(void **state) {
   pair_end(&p);
 }
 
+// The scale that clipping finds is the one that the step takes, wherever the backend keeps it.
+static void test_clip_gradient(void **state) {
+  pair p = pair_make(*state);
+  const int64_t counts[] = {1, 1000, 50001};
+  for (int i = 0; i < 6; i++) {
+    const int64_t n = counts[i / 2];
+    const float clip = i % 2 ? 0.5f : 1e6f; // clips, and leaves alone
+    float *gradient = filled(n, false, 1), *expected = filled(n, false, 2);
+    ssti_update update = {.learning_rate = 0.1f, .gradient_scale = 1.0f};
+    p.reference->kernels.clip_gradient(p.reference, n, gradient, clip, &update);
+    p.reference->kernels.sgd_step(p.reference, n, expected, gradient, NULL, &update, 0.0f, false, 0.0f);
+    assert_true(i % 2 == 0 || n == 1 || update.gradient_scale < 0.1f);
+    EACH_LEVEL(&p, level) {
+      float *value = filled(n, false, 2);
+      ssti_update found = {.learning_rate = 0.1f, .gradient_scale = 1.0f};
+      if (p.tested->kernels.begin_update != NULL) { p.tested->kernels.begin_update(p.tested, &found); }
+      p.tested->kernels.clip_gradient(p.tested, n, gradient, clip, &found);
+      p.tested->kernels.sgd_step(p.tested, n, value, gradient, NULL, &found, 0.0f, false, 0.0f);
+      pair_wait(&p);
+      compare(value, expected, n, 1e-6, "value");
+      release(value);
+    }
+    release(gradient), release(expected);
+  }
+  pair_end(&p);
+}
+
 #endif

@@ -131,4 +131,24 @@ static void test_neuron_without_some(void **state) {
   pair_end(&p);
 }
 
+// More steps than a backend may keep at once, for every kind.
+static void test_neuron_many_steps(void **state) {
+  pair p = pair_make(*state);
+  const int64_t steps[] = {8, 9, 17, 24};
+  for (int i = 0; i < 8 * SST_NEURON_COUNT; i++) {
+    sst_neuron neuron = sst_neuron_default();
+    neuron.kind = (sst_neuron_kind)(i / 8);
+    neuron.decay = 0.8f;
+    neuron.hard_reset = i & 1;
+    neuron.detach_reset = i & 2;
+    neuron.decay_input = i & 4;
+    if (i % 8 == 5 && neuron.kind <= SST_NEURON_PLIF) { neuron.membrane_bits = 4; }
+    const int64_t t = steps[i % 4];
+    const ssti_neuron_shape shape = {.neuron = neuron, .steps = t, .input_steps = i % 5 == 4 ? 1 : t,
+                                     .count = i % 3 == 1 ? 37 : 132};
+    check_neuron(&p, &shape, i % 2, i % 3 == 0);
+  }
+  pair_end(&p);
+}
+
 #endif

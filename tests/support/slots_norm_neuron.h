@@ -235,4 +235,21 @@ static void test_norm_neuron_without_some(void **state) {
   pair_end(&p);
 }
 
+static void test_norm_neuron_many_steps(void **state) {
+  pair p = pair_make(*state);
+  const sst_neuron_kind kinds[] = {SST_NEURON_IF, SST_NEURON_LIF, SST_NEURON_PLIF};
+  for (int i = 0; i < 12; i++) {
+    sst_neuron neuron = sst_neuron_default();
+    neuron.kind = kinds[i % 3];
+    neuron.hard_reset = i & 1;
+    neuron.detach_reset = i & 2;
+    const int64_t steps = 8 + 7 * (i % 3);
+    fused_case c = fused_case_make(neuron, 20, i % 2 ? 24 : 5, steps, steps, 1.0f);
+    c.batch_statistics = i % 4 != 3;
+    check_fused(&p, &c);
+    fused_case_end(&c);
+  }
+  pair_end(&p);
+}
+
 #endif

@@ -122,6 +122,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_norm_neuron),
       TEST(test_norm_neuron_without_some),
+      TEST(test_norm_neuron_many_steps),
       TEST(test_norm_neuron_threads),
       TEST(test_norm_neuron_bf16),
       TEST(test_speed),
