@@ -83,7 +83,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
   X('w', "overwrite", NULL, NULL, "begin anew where a run is already; c: replace files of others")                                                 \
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
-  X('d', "device", "cpu|cpu-ref", NULL, "the same as --set device=...: the fast backend or the plain one")             \
+  X('d', "device", "cpu|cpu-ref|cuda", NULL,                                                                          \
+    "the same as --set device=...: the fast backend, the plain one, or a card")                                        \
   X('7', "precision", "f32|bf16", NULL, "the same as --set precision=...: of products, see recipes")                   \
   X('D', "data", "NAME", NULL, "the same as --set data.name=NAME")                                                     \
   X('z', "normalize", "NAME", NULL, "the same as --set data.normalize=NAME, for an ONNX file")                         \

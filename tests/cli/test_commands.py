@@ -449,7 +449,7 @@ class Documents(ProgramTest):
 
     def test_bash_completes(self):
         self.assertEqual(self.complete("tr"), ["train"])
-        self.assertEqual(set(self.complete("eval", "tiny.yaml", "--p")), {"--part"})
+        self.assertEqual(set(self.complete("eval", "tiny.yaml", "--p")), {"--part", "--precision"})
         self.assertEqual(self.complete("eval", "tiny.yaml", "--part", "v"), ["validation"])
         self.assertEqual(self.complete("train", "ti"), ["tiny.yaml"])
         self.assertEqual(self.complete("data", "g"), ["get"])

@@ -26,7 +26,7 @@ _spikestill() {
     --input-bits) COMPREPLY=(); return ;;
     --simulation) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --seed) COMPREPLY=(); return ;;
-    --device) COMPREPLY=($(compgen -W "cpu cpu-ref" -- "$word")); return ;;
+    --device) COMPREPLY=($(compgen -W "cpu cpu-ref cuda" -- "$word")); return ;;
     --precision) COMPREPLY=($(compgen -W "f32 bf16" -- "$word")); return ;;
     --data) COMPREPLY=(); return ;;
     --normalize) COMPREPLY=(); return ;;
