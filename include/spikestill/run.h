@@ -108,11 +108,31 @@ typedef struct sst_post_training_options {
 } sst_post_training_options;
 SST_API sst_post_training_options sst_post_training_default(void); // 8 bits each, 1000 samples
 
+// What the membranes' range was chosen by.
+typedef struct sst_calibration {
+  char data[64];         // "mnist train"
+  int64_t samples;       // pictures; 0 where membranes had bits already and nothing was chosen
+  double accuracy;       // on them, with the range that was chosen
+  double membrane_range; // of the quantised network, in thresholds
+} sst_calibration;
+
 // Quantisation after training: a quantised simulation of the same network, to be measured, lowered or trained further.
-// Owned by the caller (sst_network_close). Errors: UNSUPPORTED (an ann, a file of another tool, layer_thresholds),
+// `calibration` may be NULL. Owned by the caller (sst_network_close). Errors: UNSUPPORTED (an ann, a file of another tool, layer_thresholds),
 // RECIPE (neurons that cannot have bits), those of opening the data, OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_network_quantize(sst_network *network, const sst_post_training_options *options,
-                                                       sst_network **out);
+                                                       sst_calibration *calibration, sst_network **out);
+
+// Where an integer network comes from, and what was measured on the way.
+typedef struct sst_integer_origin {
+  const char *model, *file;           // what it was made of, and the container that it was saved as
+  const sst_network *simulation;      // what was lowered: the opened network itself, or the quantised one
+  const sst_calibration *calibration; // NULL where it was lowered as it was trained, and what follows is not there
+  const sst_report *before, *after;   // of the test part: the network before and after it was quantised
+} sst_integer_origin;
+// Writes the record of an integer network as JSON (docs/integer.md), replacing the file as a whole.
+// Errors: IO, OUT_OF_MEMORY.
+SST_MUST_CHECK SST_API sst_status sst_integer_write_record(const sst_integer_network *network,
+                                                           const sst_integer_origin *origin, const char *path);
 
 typedef struct sst_integer_evaluation_options {
   sst_part part;

@@ -28,6 +28,10 @@ int print_result(const char *folder, const sst_run_result *r) {
 int print_result_json(const char *folder) {
   char path[4096];
   snprintf(path, sizeof path, "%s/result.json", folder);
+  return print_record(path);
+}
+
+int print_record(const char *path) {
   FILE *file = fopen(path, "rb");
   if (!file) {
     fprintf(stderr, "spikestill: %s: cannot be opened\n", path);

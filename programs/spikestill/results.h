@@ -9,6 +9,9 @@
 int print_result(const char *folder, const sst_run_result *result);
 int print_result_json(const char *folder);
 
+// A record as it stands in its file. Returns the exit code.
+int print_record(const char *path);
+
 // "note: ..." on standard error, as import and export call it; `user` is not looked at.
 void print_note(void *user, const char *line);
 

@@ -184,7 +184,7 @@ static sst_status accuracy_of(sst_network *network, ssti_part_data *data, double
 }
 
 // The first of the best ranges of the membranes.
-static sst_status calibrate(sst_network *network, const sst_post_training_options *options) {
+static sst_status calibrate(sst_network *network, const sst_post_training_options *options, sst_calibration *out) {
   sst_neuron *neuron = &network->recipe->student.options.neuron;
   ssti_part_data data;
   sst_status status = ssti_part_open(network->context, network->recipe, SST_PART_TRAIN, options->samples, &data);
@@ -201,6 +201,9 @@ static sst_status calibrate(sst_network *network, const sst_post_training_option
     }
   }
   neuron->membrane_range = best;
+  out->samples = data.count;
+  out->accuracy = most;
+  memcpy(out->data, data.name, sizeof out->data);
   ssti_part_close(&data);
   return status;
 }
@@ -212,9 +215,11 @@ bool sst_network_is_integer_trained(const sst_network *network) {
          (options->neuron.membrane_bits > 0 || options->neuron.kind == SST_NEURON_IF);
 }
 
-sst_status sst_network_quantize(sst_network *network, const sst_post_training_options *options, sst_network **out) {
+sst_status sst_network_quantize(sst_network *network, const sst_post_training_options *options,
+                                sst_calibration *calibration, sst_network **out) {
   *out = NULL;
   sst_recipe *recipe = NULL;
+  sst_calibration chosen = {0};
   SST_TRY(check_network(network));
   SST_TRY(make_recipe(network, options, &recipe));
   SST_TRY(ssti_network_from_recipe(network->context, recipe, NULL, network->path, out));
@@ -222,7 +227,9 @@ sst_status sst_network_quantize(sst_network *network, const sst_post_training_op
   (*out)->trained = true;
   sst_status status = quantize_weights(network, *out);
   const bool anew = network->recipe->student.options.neuron.membrane_bits == 0;
-  if (status == SST_OK && anew) { status = calibrate(*out, options); }
+  if (status == SST_OK && anew) { status = calibrate(*out, options, &chosen); }
+  chosen.membrane_range = (double)(*out)->recipe->student.options.neuron.membrane_range;
+  if (status == SST_OK && calibration != NULL) { *calibration = chosen; }
   if (status == SST_OK) { return SST_OK; }
   sst_network_close(*out);
   *out = NULL;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Integer networks on the command line: a network trained as integers is lowered exactly, another one is quantised
 after training; both are inspected, evaluated and compared with their simulation, spike by spike."""
+import json
 import unittest
 
 from program import ProgramTest
@@ -22,6 +23,24 @@ class Integer(ProgramTest):
         record = self.good("quantize", "whole", "--out", "net.integer", "--json").json
         self.assertTrue(record["exact"])
         self.assertGreater(record["float_bytes"], 4 * record["bytes"])
+        self.assertEqual(record, json.loads(self.path("net.integer.json").read_text()))
+        self.assertEqual((record["method"], record["model"], record["file"]), ("as_trained", "whole", "net.integer"))
+        self.assertEqual(record["version"], self.good("version", "--json").json["version"])
+        self.assertEqual(record["bits"], {"quantizer": "ternary", "weights": 2, "membranes": 6, "norms": 8, "input": 8,
+                                          "membrane_range": record["bits"]["membrane_range"]})
+        self.assertNotIn("calibration", record)
+        inspected = {node["name"]: node for node in self.good("inspect", "net.integer", "--json").json["nodes"]}
+        for layer in record["layers"]:
+            node = inspected.pop(layer["name"])
+            self.assertEqual(layer.get("weight_bits", layer.get("state_bits")), node["bits"])
+            for key in layer.keys() & node.keys():
+                self.assertEqual(layer[key], node[key], key)
+        self.assertFalse([node for node in inspected.values() if node["weights"] or node["neurons"]])
+        weighted = [layer for layer in record["layers"] if "weights" in layer]
+        self.assertEqual(record["bytes"], sum(layer["weight_bytes"] + layer["constant_bytes"] for layer in weighted))
+        for layer in [record] + weighted:
+            size = layer["bytes"] if layer is record else layer["weight_bytes"] + layer["constant_bytes"]
+            self.assertAlmostEqual(layer["float_ratio"], layer["float_bytes"] / size)
         compared = self.good("eval", "net.integer", "--compare", "whole", "--json").json
         self.assertEqual((compared["different_spikes"], compared["different_membranes"], compared["different_classes"]),
                          (0, 0, 0))
@@ -62,6 +81,15 @@ class Integer(ProgramTest):
                            "--json").json
         self.assertFalse(record["exact"])
         self.assertLess(abs(record["test_accuracy"] - record["test_accuracy_before"]), 0.15)
+        self.assertEqual(record, json.loads(self.path("ptq.integer.json").read_text()))
+        self.assertEqual(record["method"], "post_training")
+        self.assertEqual((record["calibration"]["data"], record["calibration"]["samples"]), ("digits train", 40))
+        for model, ending in [("float", "_before"), ("ptq", "")]:
+            report = self.good("eval", model, "--json").json
+            for key in ("test_accuracy", "spikes_per_inference"):
+                self.assertEqual(record[key + ending], report[key])
+                self.assertAlmostEqual(record[key + "_difference"], record[key] - record[key + "_before"])
+        self.assertEqual(record["count"], report["count"])
         compared = self.good("eval", "ptq.integer", "--compare", "ptq", "--json").json
         self.assertEqual((compared["different_spikes"], compared["different_membranes"]), (0, 0))
         self.assertEqual(compared["accuracy_integer"], record["test_accuracy"])
@@ -91,7 +119,7 @@ class Integer(ProgramTest):
                 (2, ["quantize", "plain"], "needs --out FILE"),
                 (2, ["quantize", "plain", "--weight-bits", "9", "--out", "x"], "--weight-bits is '9'")]:
             self.bad(code, words, sentence)
-        self.assertFalse(self.path("x").exists())
+        self.assertFalse(self.path("x").exists() or self.path("x.json").exists())
 
 
 if __name__ == "__main__":

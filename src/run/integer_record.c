@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The record of an integer network: where it comes from, its layers, and what was measured when it was made.
+#include "run/assemble.h"
+#include "run/run_folder.h"
+#include "spikestill/version.h"
+
+// Bits as the lowered simulation has them; 0: none.
+static json_t *bits_json(const sst_recipe *recipe) {
+  const sst_model_options *options = &recipe->student.options;
+  const sst_quantization *q = &options->quantization;
+  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f}", "quantizer", sst_weight_quantizer_word(q->weights.kind), "weights",
+                   sst_weight_quantizer_bits(&q->weights), "membranes", options->neuron.membrane_bits, "norms",
+                   q->norm_bits, "input", q->input_bits, "membrane_range", (double)options->neuron.membrane_range);
+}
+
+static json_t *synapses_json(const sst_integer_node *node, const sst_integer_sizes *s) {
+  return json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:f}", "name", node->name, "weight_bits", node->synapses.weight_bits,
+                   "weights", (json_int_t)s->weights, "weight_bytes", (json_int_t)s->weight_bytes, "constant_bytes",
+                   (json_int_t)s->constant_bytes, "float_bytes", (json_int_t)s->float_bytes, "float_ratio",
+                   (double)s->float_bytes / (double)(s->weight_bytes + s->constant_bytes));
+}
+
+static json_t *neurons_json(const sst_integer_node *node, const sst_integer_sizes *s) {
+  return json_pack("{s:s, s:i, s:I, s:I}", "name", node->name, "state_bits", node->neurons.state_bits, "neurons",
+                   (json_int_t)s->neurons, "state_bytes", (json_int_t)s->state_bytes);
+}
+
+// Layers with weights or states, and the sums over them. NULL if memory runs out, as json_pack's.
+static json_t *layers_json(const sst_integer_network *network, sst_integer_sizes *total) {
+  json_t *layers = json_array();
+  for (int i = 0; layers && i < network->node_count; i++) {
+    const sst_integer_node *node = &network->nodes[i];
+    const bool synapses = node->kind == SST_INTEGER_NODE_SYNAPSES;
+    if (!synapses && node->kind != SST_INTEGER_NODE_NEURONS) { continue; }
+    const sst_integer_sizes s = sst_integer_node_sizes(network, i);
+    total->weights += s.weights;
+    total->weight_bytes += s.weight_bytes + s.constant_bytes;
+    total->float_bytes += s.float_bytes;
+    total->state_bytes += s.state_bytes;
+    if (json_array_append_new(layers, synapses ? synapses_json(node, &s) : neurons_json(node, &s)) == 0) { continue; }
+    json_decref(layers);
+    layers = NULL;
+  }
+  return layers;
+}
+
+static json_t *calibration_json(const sst_calibration *c) {
+  if (c->samples == 0) { return json_null(); }
+  return json_pack("{s:s, s:I, s:f}", "data", c->data, "samples", (json_int_t)c->samples, "accuracy", c->accuracy);
+}
+
+// What was measured; a record that lacks it for want of memory is none.
+static json_t *with_measured(json_t *root, const sst_integer_origin *origin) {
+  const sst_evaluation *before = &origin->before->evaluation, *after = &origin->after->evaluation;
+  json_t *measured = json_pack(
+      "{s:o, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "calibration", calibration_json(origin->calibration), "data",
+      origin->before->data, "count", (json_int_t)before->count, "test_accuracy_before", before->accuracy,
+      "test_accuracy", after->accuracy, "test_accuracy_difference", after->accuracy - before->accuracy,
+      "spikes_per_inference_before", before->spikes_per_inference, "spikes_per_inference", after->spikes_per_inference,
+      "spikes_per_inference_difference", after->spikes_per_inference - before->spikes_per_inference);
+  if (measured != NULL && json_object_update(root, measured) == 0) {
+    json_decref(measured);
+    return root;
+  }
+  json_decref(measured);
+  json_decref(root);
+  return NULL;
+}
+
+sst_status sst_integer_write_record(const sst_integer_network *network, const sst_integer_origin *origin,
+                                    const char *path) {
+  const sst_recipe *recipe = origin->simulation->recipe;
+  const bool exact = origin->calibration == NULL;
+  sst_integer_sizes total = {0};
+  json_t *layers = layers_json(network, &total);
+  json_t *root = json_pack(
+      "{s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:I, s:o}", "name", recipe->name, "version",
+      sst_version(), "model", origin->model, "file", origin->file, "exact", (int)exact, "method",
+      exact ? "as_trained" : "post_training", "bits", bits_json(recipe), "timesteps", (json_int_t)network->timesteps,
+      "weights", (json_int_t)total.weights, "bytes", (json_int_t)total.weight_bytes, "float_bytes",
+      (json_int_t)total.float_bytes, "float_ratio", (double)total.float_bytes / (double)total.weight_bytes,
+      "state_bytes", (json_int_t)total.state_bytes, "layers", layers);
+  if (root != NULL && !exact) { root = with_measured(root, origin); }
+  return ssti_run_write_json(network->context, path, root);
+}
