@@ -149,7 +149,7 @@ static ssti_event_matrix matrix_of(const ssti_conv2d *s, float scale) {
 // ---- forward
 
 // Output rows are worked on in bands of a picture, whose sums stay in the first-level cache, one kernel position and two
-// words of channels after the other, so that their weights do too.
+// words of channels after the other, so that their weights do too; or a row of three positions and one word.
 static int64_t band_of(const ssti_conv2d *s) { return smaller(larger(1, BAND_PIXELS / s->out_w), s->out_h); }
 
 // Input rows that a band sees.
@@ -198,12 +198,18 @@ static void add_all_taps(const forward_work *w, const ssti_event_tap *band, int6
                          float *sums) {
   const ssti_conv2d *s = w->s;
   const int64_t words = ssti_event_words(s->in_c);
+  const bool three = s->kernel_w == 3 && s->stride_w == 1 && s->dilation_w == 1;
   ssti_event_tap tap = *band;
   for (tap.ky = 0; tap.ky < s->kernel_h; tap.ky++) {
-    for (tap.kx = 0; tap.kx < s->kernel_w; tap.kx++) {
+    const float *row = weights + tap.ky * s->kernel_w * s->in_c * width;
+    for (tap.first_word = 0; three && tap.first_word < words; tap.first_word = tap.last_word) {
+      tap.last_word = tap.first_word + 1;
+      w->simd->event_three_taps(&tap, width, row, sums);
+    }
+    for (tap.kx = 0; !three && tap.kx < s->kernel_w; tap.kx++) {
       for (tap.first_word = 0; tap.first_word < words; tap.first_word = tap.last_word) {
         tap.last_word = smaller(tap.first_word + TOGETHER, words);
-        w->simd->event_tap(&tap, width, weights + (tap.ky * s->kernel_w + tap.kx) * s->in_c * width, sums);
+        w->simd->event_tap(&tap, width, row + tap.kx * s->in_c * width, sums);
       }
     }
   }

@@ -116,6 +116,8 @@ typedef struct ssti_simd {
   void (*event_pixel_lists)(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list);
   // Adds to the sums of each output, rows of `width` elements, the rows of `source` that its pixel's lists name.
   void (*event_tap)(const ssti_event_tap *tap, int64_t width, const float *source, float *target);
+  // The same for the taps kx = 0, 1, 2 at once, where the stride and the dilation of columns are 1.
+  void (*event_three_taps)(const ssti_event_tap *tap, int64_t width, const float *source, float *target);
   // For each channel of one word the pixels in which it fires, among `groups` times 64 pixels whose words are in `pixels`,
   // which is overwritten. Lists are written from list[at] on; returns where they end.
   int64_t (*event_channel_lists)(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,

@@ -244,6 +244,78 @@ static void event_tap(const ssti_event_tap *t, int64_t width, const float *sourc
   }
 }
 
+// ---- a row of three taps at once
+
+#ifdef __AVX512F__
+// Outputs outside the picture are not there: their sums begin with zeros and are dropped.
+INLINE void load_inside(int vectors, int64_t ox, int64_t width, const float *row, lanes *a) {
+  if (ox >= 0 && ox < width) {
+    load(vectors, row + ox * vectors * LANES, a);
+  } else {
+    for (int i = 0; i < vectors; i++) { a[i] = (lanes){0}; }
+  }
+}
+
+INLINE void store_inside(int vectors, int64_t ox, int64_t width, const lanes *a, float *row) {
+  if (ox >= 0 && ox < width) { store(vectors, a, row + ox * vectors * LANES); }
+}
+
+// Input pixel ix adds to the outputs ix + pad, one left of that and two left of that; their sums move on in registers, so
+// that a pixel's list is walked once for three taps. `tap_distance`: from the weights of one tap to those of the next.
+INLINE void slide(int vectors, const ssti_event_tap *t, const uint32_t *start, const float *source, float *row) {
+  const ssti_conv2d *s = t->shape;
+  const int64_t words = ssti_event_words(s->in_c), tap_distance = s->in_c * vectors * LANES;
+  lanes a0[MOST_VECTORS], a1[MOST_VECTORS], a2[MOST_VECTORS];
+  int64_t ox = s->pad_w;
+  load_inside(vectors, ox - 1, s->out_w, row, a1);
+  load_inside(vectors, ox - 2, s->out_w, row, a2);
+  for (int64_t ix = 0; ix < s->in_w; ix++, ox++) {
+    const uint32_t *pixel = start + ix * words;
+    const uint16_t *at = t->list + pixel[t->first_word], *end = t->list + pixel[t->last_word];
+    load_inside(vectors, ox, s->out_w, row, a0);
+    for (; at < end; at++) {
+      const float *from = source + *at * (vectors * LANES);
+      for (int i = 0; i < vectors; i++) { a0[i] += *(const lanes *)(const void *)(from + i * LANES); }
+      from += tap_distance;
+      for (int i = 0; i < vectors; i++) { a1[i] += *(const lanes *)(const void *)(from + i * LANES); }
+      from += tap_distance;
+      for (int i = 0; i < vectors; i++) { a2[i] += *(const lanes *)(const void *)(from + i * LANES); }
+    }
+    store_inside(vectors, ox - 2, s->out_w, a2, row);
+    for (int i = 0; i < vectors; i++) { a2[i] = a1[i], a1[i] = a0[i]; }
+  }
+  store_inside(vectors, ox - 1, s->out_w, a1, row);
+  store_inside(vectors, ox - 2, s->out_w, a2, row);
+}
+
+INLINE void three_taps(int vectors, const ssti_event_tap *t, const float *source, float *target) {
+  const ssti_conv2d *s = t->shape;
+  for (int64_t oy = t->row; oy < t->row + t->rows; oy++, target += s->out_w * vectors * LANES) {
+    const int64_t iy = oy * s->stride_h - s->pad_h + t->ky * s->dilation_h;
+    if (iy < 0 || iy >= s->in_h) { continue; }
+    slide(vectors, t, t->start + (iy - t->first_in) * s->in_w * ssti_event_words(s->in_c), source, target);
+  }
+}
+#else
+// Too few registers for three sums.
+INLINE void three_taps(int vectors, const ssti_event_tap *t, const float *source, float *target) {
+  ssti_event_tap tap = *t;
+  for (tap.kx = 0; tap.kx < 3; tap.kx++) {
+    tap_block(vectors, &tap, source + tap.kx * tap.shape->in_c * vectors * LANES, target);
+  }
+}
+#endif
+
+static void event_three_taps(const ssti_event_tap *t, int64_t width, const float *source, float *target) {
+  switch (width) {
+  case 64: three_taps(4, t, source, target); break;
+  case 32: three_taps(2, t, source, target); break;
+  default: three_taps(1, t, source, target); break;
+  }
+}
+
+// ---- gradients of weights
+
 static inline __attribute__((always_inline)) void sum_block(int vectors, const ssti_event_lists *l, const float *source,
                                                             float *target) {
   for (int64_t t = 0; t < l->targets; t++) {
@@ -266,6 +338,7 @@ void SSTI_SIMD(ssti_simd_fill_event)(ssti_simd *table) {
   table->event_from_blocks = event_from_blocks;
   table->event_pixel_lists = event_pixel_lists;
   table->event_tap = event_tap;
+  table->event_three_taps = event_three_taps;
   table->event_channel_lists = event_channel_lists;
   table->event_sum = event_sum;
 }
