@@ -117,7 +117,9 @@ typedef struct sst_calibration {
 } sst_calibration;
 
 // Quantisation after training: a quantised simulation of the same network, to be measured, lowered or trained further.
-// `calibration` may be NULL. Owned by the caller (sst_network_close). Errors: UNSUPPORTED (an ann, a file of another tool, layer_thresholds),
+// Learned thresholds of layers (layer_thresholds) are folded into weights, so its spikes have size 1, and its logits may
+// be those of the network times a positive number. `calibration` may be NULL. Owned by the caller (sst_network_close).
+// Errors: UNSUPPORTED (an ann, a file of another tool, sides of a sum with thresholds of their own),
 // RECIPE (neurons that cannot have bits), those of opening the data, OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_network_quantize(sst_network *network, const sst_post_training_options *options,
                                                        sst_calibration *calibration, sst_network **out);

@@ -3,12 +3,12 @@
 // the same parameters: what is quantised anew gets steps of least squared
 // error, the statistics of a norm behind it become those of codes, and the
 // reach of the membranes is the one with the best accuracy on pictures of the
-// training part.
+// training part. Learned thresholds of layers are folded into the weights
+// first (threshold_folding.h).
 //
 // A norm that absorbs the scale s of codes sees sums z = x / s in place of x.
 // With mean' = mean / s and variance' + epsilon = (variance + epsilon) / s^2 it
 // gives the same y.
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +19,7 @@
 #include "run/assemble.h"
 #include "run/integer_samples.h"
 #include "run/part_data.h"
+#include "run/threshold_folding.h"
 
 enum { NAME_SIZE = 160, MOST_SETTINGS = 8 };
 static const float ranges[] = {1.0f, 2.0f, 4.0f, 8.0f};
@@ -44,7 +45,6 @@ static bool has_input(const sst_recipe *recipe) {
 
 static sst_status check_network(const sst_network *network) {
   sst_context *context = network->context;
-  const sst_model_options *options = &network->recipe->student.options;
   if (!network->trained || network->foreign != NULL) {
     SST_FAIL(context, SST_UNSUPPORTED,
              "%s: is %s, expected the run directory or checkpoint of a trained "
@@ -53,12 +53,6 @@ static sst_status check_network(const sst_network *network) {
   }
   if (!network->recipe->student.spiking) {
     SST_FAIL(context, SST_UNSUPPORTED, "%s: is an ann; 'spikestill convert' makes a spiking network of it",
-             network->path);
-  }
-  if (options->layer_thresholds) {
-    SST_FAIL(context, SST_UNSUPPORTED,
-             "%s: has layer_thresholds, so its spikes have sizes of their own; "
-             "train without",
              network->path);
   }
   return SST_OK;
@@ -72,6 +66,7 @@ static sst_status make_recipe(const sst_network *network, const sst_post_trainin
   char settings[MOST_SETTINGS][64], *text = NULL;
   const char *overrides[MOST_SETTINGS];
   int count = 0;
+  if (model->layer_thresholds) { snprintf(settings[count++], 64, "student.layer_thresholds=false"); }
   if (!has_weights(network)) {
     snprintf(settings[count++], 64, "student.quantize.weights=learned_step");
     snprintf(settings[count++], 64, "student.quantize.weight_bits=%d", options->weight_bits);
@@ -141,9 +136,7 @@ static sst_status scale_statistics(sst_graph *graph, const ssti_node *quantizer)
   sst_status status = ssti_allocate(graph->context, (size_t)channels, sizeof *scale, &scale);
   if (status == SST_OK) { status = ssti_quantized_codes(graph, quantizer, codes, scale); }
   for (int64_t c = 0; status == SST_OK && c < channels; c++) {
-    const double s = (double)scale[c];
-    mean[c] = (float)((double)mean[c] / s);
-    variance[c] = (float)fmax(0.0, ((double)variance[c] + epsilon) / (s * s) - epsilon);
+    ssti_scale_statistics((double)scale[c], epsilon, &mean[c], &variance[c]);
   }
   ssti_free(graph->context, scale);
   ssti_free(graph->context, codes);
@@ -211,8 +204,8 @@ static sst_status calibrate(sst_network *network, const sst_post_training_option
 bool sst_network_is_integer_trained(const sst_network *network) {
   const sst_model_options *options = &network->recipe->student.options;
   const sst_quantization *q = &options->quantization;
-  return has_weights(network) && q->first_last && q->norm_bits > 0 && has_input(network->recipe) &&
-         (options->neuron.membrane_bits > 0 || options->neuron.kind == SST_NEURON_IF);
+  return has_weights(network) && !options->layer_thresholds && q->first_last && q->norm_bits > 0 &&
+         has_input(network->recipe) && (options->neuron.membrane_bits > 0 || options->neuron.kind == SST_NEURON_IF);
 }
 
 sst_status sst_network_quantize(sst_network *network, const sst_post_training_options *options,
@@ -225,7 +218,9 @@ sst_status sst_network_quantize(sst_network *network, const sst_post_training_op
   SST_TRY(ssti_network_from_recipe(network->context, recipe, NULL, network->path, out));
   copy_parameters(network, *out);
   (*out)->trained = true;
-  sst_status status = quantize_weights(network, *out);
+  sst_status status = SST_OK;
+  if (network->recipe->student.options.layer_thresholds) { status = ssti_fold_thresholds(network, *out); }
+  if (status == SST_OK) { status = quantize_weights(network, *out); }
   const bool anew = network->recipe->student.options.neuron.membrane_bits == 0;
   if (status == SST_OK && anew) { status = calibrate(*out, options, &chosen); }
   chosen.membrane_range = (double)(*out)->recipe->student.options.neuron.membrane_range;

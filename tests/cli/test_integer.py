@@ -96,6 +96,44 @@ class Integer(ProgramTest):
         few = self.good("quantize", "float", "--out", "few.integer", "--weight-bits", "3", "--samples", "40", "--json")
         self.assertLess(few.json["bytes"], record["bytes"])
 
+    def folded(self, run, *words):
+        record = self.good("quantize", run, "--out", "net.integer", "--simulation", "folded", "--overwrite", "--json",
+                           *words).json
+        compared = self.good("eval", "net.integer", "--compare", "folded", "--json").json
+        self.assertEqual((compared["different_spikes"], compared["different_membranes"]), (0, 0))
+        self.assertGreater(compared["spikes"], 0)
+        # Measured: within 1 %. A threshold that is left out somewhere changes spikes by more than a half.
+        self.assertLess(abs(record["spikes_per_inference_difference"]), 0.03 * record["spikes_per_inference_before"])
+        return record
+
+    def test_a_converted_network(self):
+        """Spikes of an ANN's conversion have the size of its layers' thresholds, here 4.8, 8.2 and 17.6."""
+        self.write("ann.yaml", "data: {name: digits, digits_train: 4000, digits_test: 400, validation: 0.1}\n"
+                               "student: {kind: ann, model: cnn, width: 0.25}\n"
+                               "optimizer: {kind: adamw, learning_rate: 0.003}\ntrain: {epochs: 3, batch: 50}\n")
+        self.good("train", "ann.yaml", "--out", "ann", "--quiet")
+        self.good("convert", "ann", "--timesteps", "32", "--samples", "200", "--out", "snn", "--quiet")
+        record = self.folded("snn", "--input-bits", "6", "--samples", "100")
+        self.assertGreater(record["test_accuracy_before"], 0.85)
+        self.assertLess(abs(record["test_accuracy_difference"]), 0.02)  # measured: 0.1 points
+
+    def test_learned_thresholds(self):
+        """With norms, a residual block whose shortcut has weights, and codes that were trained."""
+        thresholds = ["student.layer_thresholds=true", "student.neuron.reset=soft", "student.neuron.threshold=0.5"]
+        plain = "conv: {out: 4, stride: 2}, norm, act, avgpool, dropout: {rate: 0.1}, linear"
+        layers = "conv: {out: 4, stride: 2}, norm, act, block: {out: 6, stride: 2}, avgpool, linear"
+        text = self.path("small.yaml").read_text()
+        self.write("small.yaml", text.replace(plain, layers))
+        self.train("float", *thresholds)
+        self.folded("float", "--input-bits", "5", "--membrane-bits", "12")
+        codes = ["student.quantize.weights=learned_step", "student.quantize.first_last=same",
+                 "student.quantize.membrane_bits=12", "student.quantize.norm_bits=8", "student.quantize.input_bits=5"]
+        self.train("codes", *thresholds, *codes)
+        self.assertIsNone(self.folded("codes")["calibration"])
+        self.write("sew.yaml", text.replace(plain, layers.replace("stride: 2}, avg", "stride: 2, form: sew}, avg")))
+        self.good("train", "sew.yaml", "--out", "sew", "--quiet", *settings(*thresholds))
+        self.bad(1, ["quantize", "sew", "--out", "x"], "layer 3.out needs numbers of one scale")
+
     def test_bad_input(self):
         self.train("plain")
         self.train("alif", "student.neuron.model=alif")
