@@ -130,6 +130,8 @@ class Integer(ProgramTest):
                  "student.quantize.membrane_bits=12", "student.quantize.norm_bits=8", "student.quantize.input_bits=5"]
         self.train("codes", *thresholds, *codes)
         self.assertIsNone(self.folded("codes")["calibration"])
+        self.train("steps", *thresholds, *codes, "student.quantize.weight_bits=2", "student.norm=none")
+        self.folded("steps")
         self.write("sew.yaml", text.replace(plain, layers.replace("stride: 2}, avg", "stride: 2, form: sew}, avg")))
         self.good("train", "sew.yaml", "--out", "sew", "--quiet", *settings(*thresholds))
         self.bad(1, ["quantize", "sew", "--out", "x"], "layer 3.out needs numbers of one scale")
