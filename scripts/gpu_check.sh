@@ -10,7 +10,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=build/cuda
-suites=(test_cuda_kernels test_cuda_training)
+suites=(test_cuda_kernels test_cuda_training test_cuda_bench)
 export SPIKESTILL_REQUIRE_CUDA=1 SPIKESTILL_SOURCE_DIR=$PWD CMOCKA_MESSAGE_OUTPUT=STDOUT
 nvidia_libraries=/usr/local/cuda/lib64:/usr/local/cuda/lib:/usr/local/nvidia/lib64
 

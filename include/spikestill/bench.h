@@ -28,6 +28,34 @@ SST_MUST_CHECK SST_API sst_status sst_measure_ceiling(sst_context *context, sst_
 // Errors: OUT_OF_MEMORY, UNSUPPORTED (no fast backend for this CPU).
 SST_MUST_CHECK SST_API sst_status sst_measure_crossover(sst_context *context, sst_crossover *out);
 
+// What a card can do at most, measured on device cuda.
+typedef struct sst_card_ceiling {
+  double copy_gb_per_s; // copies within the card's memory: bytes read and written, 1e9 a second
+  double f32_gflops;    // products of square f32 matrices by cuBLASLt, as linear layers are computed: never TF32; 1e9 a second
+} sst_card_ceiling;
+enum { SST_CARD_SIDE = 8192 }; // of matrices with which a card is measured: three of 256 MiB
+
+// From square matrices with that many rows; the best of `repetitions`, each timed by the card.
+// Errors: INVALID_ARGUMENT (side or repetitions below 1, side above 32768), those of sst_device_check.
+SST_MUST_CHECK SST_API sst_status sst_measure_card(sst_context *context, int64_t side, int repetitions,
+                                                   sst_card_ceiling *out);
+
+// LIF neurons, forward and backward, on [steps, batch, size, size, channels], alone or fused with the batch norm before them.
+typedef struct sst_neuron_work {
+  int64_t steps, batch, size, channels;
+  bool norm;
+} sst_neuron_work;
+typedef struct sst_card_speed {
+  double seconds; // median, timed by the card
+  double bytes;   // that have to move at least. Alone: x read twice, spikes written, their gradient read, that of x written;
+                  // with the norm: x read four times (statistics, firing, sums, gradient), the spikes' gradient twice
+} sst_card_speed;
+
+// On device cuda, in f32. Errors: INVALID_ARGUMENT (a number below 1, or 2^31 elements), OUT_OF_MEMORY (it takes four tensors
+// of that shape), those of sst_device_check.
+SST_MUST_CHECK SST_API sst_status sst_measure_card_neuron(sst_context *context, const sst_neuron_work *work,
+                                                          int repetitions, sst_card_speed *out);
+
 // What the engine's kernels can do at most: their operations in registers on all threads, a second.
 typedef struct sst_kernel_ceiling {
   double adders;    // bits through a full adder: one input of one output for one picture (bitsliced)

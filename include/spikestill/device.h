@@ -32,10 +32,12 @@ SST_API bool sst_device_parse(const char *word, sst_device *out);
 // too old), INVALID_ARGUMENT (no such device), OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_device_check(sst_context *context, sst_device device);
 
-// Of a card that is there: what it is called and how much memory it has.
+// Of a card that is there: what it is called, and its memory.
 typedef struct sst_device_info {
   char name[256];
   size_t memory_bytes;
+  // That tensors of this context take there now, and took at most since the first of those that are there came.
+  size_t used_bytes, most_bytes;
   int driver, runtime;         // CUDA versions: 1000 * major + 10 * minor
   int capability;              // 10 * major + minor
 } sst_device_info;

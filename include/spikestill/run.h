@@ -277,13 +277,15 @@ typedef struct sst_step_bench {
   int64_t batch;
   sst_training_memory memory; // of training, without data
   size_t train_measured_bytes; // the most by which the process grew meanwhile; 0: not known
+  size_t train_device_bytes;   // the most that tensors took in a card's memory meanwhile; 0: no card
   int layer_count; // the first SST_BENCH_LAYERS
   sst_layer_bench layers[SST_BENCH_LAYERS];
   int op_count; // the first SST_BENCH_OPS, from as many training steps again
   sst_op_bench ops[SST_BENCH_OPS];
   double optimizer_seconds; // of those
 } sst_step_bench;
-// Times that many steps of training, as a whole and then by operation, and of inference, after two that are not counted.
+// Times that many steps of training, as a whole and then by operation, and of inference, after some that are not counted. On
+// a card training steps are given to it as they are in an epoch (speed.record), each waited for.
 SST_MUST_CHECK SST_API sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions,
                                                 sst_step_bench *out);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "card_bench.h"
 #include "command.h"
 #include "data_info.h"
 #include "deploy_bench.h"
@@ -210,6 +211,7 @@ int command_bench(sst_context *context, const arguments *a) {
     return strcmp(a->words[0], "data") == 0 ? bench_data(context, a) : bench_deploy(context, a);
   }
   if (a->calibrate) { return calibrate(context, a); }
+  if (is_card_bench(a)) { return bench_card(context, a); }
   if (!is_any_task(a)) { return usage_error("no task of bench has '%s' in its name", a->only); }
   sst_ceiling ceiling;
   const sst_status status = sst_measure_ceiling(context, &ceiling);

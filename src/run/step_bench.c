@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "base/resident.h"
 #include "run/training_memory.h"
+#include "train/given_steps.h"
 
 static void fill_inputs(const ssti_loss_graph *loss) {
   float *input = sst_graph_data(loss->graph, loss->input), *target = sst_graph_data(loss->graph, loss->target);
@@ -56,16 +57,18 @@ static void note_layers(const sst_graph *graph, sst_step_bench *out) {
   }
 }
 
-// One training step; what of it the optimisers took.
-static double train_once(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
-                         const ssti_companions *companions, int step) {
+// One training step, operation by operation; adds what of it the optimisers took.
+static sst_status train_once(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
+                             const ssti_companions *companions, int step, double *optimizer_seconds) {
   const sst_run_options options = {.training = true, .seed = recipe->seed, .step = (uint64_t)step};
   sst_graph_forward(loss->graph, &options);
   sst_graph_backward(loss->graph);
   const double start = ssti_clock_seconds();
   sst_optimizer_step(optimizer, 0.01); // small steps: the network stays what it is
   for (int k = 0; k < companions->count; k++) { sst_optimizer_step(companions->items[k].optimizer, 0.01); }
-  return ssti_clock_seconds() - start;
+  SST_TRY(sst_graph_wait(loss->graph));
+  *optimizer_seconds += ssti_clock_seconds() - start;
+  return SST_OK;
 }
 
 static void note_ops(const sst_graph *graph, int steps, sst_step_bench *out) {
@@ -80,21 +83,53 @@ static void note_ops(const sst_graph *graph, int steps, sst_step_bench *out) {
   }
 }
 
+static sst_status time_done(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
+                            const ssti_companions *companions, int repetitions, double begin, double *seconds,
+                            sst_step_bench *out) {
+  for (int i = -2; i < repetitions; i++) { // two to warm up
+    const double start = ssti_clock_seconds();
+    double within = 0;
+    SST_TRY(train_once(recipe, loss, optimizer, companions, i + 2, &within));
+    if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
+    if (i == -2) { out->start_seconds = ssti_clock_seconds() - begin; }
+  }
+  return SST_OK;
+}
+
+// As an epoch gives them to a device beside the host.
+static sst_status time_given(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
+                             const ssti_companions *companions, int repetitions, double begin, double *seconds,
+                             sst_step_bench *out) {
+  enum { WARM_UP = SSTI_RECORD_AFTER + 2 }; // the last of them from the recording
+  sst_optimizer *optimizers[SST_MAX_OPTIMIZERS] = {optimizer};
+  for (int k = 0; k < companions->count; k++) { optimizers[1 + k] = companions->items[k].optimizer; }
+  ssti_given_steps steps = {.graph = loss->graph, .optimizers = optimizers, .optimizer_count = 1 + companions->count,
+                            .records = recipe->speed.record};
+  sst_status status = SST_OK;
+  for (int i = -WARM_UP; i < repetitions && status == SST_OK; i++) {
+    const sst_run_options options = {.training = true, .seed = recipe->seed, .step = (uint64_t)(i + WARM_UP)};
+    const double start = ssti_clock_seconds();
+    status = ssti_give_step(&steps, &options, 0.01);
+    if (status == SST_OK) { status = sst_graph_wait(loss->graph); }
+    if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
+    if (i == -WARM_UP) { out->start_seconds = ssti_clock_seconds() - begin; }
+  }
+  ssti_given_steps_end(&steps);
+  return status;
+}
+
 static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss, sst_optimizer *optimizer,
                                 const ssti_companions *companions, int repetitions, double begin, double *seconds,
                                 sst_step_bench *out) {
   fill_inputs(loss);
-  for (int i = -2; i < repetitions; i++) { // two to warm up
-    const double start = ssti_clock_seconds();
-    (void)train_once(recipe, loss, optimizer, companions, i + 2);
-    SST_TRY(sst_graph_wait(loss->graph));
-    if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
-    if (i == -2) { out->start_seconds = ssti_clock_seconds() - begin; }
-  }
+  SST_TRY(recipe->device == SST_DEVICE_CUDA
+              ? time_given(recipe, loss, optimizer, companions, repetitions, begin, seconds, out)
+              : time_done(recipe, loss, optimizer, companions, repetitions, begin, seconds, out));
   sst_graph_measure(loss->graph);
   for (int i = 0; i < repetitions; i++) {
-    out->optimizer_seconds += train_once(recipe, loss, optimizer, companions, repetitions + 2 + i) / repetitions;
+    SST_TRY(train_once(recipe, loss, optimizer, companions, repetitions + i, &out->optimizer_seconds));
   }
+  out->optimizer_seconds /= repetitions;
   note_ops(loss->graph, repetitions, out);
   out->train_seconds = median(seconds, repetitions);
   out->train_bytes = sst_graph_planned_bytes(loss->graph);
@@ -115,9 +150,10 @@ static sst_status time_inference(const sst_recipe *recipe, sst_parameters *param
   sst_status status = sst_graph_compile(graph, SST_NO_VALUE);
   if (status == SST_OK) {
     sst_graph_bind(graph, x, input);
-    for (int i = -2; i < repetitions; i++) {
+    for (int i = -2; i < repetitions && status == SST_OK; i++) {
       double start = ssti_clock_seconds();
       sst_graph_forward(graph, NULL);
+      status = sst_graph_wait(graph);
       if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
     }
     out->inference_seconds = median(seconds, repetitions);
@@ -151,6 +187,11 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
   const size_t most = ssti_resident_peak_bytes();
   out->memory = ssti_training_memory(&loss, parameters, NULL, &companions, optimizer);
   out->train_measured_bytes = most > before ? most - before : 0;
+  if (recipe->device == SST_DEVICE_CUDA) {
+    sst_device_info card;
+    SST_TRY_GOTO(sst_device_describe(context, recipe->device, &card));
+    out->train_device_bytes = card.most_bytes;
+  }
   SST_TRY_GOTO(time_inference(recipe, parameters, sst_graph_data(loss.graph, loss.input), repetitions, seconds,
                               out));
 done:

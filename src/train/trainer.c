@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "graph/graph_internal.h"
-#include "optim/optimizer_parts.h"
 #include "spikestill/train.h"
 #include "train/accuracy.h"
+#include "train/given_steps.h"
 #include "train/step_results.h"
 
 void sst_training_next_epoch(sst_training_position *position) {
@@ -23,15 +23,10 @@ static sst_status explain_not_finite(sst_context *context, const sst_training *t
            (long long)position->epoch + 1, (long long)position->batch + 1, name ? name : "the loss itself");
 }
 
-// A step is written down once a device has done some: by then its libraries have loaded what they need.
-enum { RECORD_AFTER = 2 };
-
 // One epoch's training beside the host.
 typedef struct training_beside {
   ssti_step_results results;
-  ssti_recording *recording;
-  bool records;
-  int64_t given;
+  ssti_given_steps steps;
 } training_beside;
 
 // The schedule at the middle of the step: neither the first step of a warm-up nor the last of a cosine is lost.
@@ -82,29 +77,6 @@ static sst_status train_batch(sst_context *context, const sst_training *training
   return account(context, training, &result, position);
 }
 
-static void give_kernels(const sst_training *training) {
-  ssti_graph_run(training->graph);
-  sst_graph_backward(training->graph);
-  for (int i = 0; i < training->optimizer_count; i++) { (void)ssti_optimizer_run(training->optimizers[i]); }
-}
-
-// Everything between the copy of the batch and that of the results, from the recording if there is one.
-static sst_status give_step(const sst_training *training, training_beside *beside) {
-  ssti_backend *backend = training->graph->backend;
-  const bool is_time = beside->records && beside->given == RECORD_AFTER;
-  if (is_time && backend->beside->record_begin(backend)) {
-    give_kernels(training);
-    SST_TRY(backend->beside->record_end(backend, &beside->recording));
-  }
-  beside->given++;
-  if (beside->recording != NULL) {
-    backend->beside->record_play(backend, beside->recording);
-  } else {
-    give_kernels(training);
-  }
-  return SST_OK;
-}
-
 // Takes finished steps until no more than `most` are outstanding.
 static sst_status catch_up(sst_context *context, const sst_training *training, training_beside *beside, int64_t most,
                            sst_training_position *position) {
@@ -116,7 +88,7 @@ static sst_status catch_up(sst_context *context, const sst_training *training, t
   return SST_OK;
 }
 
-// Gives the device one more step. What differs from step to step is set before; the rest is the same each time.
+// Gives the device one more step.
 static sst_status train_batch_beside(sst_context *context, const sst_training *training, const sst_batch *batch,
                                      int64_t batches, training_beside *beside, sst_training_position *position) {
   SST_TRY(catch_up(context, training, beside, SSTI_STEPS_AHEAD - 1, position));
@@ -124,9 +96,7 @@ static sst_status train_batch_beside(sst_context *context, const sst_training *t
   const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)(position->step + ahead)};
   const double factor = rate_factor(training, position, position->batch + ahead, batches);
   bind(training, batch);
-  ssti_graph_begin(training->graph, &options);
-  for (int i = 0; i < training->optimizer_count; i++) { ssti_optimizer_begin(training->optimizers[i], factor); }
-  SST_TRY(give_step(training, beside));
+  SST_TRY(ssti_give_step(&beside->steps, &options, factor));
   ssti_step_results_ask(&beside->results, batch);
   return SST_OK;
 }
@@ -173,14 +143,16 @@ static sst_status train_batches(sst_context *context, const sst_training *traini
 sst_status sst_train_epoch(sst_context *context, const sst_training *training, sst_training_position *position,
                            sst_progress_function *progress, void *user) {
   ssti_backend *backend = training->graph->backend;
-  training_beside beside = {.records = !training->step_by_step};
+  training_beside beside = {.steps = {.graph = training->graph, .optimizers = training->optimizers,
+                                      .optimizer_count = training->optimizer_count,
+                                      .records = !training->step_by_step}};
   sst_status status = SST_OK;
   if (backend->beside != NULL) { status = ssti_step_results_open(context, training, &beside.results); }
   if (status == SST_OK) { status = train_batches(context, training, &beside, position, progress, user); }
   if (backend->beside == NULL) { return status; }
   // The host is about to read parameters, for a checkpoint say.
   const sst_status end = sst_graph_wait(training->graph);
-  backend->beside->record_drop(backend, beside.recording);
+  ssti_given_steps_end(&beside.steps);
   ssti_step_results_close(&beside.results);
   return status != SST_OK ? status : end;
 }

@@ -370,6 +370,17 @@ class Looking(ProgramTest):
         for layer in ("student.3.conv", "student.10.conv", "student.17.conv", "student.24.linear"):
             self.assertTrue(0 < densities[layer] < 1, densities)
 
+    def test_bench_on_a_card(self):
+        """Never beside ceilings of the CPU: the card's own numbers, or one sentence."""
+        words = ["bench", "--device", "cuda", "--repetitions", "1", "--only"]
+        self.bad(2, [*words, "mlp"], "no task of bench on a card has 'mlp' in its name")
+        if "cuda" in self.good("version", "--json").json["devices"]:
+            answer = self.good(*words, "lif", "--json").json
+            self.assertGreater(answer["ceiling_copy_gb_per_s"], 0)
+            self.assertEqual([row["timesteps"] for row in answer["kernels"]], [4, 8, 16, 32] * 2)
+        else:
+            self.bad(1, [*words, "lif"], "device cuda")
+
     def test_bench_of_one_task(self):
         words = ["bench", "--only", "mlp", "--repetitions", "2", "--threads", "1"]
         answer = self.good(*words, "--json").json

@@ -127,6 +127,29 @@ static void test_capture(void **state) {
   assert_int_equal(cudaStreamDestroy(stream), cudaSuccess);
 }
 
+// A late device does work in order, as far as somebody waits for it.
+static void test_late(void **state) {
+  (void)state;
+  setenv("SPIKESTILL_EMULATED_LATE", "1", 1);
+  cudaStream_t stream = stream_make();
+  cudaEvent_t event = NULL;
+  int value = 5, start = 3;
+  assert_int_equal(cudaEventCreate(&event), cudaSuccess);
+  assert_int_equal(cudaMemcpyAsync(&value, &start, sizeof value, cudaMemcpyDefault, stream), cudaSuccess);
+  assert_int_equal(cudaEventRecord(event, stream), cudaSuccess);
+  assert_int_equal(probe_multiply(stream, &value, 7), cudaSuccess);
+  assert_int_equal(value, 5);
+  assert_int_equal(cudaEventQuery(event), cudaErrorNotReady);
+  start = 4; // it is copied when the device comes to it
+  assert_int_equal(cudaEventSynchronize(event), cudaSuccess);
+  assert_int_equal(value, 4);
+  assert_int_equal(cudaStreamSynchronize(stream), cudaSuccess);
+  assert_int_equal(value, 28);
+  assert_int_equal(cudaEventDestroy(event), cudaSuccess);
+  assert_int_equal(cudaStreamDestroy(stream), cudaSuccess);
+  unsetenv("SPIKESTILL_EMULATED_LATE");
+}
+
 static void test_memory(void **state) {
   (void)state;
   setenv("SPIKESTILL_EMULATED_MEMORY", "4096", 1);
@@ -169,6 +192,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_places),        TEST(test_exchanges), TEST(test_barriers), TEST(test_faults),
       TEST(test_configuration), TEST(test_capture),   TEST(test_memory),   TEST(test_devices),
+      TEST(test_late),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

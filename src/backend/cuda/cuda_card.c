@@ -75,7 +75,11 @@ static sst_status look(sst_context *context, int *device, sst_device_info *out) 
 
 sst_status ssti_cuda_describe(sst_context *context, sst_device_info *out) {
   int device;
-  return look(context, &device, out);
+  SST_TRY(look(context, &device, out));
+  const ssti_cuda_card *card = *ssti_context_device_enter(context);
+  if (card != NULL) { out->used_bytes = card->used_bytes, out->most_bytes = card->most_bytes; }
+  ssti_context_device_leave(context);
+  return SST_OK;
 }
 
 static sst_status start(ssti_cuda_card *card) {

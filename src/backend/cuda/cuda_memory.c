@@ -42,6 +42,7 @@ static sst_status allocate(void *user, size_t bytes, void **out) {
                  "placing memory on the card");
   ssti_cuda_keep(card, cudaMemPrefetchAsync(*out, bytes, place_of(card), 0, card->stream), "moving memory to the card");
   card->used_bytes += bytes;
+  if (card->used_bytes > card->most_bytes) { card->most_bytes = card->used_bytes; }
   ssti_cuda_card_share(card);
   return SST_OK;
 }

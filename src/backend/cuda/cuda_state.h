@@ -13,7 +13,8 @@ typedef struct ssti_cuda_card {
   sst_context *context;
   int users; // backends and blocks of memory; the last one closes the card
   int device, processors;
-  size_t total_bytes, used_bytes; // of the card's memory, and what blocks of ours take
+  size_t total_bytes;             // of the card's memory
+  size_t used_bytes, most_bytes;  // what blocks of ours take of it, and took at most
   cudaStream_t stream;
   void *scratch;                  // of SSTI_CUDA_SCRATCH bytes
   ssti_memory_space space;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of CUDA's runtime that Spikestill calls, for builds that run kernels on the CPU (see emulator.cpp): the same
 // names and meanings. There is one device; all of its memory is the host's, and everything is done when a call returns,
-// but for streams that are being captured.
+// but for streams that are being captured, and for a device that is late.
 #ifndef SPIKESTILL_TESTS_EMULATED_CUDA_RUNTIME_API_H
 #define SPIKESTILL_TESTS_EMULATED_CUDA_RUNTIME_API_H
 
@@ -158,7 +158,8 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 
 // ---- for tests. The environment's SPIKESTILL_EMULATED_DEVICES (0 or 1) says how many devices there are, and
-// SPIKESTILL_EMULATED_MEMORY how many bytes of memory the device has (4 GiB).
+// SPIKESTILL_EMULATED_MEMORY how many bytes of memory the device has (4 GiB). With SPIKESTILL_EMULATED_LATE=1 work of streams
+// is done only when somebody waits for it: who reads a result without waiting reads what was there before.
 
 // In which order threads run between barriers, and blocks in a grid: a kernel whose result depends on it lacks a barrier.
 void ssti_emulator_reverse(int reversed);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime's functions: memory is the host's, streams do at once what they are asked for, unless they are captured.
+// The runtime's functions: memory is the host's, streams do at once what they are asked for, unless they are captured, or the
+// device is late: then work is done in order when somebody waits for it, and not before, as a slow card may do it.
 #include "emulator_stream.h"
 
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,6 +25,7 @@ struct CUstream_st {
 };
 struct CUevent_st {
   struct timespec time;
+  uint64_t place; // of its record among all work given, from 1
 };
 
 namespace {
@@ -43,6 +46,20 @@ size_t number_of_environment(const char *name, size_t otherwise) {
 }
 int device_count() { return number_of_environment("SPIKESTILL_EMULATED_DEVICES", 1) == 0 ? 0 : 1; }
 size_t device_bytes() { return number_of_environment("SPIKESTILL_EMULATED_MEMORY", (size_t)1 << 32); }
+
+// What a late device has still to do, of all streams.
+bool is_late() { return number_of_environment("SPIKESTILL_EMULATED_LATE", 0) != 0; }
+std::deque<std::function<void()>> waiting;
+uint64_t given = 0, done = 0;
+
+void catch_up(uint64_t place) {
+  while (done < place && !waiting.empty()) {
+    const std::function<void()> next = std::move(waiting.front());
+    waiting.pop_front();
+    done++;
+    next();
+  }
+}
 
 // What was allocated and not freed, by address.
 struct allocation {
@@ -79,6 +96,7 @@ cudaError_t allocate(void **out, size_t bytes, cudaMemoryType type) {
 cudaError_t release(void *memory, bool of_device) {
   const cudaError_t error = outside_of_captures();
   if (error != cudaSuccess || memory == nullptr) { return error; }
+  catch_up(given);
   const std::lock_guard<std::mutex> guard(allocations_lock);
   const auto found = allocations.find(memory);
   if (found == allocations.end() || is_of_device(found->second.type) != of_device) {
@@ -103,6 +121,13 @@ cudaError_t ssti_emulated_do(cudaStream_t stream, std::function<void()> what) {
     return cudaSuccess;
   }
   if (stream == nullptr && captures > 0) { return ssti_emulated_error(cudaErrorStreamCaptureUnsupported); }
+  given++;
+  if (is_late() && stream != nullptr) {
+    waiting.push_back(std::move(what));
+    return cudaSuccess;
+  }
+  catch_up(given - 1);
+  done++;
   what();
   return cudaSuccess;
 }
@@ -182,7 +207,10 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
   *version = CUDART_VERSION;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceSynchronize(void) { return outside_of_captures(); }
+cudaError_t cudaDeviceSynchronize(void) {
+  catch_up(given);
+  return outside_of_captures();
+}
 
 // ---- streams and events
 
@@ -193,11 +221,14 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
 cudaError_t cudaStreamCreate(cudaStream_t *stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   if (is_capturing(stream)) { captures--; }
+  catch_up(given);
   delete stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return is_capturing(stream) ? ssti_emulated_error(cudaErrorStreamCaptureUnsupported) : cudaSuccess;
+  if (is_capturing(stream)) { return ssti_emulated_error(cudaErrorStreamCaptureUnsupported); }
+  catch_up(given);
+  return cudaSuccess;
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
@@ -208,15 +239,24 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
 }
 cudaError_t cudaEventCreate(cudaEvent_t *event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  catch_up(event->place);
   delete event;
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  return ssti_emulated_do(stream, [event] { clock_gettime(CLOCK_MONOTONIC, &event->time); });
+  const cudaError_t error = ssti_emulated_do(stream, [event] { clock_gettime(CLOCK_MONOTONIC, &event->time); });
+  if (!is_capturing(stream)) { event->place = given; }
+  return error;
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  catch_up(event->place);
+  return cudaSuccess;
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  return event->place > done ? ssti_emulated_error(cudaErrorNotReady) : cudaSuccess;
+}
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (begin->place > done || end->place > done) { return ssti_emulated_error(cudaErrorNotReady); }
   *milliseconds = (float)((double)(end->time.tv_sec - begin->time.tv_sec) * 1e3 +
                           (double)(end->time.tv_nsec - begin->time.tv_nsec) * 1e-6);
   return cudaSuccess;

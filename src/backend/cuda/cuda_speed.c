@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the card can do at most, and its neuron kernels beside that, for `spikestill bench --device cuda` (spikestill/bench.h).
+// Times are the card's own, between two events of its stream. Numbers are normal: some cards multiply zeros faster.
+#include <stdlib.h>
+
+#include "backend/cuda/cuda_state.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "spikestill/bench.h"
+
+static const char measuring[] = "a measurement";
+
+// Gives the card the work once.
+typedef void given_work(ssti_backend *backend, const void *what);
+
+static int compare_seconds(const void *left, const void *right) {
+  const double a = *(const double *)left, b = *(const double *)right;
+  return a < b ? -1 : a > b;
+}
+
+static sst_status time_between(ssti_backend *backend, given_work *work, const void *what, cudaEvent_t begin,
+                               cudaEvent_t end, int repetitions, double *seconds) {
+  const cudaStream_t stream = ssti_cuda_stream(backend);
+  for (int i = -1; i < repetitions; i++) { // one to warm up
+    ssti_cuda_check(backend, cudaEventRecord(begin, stream), measuring);
+    work(backend, what);
+    ssti_cuda_check(backend, cudaEventRecord(end, stream), measuring);
+    SST_TRY(ssti_backend_wait(backend));
+    float milliseconds = 0;
+    ssti_cuda_check(backend, cudaEventElapsedTime(&milliseconds, begin, end), measuring);
+    if (i >= 0) { seconds[i] = (double)milliseconds * 1e-3; }
+  }
+  qsort(seconds, (size_t)repetitions, sizeof *seconds, compare_seconds);
+  return ssti_cuda_failure(backend);
+}
+
+// Seconds of the fastest and of the middle run.
+static sst_status time_work(ssti_backend *backend, given_work *work, const void *what, int repetitions, double *least,
+                            double *middle) {
+  cudaEvent_t events[2] = {NULL, NULL};
+  double *seconds = NULL;
+  sst_status status = SST_OK;
+  SST_TRY_GOTO(ssti_allocate(backend->context, (size_t)repetitions, sizeof *seconds, &seconds));
+  for (int i = 0; i < 2; i++) {
+    ssti_cuda_check(backend, cudaEventCreateWithFlags(&events[i], cudaEventDefault), measuring);
+  }
+  SST_TRY_GOTO(ssti_cuda_failure(backend));
+  SST_TRY_GOTO(time_between(backend, work, what, events[0], events[1], repetitions, seconds));
+  *least = seconds[0];
+  *middle = seconds[repetitions / 2];
+done:
+  for (int i = 0; i < 2; i++) {
+    if (events[i] != NULL) { (void)cudaEventDestroy(events[i]); }
+  }
+  ssti_free(backend->context, seconds);
+  return status;
+}
+
+// Normal random numbers, made by the card.
+static void fill_normal(ssti_backend *backend, int64_t count, const char *name, float *x) {
+  backend->kernels.fill(backend, count, 0.0f, x);
+  backend->kernels.noise(backend, count, 1.0f, 1, ssti_random_stream(name), 0, x, x);
+}
+
+// ---- the ceilings
+
+typedef struct square_work {
+  ssti_linear shape;
+  ssti_plan *plan;
+  float *a, *b, *c;
+  void *workspace;
+} square_work;
+
+static void copy_square(ssti_backend *backend, const void *what) {
+  const square_work *w = what;
+  const size_t bytes = (size_t)(w->shape.rows * w->shape.in) * sizeof(float);
+  ssti_cuda_check(backend, cudaMemcpyAsync(w->c, w->a, bytes, cudaMemcpyDeviceToDevice, ssti_cuda_stream(backend)),
+                  measuring);
+}
+
+static void multiply_squares(ssti_backend *backend, const void *what) {
+  const square_work *w = what;
+  backend->kernels.linear_forward(backend, &w->shape, w->plan, w->a, w->b, NULL, w->c, NULL, w->workspace);
+}
+
+static sst_status measure_squares(ssti_backend *backend, square_work *w, int repetitions, sst_card_ceiling *out) {
+  const int64_t side = w->shape.rows;
+  const size_t bytes = (size_t)(side * side) * sizeof(float);
+  float **const squares[] = {&w->a, &w->b, &w->c};
+  for (int i = 0; i < 3; i++) { SST_TRY(ssti_allocate_in(backend->context, backend->space, bytes, squares[i])); }
+  SST_TRY(backend->kernels.linear_plan(backend, &w->shape, false, &w->plan));
+  const size_t workspace = w->plan != NULL ? w->plan->forward_workspace : 0;
+  if (workspace > 0) { SST_TRY(ssti_allocate_in(backend->context, backend->space, workspace, &w->workspace)); }
+  backend->kernels.begin_run(backend, 1, 0);
+  fill_normal(backend, side * side, "bench a", w->a);
+  fill_normal(backend, side * side, "bench b", w->b);
+  double least = 0, middle = 0;
+  SST_TRY(time_work(backend, copy_square, w, repetitions, &least, &middle));
+  out->copy_gb_per_s = 2.0 * (double)bytes / least * 1e-9;
+  SST_TRY(time_work(backend, multiply_squares, w, repetitions, &least, &middle));
+  out->f32_gflops = 2.0 * (double)side * (double)side * (double)side / least * 1e-9;
+  return SST_OK;
+}
+
+sst_status sst_measure_card(sst_context *context, int64_t side, int repetitions, sst_card_ceiling *out) {
+  enum { MOST_SIDE = 1 << 15 };
+  *out = (sst_card_ceiling){0};
+  if (side < 1 || side > MOST_SIDE || repetitions < 1) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "side is %lld and repetitions are %d, expected 1 to %d and at least 1",
+             (long long)side, repetitions, MOST_SIDE);
+  }
+  ssti_backend *backend = NULL;
+  SST_TRY(ssti_backend_create(context, SST_DEVICE_CUDA, &backend));
+  square_work w = {.shape = {.rows = side, .in = side, .out = side}};
+  const sst_status status = measure_squares(backend, &w, repetitions, out);
+  (void)ssti_backend_wait(backend);
+  if (w.plan != NULL) { backend->kernels.plan_destroy(backend, w.plan); }
+  ssti_free(context, w.workspace);
+  ssti_free(context, w.a);
+  ssti_free(context, w.b);
+  ssti_free(context, w.c);
+  ssti_backend_destroy(backend);
+  return status;
+}
+
+// ---- neurons
+
+typedef struct neuron_run {
+  ssti_norm_neuron shape;
+  float *x, *spikes, *dspikes, *dx;
+  float *vectors; // gamma, beta, mean, variance, what is saved [3], gradients [2]
+  void *workspace;
+} neuron_run;
+
+static void run_neurons(ssti_backend *backend, const void *what) {
+  const neuron_run *r = what;
+  const ssti_neuron_shape *shape = &r->shape.neuron;
+  backend->kernels.neuron_forward(backend, shape, r->x, NULL, r->spikes, NULL);
+  backend->kernels.neuron_backward(backend, shape, r->x, NULL, r->dspikes, NULL, r->dx, false, NULL, false, r->workspace);
+}
+
+static void run_fused(ssti_backend *backend, const void *what) {
+  const neuron_run *r = what;
+  const ssti_kernels *k = &backend->kernels;
+  const int64_t n = r->shape.norm.channels;
+  float *v = r->vectors, *saved = v + 4 * n;
+  k->norm_neuron_statistics(backend, &r->shape.norm, r->x, v, v + 2 * n, v + 3 * n, saved);
+  k->norm_neuron_forward(backend, &r->shape, r->x, v + n, saved, NULL, r->spikes, NULL, r->workspace);
+  const ssti_norm_neuron_gradients out = {.dx = r->dx, .dgamma = v + 7 * n, .dbeta = v + 8 * n};
+  k->norm_neuron_backward(backend, &r->shape, r->x, v, v + n, saved, true, NULL, r->dspikes, NULL, &out, r->workspace);
+}
+
+static size_t workspace_of(ssti_backend *backend, const neuron_run *r, bool norm) {
+  const ssti_kernels *k = &backend->kernels;
+  if (!norm) { return k->neuron_workspace(backend, &r->shape.neuron); }
+  const size_t forward = k->norm_neuron_workspace(backend, &r->shape, false);
+  const size_t backward = k->norm_neuron_workspace(backend, &r->shape, true);
+  return forward > backward ? forward : backward;
+}
+
+static sst_status measure_neurons(ssti_backend *backend, neuron_run *r, bool norm, int repetitions,
+                                  sst_card_speed *out) {
+  enum { ALONE_MOVED = 5, FUSED_MOVED = 8 };
+  const int64_t channels = r->shape.norm.channels, count = r->shape.norm.rows * channels;
+  const size_t bytes = (size_t)count * sizeof(float), workspace = workspace_of(backend, r, norm);
+  float **const tensors[] = {&r->x, &r->spikes, &r->dspikes, &r->dx};
+  for (int i = 0; i < 4; i++) { SST_TRY(ssti_allocate_in(backend->context, backend->space, bytes, tensors[i])); }
+  SST_TRY(ssti_allocate_in(backend->context, backend->space, (size_t)(9 * channels) * sizeof(float), &r->vectors));
+  if (workspace > 0) { SST_TRY(ssti_allocate_in(backend->context, backend->space, workspace, &r->workspace)); }
+  backend->kernels.begin_run(backend, 1, 0);
+  fill_normal(backend, count, "bench x", r->x);
+  fill_normal(backend, count, "bench gradient", r->dspikes);
+  backend->kernels.fill(backend, channels, 1.0f, r->vectors);
+  backend->kernels.fill(backend, channels, 1.0f, r->vectors + 3 * channels);
+  double least = 0;
+  SST_TRY(time_work(backend, norm ? run_fused : run_neurons, r, repetitions, &least, &out->seconds));
+  out->bytes = (norm ? FUSED_MOVED : ALONE_MOVED) * (double)bytes;
+  return SST_OK;
+}
+
+// The number of elements, or 0 where there are none or more than kernels count.
+static int64_t count_of(const sst_neuron_work *work) {
+  const int64_t factors[] = {work->steps, work->batch, work->size, work->size, work->channels};
+  int64_t count = 1;
+  for (int i = 0; i < 5; i++) {
+    if (factors[i] < 1 || factors[i] > INT32_MAX / count) { return 0; }
+    count *= factors[i];
+  }
+  return count;
+}
+
+sst_status sst_measure_card_neuron(sst_context *context, const sst_neuron_work *work, int repetitions,
+                                   sst_card_speed *out) {
+  *out = (sst_card_speed){0};
+  const int64_t count = count_of(work);
+  if (count == 0 || repetitions < 1) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT,
+             "neurons of [%lld,%lld,%lld,%lld,%lld], %d times: expected numbers above 0, and fewer than 2^31 elements",
+             (long long)work->steps, (long long)work->batch, (long long)work->size, (long long)work->size,
+             (long long)work->channels, repetitions);
+  }
+  ssti_backend *backend = NULL;
+  SST_TRY(ssti_backend_create(context, SST_DEVICE_CUDA, &backend));
+  neuron_run r = {.shape = {.norm = {.rows = count / work->channels, .channels = work->channels, .steps = work->steps,
+                                     .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f},
+                            .neuron = {.neuron = sst_neuron_default(), .steps = work->steps, .input_steps = work->steps,
+                                       .count = count / work->steps}}};
+  const sst_status status = measure_neurons(backend, &r, work->norm, repetitions, out);
+  (void)ssti_backend_wait(backend);
+  ssti_free(context, r.workspace);
+  ssti_free(context, r.vectors);
+  ssti_free(context, r.x);
+  ssti_free(context, r.spikes);
+  ssti_free(context, r.dspikes);
+  ssti_free(context, r.dx);
+  ssti_backend_destroy(backend);
+  return status;
+}
