@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `bench --device cuda`: neuron kernels and steps of published sizes on a card, beside its copies and products measured in the
-// same run. All in f32, the one precision of that device; nothing of the CPU's is shown, because no share of it would say
-// anything.
+// `bench --device cuda`: neuron kernels and steps of published sizes on a card, beside its copies and products measured in
+// the same run. All in f32, the one precision of that device; nothing of the CPU's is shown, because no share of it would
+// say anything.
 #include "card_bench.h"
 
 #include <stdio.h>
@@ -120,9 +120,9 @@ static sst_status bench_tasks(sst_context *context, const arguments *a, const ss
   for (int task = 0; task < TASK_COUNT; task++) {
     if (!is_wanted(a, tasks[task].name)) { continue; }
     if (!a->json && !any) {
-      printf("\nwhole steps, f32, median of %d; share of the products, direct convolutions, stem once; most of the card's "
-             "memory that training took\n\n%-12s %4s %6s %12s %10s %12s %10s %10s\n", a->repetitions, "task", "T", "batch",
-             "training/s", "share", "inference/s", "share", "MiB");
+      printf("\nwhole steps, f32, median of %d; share of the products, direct convolutions, stem once; most of the "
+             "card's memory that training took\n\n%-12s %4s %6s %12s %10s %12s %10s %10s\n",
+             a->repetitions, "task", "T", "batch", "training/s", "share", "inference/s", "share", "MiB");
     }
     any = true;
     const sst_status status = bench_task(context, a, task, card, rows);

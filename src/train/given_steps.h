@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training steps given to a device that works beside the host: kernel by kernel at first, then written down once and given
-// as one. What differs from step to step is set before each.
+// Training steps given to a device that works beside the host: kernel by kernel at first, then written down once and
+// given as one. What differs from step to step is set before each.
 #ifndef SPIKESTILL_TRAIN_GIVEN_STEPS_H
 #define SPIKESTILL_TRAIN_GIVEN_STEPS_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the card can do at most, and its neuron kernels beside that, for `spikestill bench --device cuda` (spikestill/bench.h).
-// Times are the card's own, between two events of its stream. Numbers are normal: some cards multiply zeros faster.
+// What the card can do at most, and its neuron kernels beside that, for `spikestill bench --device cuda`
+// (spikestill/bench.h). Times are the card's own, between two events of its stream. Numbers are normal: some cards multiply zeros faster.
 #include <stdlib.h>
 
 #include "backend/cuda/cuda_state.h"
@@ -136,7 +136,8 @@ static void run_neurons(ssti_backend *backend, const void *what) {
   const neuron_run *r = what;
   const ssti_neuron_shape *shape = &r->shape.neuron;
   backend->kernels.neuron_forward(backend, shape, r->x, NULL, r->spikes, NULL);
-  backend->kernels.neuron_backward(backend, shape, r->x, NULL, r->dspikes, NULL, r->dx, false, NULL, false, r->workspace);
+  backend->kernels.neuron_backward(backend, shape, r->x, NULL, r->dspikes, NULL, r->dx, false, NULL, false,
+                                   r->workspace);
 }
 
 static void run_fused(ssti_backend *backend, const void *what) {
