@@ -37,7 +37,7 @@ INLINE bool pack_word(int64_t length, const void *x, bool is_bf16, int64_t at, u
   uint64_t fired = 0;
   uint32_t odd = 0;
   for (int64_t i = 0; i < length; i += LANES) {
-    const __mmask16 there = length - i < LANES ? (__mmask16)((1U << (length - i)) - 1) : (__mmask16)0xffff;
+    const __mmask16 there = (__mmask16)(length - i < LANES ? (1U << (length - i)) - 1 : 0xffffU);
     const __m512i v = vector_at(x, is_bf16, at + i, there);
     const __mmask16 some = _mm512_test_epi32_mask(v, v);
     odd |= _mm512_mask_cmpneq_epi32_mask(some, v, wanted);
