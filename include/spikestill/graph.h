@@ -27,6 +27,7 @@ enum {
 
 // Makes an empty graph over a parameter store, which it borrows. *out is NULL on failure.
 SST_MUST_CHECK SST_API sst_status sst_graph_create(sst_parameters *parameters, sst_device device, sst_graph **out);
+// Before the stores that it was built over are destroyed. NULL is allowed.
 SST_API void sst_graph_destroy(sst_graph *graph);
 
 // Several stores may take part (a student's and a teacher's): parameters are looked up in the current one. Returns the

@@ -72,9 +72,9 @@ static void begin(training *t, sst_context *context, sst_device device, const ch
 }
 
 static void end(training *t) {
-  ssti_companions_close(&t->companions);
   sst_optimizer_destroy(t->optimizer);
   sst_graph_destroy(t->loss.graph);
+  ssti_companions_close(&t->companions);
   sst_parameters_destroy(t->store);
   sst_network_close(t->teacher);
   sst_recipe_close(t->context, t->recipe);
