@@ -81,6 +81,23 @@ static inline ssti_linear linear(int64_t rows, int64_t in, int64_t out) {
   return (ssti_linear){.rows = rows, .in = in, .out = out};
 }
 
+// One of the neurons that suites sweep: bits of `flags` are hard reset, detached reset and decayed input; `number` counts
+// the cases and decides what needs no combination of its own, where it resets to and the grid of its membrane.
+static inline sst_neuron numbered_neuron(sst_neuron_kind kind, int flags, int surrogate, int64_t number) {
+  sst_neuron neuron = sst_neuron_default();
+  neuron.kind = kind;
+  neuron.decay = 0.7f;
+  neuron.initial_membrane = surrogate % 2 ? 0.5f : 0.0f;
+  neuron.hard_reset = flags & 1;
+  neuron.v_reset = neuron.hard_reset && number % 3 == 0 ? -0.25f : 0.0f;
+  neuron.detach_reset = flags & 2;
+  neuron.decay_input = flags & 4;
+  neuron.surrogate = (sst_surrogate_kind)surrogate;
+  neuron.alpha = sst_surrogate_default_alpha(neuron.surrogate);
+  neuron.membrane_bits = number % 4 == 2 && neuron.v_reset == 0.0f ? 2 + (int)(number % 5) : 0;
+  return neuron;
+}
+
 // Rounding of a sum of `terms` products of normal numbers: far below epsilon (6e-8) times the sum of their sizes.
 static inline double sum_tolerance(bool whole, int64_t terms) { return whole ? 0.0 : 2e-7 * sqrt((double)terms) * 8 + 1e-6; }
 

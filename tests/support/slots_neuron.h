@@ -74,18 +74,8 @@ static void test_neuron(void **state) {
   for (int kind = 0; kind < 3; kind++) {
     for (int flags = 0; flags < 8; flags++) {
       for (int surrogate = 0; surrogate < SST_SURROGATE_COUNT; surrogate++, number++) {
-        sst_neuron neuron = sst_neuron_default();
-        neuron.kind = kinds[kind];
-        neuron.decay = 0.7f;
-        neuron.initial_membrane = surrogate % 2 ? 0.5f : 0.0f;
-        neuron.hard_reset = flags & 1;
-        neuron.v_reset = neuron.hard_reset && number % 3 == 0 ? -0.25f : 0.0f;
-        neuron.detach_reset = flags & 2;
-        neuron.decay_input = flags & 4;
-        neuron.surrogate = (sst_surrogate_kind)surrogate;
-        neuron.alpha = sst_surrogate_default_alpha(neuron.surrogate);
+        const sst_neuron neuron = numbered_neuron(kinds[kind], flags, surrogate, number);
         const int64_t steps = 1 + number % 5, count = counts[number % 5];
-        neuron.membrane_bits = number % 4 == 2 && neuron.v_reset == 0.0f ? 2 + (int)(number % 5) : 0;
         const ssti_neuron_shape shape = {.neuron = neuron, .steps = steps, .count = count,
                                          .input_steps = number % 4 == 0 ? 1 : steps};
         check_neuron(&p, &shape, number % 2, number % 3 == 1);

@@ -179,17 +179,7 @@ static void test_norm_neuron(void **state) {
   for (int kind = 0; kind < 3; kind++) {
     for (int flags = 0; flags < 8; flags++) {
       for (int surrogate = 0; surrogate < SST_SURROGATE_COUNT; surrogate++, number++) {
-        sst_neuron neuron = sst_neuron_default();
-        neuron.kind = kinds[kind];
-        neuron.decay = 0.7f;
-        neuron.initial_membrane = surrogate % 2 ? 0.5f : 0.0f;
-        neuron.hard_reset = flags & 1;
-        neuron.v_reset = neuron.hard_reset && number % 3 == 0 ? -0.25f : 0.0f;
-        neuron.detach_reset = flags & 2;
-        neuron.decay_input = flags & 4;
-        neuron.surrogate = (sst_surrogate_kind)surrogate;
-        neuron.alpha = sst_surrogate_default_alpha(neuron.surrogate);
-        neuron.membrane_bits = number % 4 == 2 && neuron.v_reset == 0.0f ? 2 + number % 5 : 0;
+        const sst_neuron neuron = numbered_neuron(kinds[kind], flags, surrogate, number);
         const size_t shape = (size_t)number % (sizeof fused_shapes / sizeof *fused_shapes);
         const int64_t steps = 1 + number % 5;
         fused_case c = fused_case_make(neuron, fused_shapes[shape].pixels, fused_shapes[shape].channels, steps,
