@@ -3,8 +3,8 @@
 #include "spikestill/device.h"
 
 #include <stddef.h>
-#include <string.h>
 
+#include "base/text.h"
 #include "spikestill/precision.h"
 
 static const char *const words[] = {
@@ -18,14 +18,9 @@ const char *sst_device_word(sst_device device) {
 }
 
 bool sst_device_parse(const char *word, sst_device *out) {
-  if (word == NULL) { return false; }
-  for (int i = 0; i < SST_DEVICE_COUNT; i++) {
-    if (strcmp(word, words[i]) == 0) {
-      *out = (sst_device)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, words, SST_DEVICE_COUNT);
+  if (found >= 0) { *out = (sst_device)found; }
+  return found >= 0;
 }
 
 static const char *const precision_words[] = {
@@ -39,12 +34,7 @@ const char *sst_precision_word(sst_precision precision) {
 }
 
 bool sst_precision_parse(const char *word, sst_precision *out) {
-  if (word == NULL) { return false; }
-  for (int i = 0; i < SST_PRECISION_COUNT; i++) {
-    if (strcmp(word, precision_words[i]) == 0) {
-      *out = (sst_precision)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, precision_words, SST_PRECISION_COUNT);
+  if (found >= 0) { *out = (sst_precision)found; }
+  return found >= 0;
 }

@@ -124,6 +124,13 @@ static int edit_distance(const char *a, int a_length, const char *b, int b_lengt
   return rows[a_length % 3][b_length];
 }
 
+int ssti_find_word(const char *word, const char *const *words, int count) {
+  for (int i = 0; word != NULL && i < count; i++) {
+    if (strcmp(word, words[i]) == 0) { return i; }
+  }
+  return -1;
+}
+
 int ssti_nearest_name(const char *word, const char *const *names, int count) {
   size_t length = strlen(word);
   if (length == 0 || length > MAX_NAME) { return -1; }

@@ -29,6 +29,9 @@ bool ssti_parse_bool(const char *word, bool *out); // true/false/yes/no/on/off
 enum { SSTI_NUMBER_TEXT_SIZE = 32 };
 const char *ssti_number_text(double value, char text[SSTI_NUMBER_TEXT_SIZE]);
 
+// Index of `word` among the words, or -1; also for NULL.
+int ssti_find_word(const char *word, const char *const *words, int count);
+
 // Index of the name closest to `word` by edit distance, or -1 if none is close enough to be what was meant.
 int ssti_nearest_name(const char *word, const char *const *names, int count);
 

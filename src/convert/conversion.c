@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 
 static const char *const words[] = {
 #define CONVERSION_WORD(name, word, text) word,
@@ -19,12 +20,9 @@ const char *sst_conversion_word(sst_conversion_method method) {
 }
 
 bool sst_conversion_parse(const char *word, sst_conversion_method *out) {
-  for (int i = 0; i < SST_CONVERSION_COUNT; i++) {
-    if (strcmp(word, words[i]) != 0) { continue; }
-    *out = (sst_conversion_method)i;
-    return true;
-  }
-  return false;
+  const int found = ssti_find_word(word, words, SST_CONVERSION_COUNT);
+  if (found >= 0) { *out = (sst_conversion_method)found; }
+  return found >= 0;
 }
 
 sst_conversion_options sst_conversion_default(void) {

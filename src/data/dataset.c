@@ -64,13 +64,9 @@ const char *sst_dataset_word(sst_dataset_kind kind) {
 }
 
 bool sst_dataset_parse(const char *word, sst_dataset_kind *out) {
-  for (int i = 0; word != NULL && i < SST_DATASET_COUNT; i++) {
-    if (strcmp(word, WORDS[i]) == 0) {
-      *out = (sst_dataset_kind)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, WORDS, SST_DATASET_COUNT);
+  if (found >= 0) { *out = (sst_dataset_kind)found; }
+  return found >= 0;
 }
 
 static const char *const SPLITS[SST_EVENT_SPLIT_COUNT] = {

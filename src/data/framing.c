@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { MAX_FRAMES = 4096 };
 
 static const char *const WORDS[] = {
@@ -17,13 +19,9 @@ const char *sst_framing_word(sst_framing_mode mode) {
 }
 
 bool sst_framing_parse(const char *word, sst_framing_mode *out) {
-  for (int i = 0; word != NULL && i < SST_FRAMING_COUNT; i++) {
-    if (strcmp(word, WORDS[i]) == 0) {
-      *out = (sst_framing_mode)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, WORDS, SST_FRAMING_COUNT);
+  if (found >= 0) { *out = (sst_framing_mode)found; }
+  return found >= 0;
 }
 
 sst_status ssti_framing_check(sst_context *context, const sst_framing *framing) {

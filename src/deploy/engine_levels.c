@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words of kernels and levels, and which levels this processor has.
-#include <string.h>
 
+#include "base/text.h"
 #include "deploy/engine_parts.h"
 
 static const char *const kernel_words[] = {
@@ -20,13 +20,9 @@ const char *sst_engine_kernel_word(sst_engine_kernel kernel) {
 }
 
 bool sst_engine_kernel_parse(const char *word, sst_engine_kernel *out) {
-  for (int i = 0; i < SST_ENGINE_KERNEL_COUNT; i++) {
-    if (strcmp(word, kernel_words[i]) == 0) {
-      *out = (sst_engine_kernel)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, kernel_words, SST_ENGINE_KERNEL_COUNT);
+  if (found >= 0) { *out = (sst_engine_kernel)found; }
+  return found >= 0;
 }
 
 const char *sst_engine_level_word(sst_engine_level level) {
@@ -34,13 +30,9 @@ const char *sst_engine_level_word(sst_engine_level level) {
 }
 
 bool sst_engine_level_parse(const char *word, sst_engine_level *out) {
-  for (int i = 0; i < SST_ENGINE_LEVEL_COUNT; i++) {
-    if (strcmp(word, level_words[i]) == 0) {
-      *out = (sst_engine_level)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, level_words, SST_ENGINE_LEVEL_COUNT);
+  if (found >= 0) { *out = (sst_engine_level)found; }
+  return found >= 0;
 }
 
 static bool is_supported(sst_engine_level level) {

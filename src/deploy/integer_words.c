@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words of the kinds of nodes and readouts.
-#include <string.h>
 
+#include "base/text.h"
 #include "spikestill/integer.h"
 
 static const char *const node_words[] = {
@@ -15,19 +15,12 @@ static const char *const readout_words[] = {
 #undef READOUT_WORD
 };
 
-static int find_word(const char *const *words, int count, const char *word) {
-  for (int i = 0; i < count; i++) {
-    if (strcmp(words[i], word) == 0) { return i; }
-  }
-  return -1;
-}
-
 const char *sst_integer_node_word(sst_integer_node_kind kind) {
   return (unsigned)kind < SST_INTEGER_NODE_COUNT ? node_words[kind] : "unknown";
 }
 
 bool sst_integer_node_parse(const char *word, sst_integer_node_kind *out) {
-  const int found = find_word(node_words, SST_INTEGER_NODE_COUNT, word);
+  const int found = ssti_find_word(word, node_words, SST_INTEGER_NODE_COUNT);
   if (found >= 0) { *out = (sst_integer_node_kind)found; }
   return found >= 0;
 }
@@ -37,7 +30,7 @@ const char *sst_integer_readout_word(sst_integer_readout_kind kind) {
 }
 
 bool sst_integer_readout_parse(const char *word, sst_integer_readout_kind *out) {
-  const int found = find_word(readout_words, SST_INTEGER_READOUT_COUNT, word);
+  const int found = ssti_find_word(word, readout_words, SST_INTEGER_READOUT_COUNT);
   if (found >= 0) { *out = (sst_integer_readout_kind)found; }
   return found >= 0;
 }

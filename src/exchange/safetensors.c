@@ -83,13 +83,12 @@ static sst_status read_type(const reader *r, const char *name, const json_t *val
   if (word == NULL) {
     TENSOR_FAIL(r, name, "has %s dtype, expected a text such as \"F32\"", value ? "a strange" : "no");
   }
-  for (int i = 0; i < SST_SAFETENSORS_TYPE_COUNT; i++) {
-    if (strcmp(word, type_words[i]) == 0) {
-      entry->type = (sst_safetensors_type)i;
-      return SST_OK;
-    }
+  const int found = ssti_find_word(word, type_words, SST_SAFETENSORS_TYPE_COUNT);
+  if (found < 0) {
+    TENSOR_FAIL(r, name, "has dtype \"%s\", expected one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL", word);
   }
-  TENSOR_FAIL(r, name, "has dtype \"%s\", expected one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL", word);
+  entry->type = (sst_safetensors_type)found;
+  return SST_OK;
 }
 
 static sst_status read_shape(const reader *r, const char *name, const json_t *value, sst_safetensors_entry *entry) {

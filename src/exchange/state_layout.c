@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "exchange/state_parts.h"
 #include "graph/graph_internal.h"
 #include "graph/parameters_internal.h"
@@ -19,13 +20,9 @@ const char *sst_state_layout_word(sst_state_layout layout) {
 }
 
 bool sst_state_layout_parse(const char *word, sst_state_layout *out) {
-  for (int i = 0; i < SST_STATE_LAYOUT_COUNT; i++) {
-    if (strcmp(word, layout_words[i]) == 0) {
-      *out = (sst_state_layout)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, layout_words, SST_STATE_LAYOUT_COUNT);
+  if (found >= 0) { *out = (sst_state_layout)found; }
+  return found >= 0;
 }
 
 // X(our word, PyTorch's). The only words that share a module; any other tensor stands for itself.

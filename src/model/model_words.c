@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words of layers, block forms, readouts, norms, activations and builders, and back.
-#include <string.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "spikestill/model.h"
-
-// Index of `word` among the words, or -1.
-static int find_word(const char *word, const char *const *words, int count) {
-  for (int i = 0; i < count; i++) {
-    if (strcmp(word, words[i]) == 0) { return i; }
-  }
-  return -1;
-}
 
 #define WORD(name, word, text) word,
 static const char *const layer_words[] = {SST_LAYER_LIST(WORD)};
@@ -28,9 +20,9 @@ const char *sst_layer_word(sst_layer_kind kind) {
 }
 
 bool sst_layer_parse(const char *word, sst_layer_kind *out) {
-  int index = find_word(word, layer_words, SST_LAYER_COUNT);
-  if (index >= 0) { *out = (sst_layer_kind)index; }
-  return index >= 0;
+  const int found = ssti_find_word(word, layer_words, SST_LAYER_COUNT);
+  if (found >= 0) { *out = (sst_layer_kind)found; }
+  return found >= 0;
 }
 
 const char *sst_block_form_word(sst_block_form form) {
@@ -39,9 +31,9 @@ const char *sst_block_form_word(sst_block_form form) {
 }
 
 bool sst_block_form_parse(const char *word, sst_block_form *out) {
-  int index = find_word(word, block_form_words, SST_BLOCK_FORM_COUNT);
-  if (index >= 0) { *out = (sst_block_form)index; }
-  return index >= 0;
+  const int found = ssti_find_word(word, block_form_words, SST_BLOCK_FORM_COUNT);
+  if (found >= 0) { *out = (sst_block_form)found; }
+  return found >= 0;
 }
 
 const char *sst_readout_word(sst_readout readout) {
@@ -50,9 +42,9 @@ const char *sst_readout_word(sst_readout readout) {
 }
 
 bool sst_readout_parse(const char *word, sst_readout *out) {
-  int index = find_word(word, readout_words, SST_READOUT_COUNT);
-  if (index >= 0) { *out = (sst_readout)index; }
-  return index >= 0;
+  const int found = ssti_find_word(word, readout_words, SST_READOUT_COUNT);
+  if (found >= 0) { *out = (sst_readout)found; }
+  return found >= 0;
 }
 
 const char *sst_norm_word(sst_norm_kind kind) {
@@ -61,9 +53,9 @@ const char *sst_norm_word(sst_norm_kind kind) {
 }
 
 bool sst_norm_parse(const char *word, sst_norm_kind *out) {
-  int index = find_word(word, norm_words, SST_NORM_COUNT);
-  if (index >= 0) { *out = (sst_norm_kind)index; }
-  return index >= 0;
+  const int found = ssti_find_word(word, norm_words, SST_NORM_COUNT);
+  if (found >= 0) { *out = (sst_norm_kind)found; }
+  return found >= 0;
 }
 
 const char *sst_activation_word(sst_activation activation) {
@@ -72,9 +64,9 @@ const char *sst_activation_word(sst_activation activation) {
 }
 
 bool sst_activation_parse(const char *word, sst_activation *out) {
-  int index = find_word(word, activation_words, SST_ACTIVATION_COUNT);
-  if (index >= 0) { *out = (sst_activation)index; }
-  return index >= 0;
+  const int found = ssti_find_word(word, activation_words, SST_ACTIVATION_COUNT);
+  if (found >= 0) { *out = (sst_activation)found; }
+  return found >= 0;
 }
 
 const char *sst_builder_word(sst_builder_kind kind) {
@@ -83,7 +75,7 @@ const char *sst_builder_word(sst_builder_kind kind) {
 }
 
 bool sst_builder_parse(const char *word, sst_builder_kind *out) {
-  int index = find_word(word, builder_words, SST_BUILDER_COUNT);
-  if (index >= 0) { *out = (sst_builder_kind)index; }
-  return index >= 0;
+  const int found = ssti_find_word(word, builder_words, SST_BUILDER_COUNT);
+  if (found >= 0) { *out = (sst_builder_kind)found; }
+  return found >= 0;
 }

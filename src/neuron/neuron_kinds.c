@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "neuron/dynamics.h"
 #include "neuron/surrogate.h"
 
@@ -49,13 +50,9 @@ static bool is_surrogate(sst_surrogate_kind kind) { return (unsigned)kind < (uns
 const char *sst_neuron_word(sst_neuron_kind kind) { return is_neuron(kind) ? neuron_words[kind] : "unknown"; }
 
 bool sst_neuron_parse(const char *word, sst_neuron_kind *out) {
-  for (int i = 0; i < SST_NEURON_COUNT; i++) {
-    if (strcmp(word, neuron_words[i]) == 0) {
-      *out = (sst_neuron_kind)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, neuron_words, SST_NEURON_COUNT);
+  if (found >= 0) { *out = (sst_neuron_kind)found; }
+  return found >= 0;
 }
 
 const char *sst_surrogate_word(sst_surrogate_kind kind) {

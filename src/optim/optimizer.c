@@ -14,6 +14,7 @@
 
 #include "backend/backend.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "graph/parameters_internal.h"
 #include "optim/optimizer_parts.h"
 
@@ -43,13 +44,9 @@ const char *sst_optimizer_word(sst_optimizer_kind kind) {
 }
 
 bool sst_optimizer_parse(const char *word, sst_optimizer_kind *out) {
-  for (int i = 0; i < SST_OPTIMIZER_COUNT; i++) {
-    if (strcmp(word, optimizer_words[i]) == 0) {
-      *out = (sst_optimizer_kind)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, optimizer_words, SST_OPTIMIZER_COUNT);
+  if (found >= 0) { *out = (sst_optimizer_kind)found; }
+  return found >= 0;
 }
 
 sst_optimizer_options sst_optimizer_default(void) {

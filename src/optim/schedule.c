@@ -7,9 +7,9 @@
 //     cosine    final + (1 - final) * (1 + cos(pi * (p - W) / (E - W))) / 2; 1 during the warm-up
 //     step      factor ^ (number of milestones <= p)
 #include <math.h>
-#include <string.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "spikestill/optim.h"
 
 static const double pi = 3.14159265358979323846;
@@ -26,13 +26,9 @@ const char *sst_schedule_word(sst_schedule_kind kind) {
 }
 
 bool sst_schedule_parse(const char *word, sst_schedule_kind *out) {
-  for (int i = 0; i < SST_SCHEDULE_COUNT; i++) {
-    if (strcmp(word, schedule_words[i]) == 0) {
-      *out = (sst_schedule_kind)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, schedule_words, SST_SCHEDULE_COUNT);
+  if (found >= 0) { *out = (sst_schedule_kind)found; }
+  return found >= 0;
 }
 
 sst_schedule sst_schedule_default(void) { return (sst_schedule){.kind = SST_SCHEDULE_COSINE, .step_factor = 0.1}; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words, defaults and ranges of weight quantisers.
 #include <math.h>
-#include <string.h>
 
+#include "base/text.h"
 #include "quantize/grid.h"
 
 static const char *const words[] = {
@@ -22,13 +22,9 @@ const char *sst_weight_quantizer_word(sst_weight_quantizer_kind kind) {
 }
 
 bool sst_weight_quantizer_parse(const char *word, sst_weight_quantizer_kind *out) {
-  for (int i = 0; i < SST_WEIGHT_QUANTIZER_COUNT; i++) {
-    if (strcmp(word, words[i]) == 0) {
-      *out = (sst_weight_quantizer_kind)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, words, SST_WEIGHT_QUANTIZER_COUNT);
+  if (found >= 0) { *out = (sst_weight_quantizer_kind)found; }
+  return found >= 0;
 }
 
 int sst_weight_quantizer_bits(const sst_weight_quantizer *quantizer) {
