@@ -18,7 +18,8 @@ extern "C" {
 
 enum { SST_SWEEP_MOST_RUNS = 10000, SST_SWEEP_MOST_SEEDS = 1000 };
 
-// Of `vary` and `list` at most one; with none the recipe itself is the only combination.
+// Of `vary` and `list` at most one; with none the recipe itself is the only combination. {seed} in a value, of
+// `overrides` too, stands for the seed of each run.
 typedef struct sst_sweep_options {
   const char *recipe; // a recipe file, of stages too
   const char *out;    // the sweep's folder

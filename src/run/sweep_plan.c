@@ -361,20 +361,42 @@ static sst_status resolve_stages(sst_context *context, const char *path, const c
   return status;
 }
 
-// The recipe with the overrides of every run, the combination's, and, if it is not NULL, one more. A sentence about
-// what the combination gave names it. The caller frees `out`, also on failure.
-static sst_status open_recipe(const plan *p, const sst_sweep_combination *combination, const char *seed,
+// A copy of the override in which the run's seed stands for each {seed}: so a run begins with, or learns from, the run
+// of another sweep that has the same seed.
+static sst_status put_seed(sst_context *context, const char *override, uint64_t seed, char **out) {
+  static const char mark[] = "{seed}";
+  ssti_text text = ssti_text_begin(context);
+  for (const char *at; (at = strstr(override, mark)) != NULL; override = at + strlen(mark)) {
+    ssti_text_append(&text, "%.*s%" PRIu64, (int)(at - override), override, seed);
+  }
+  ssti_text_append(&text, "%s", override);
+  sst_status status = text.status;
+  if (status == SST_OK) { status = ssti_copy_text(context, text.data, out); }
+  ssti_text_free(&text);
+  return status;
+}
+
+// The recipe with the overrides of every run, the combination's, and, if `seed` is not NULL, that seed. A sentence
+// about what the combination gave names it. The caller frees `out`, also on failure.
+static sst_status open_recipe(const plan *p, const sst_sweep_combination *combination, const uint64_t *seed,
                               resolved *out) {
   sst_context *context = p->sweep->context;
   const sst_sweep_options *o = p->options;
-  const char **all = NULL;
-  size_t count = 0;
-  SST_TRY(
-      ssti_allocate(context, (size_t)o->override_count + (size_t)combination->override_count + 1, sizeof *all, &all));
-  for (int i = 0; i < o->override_count; i++) { all[count++] = o->overrides[i]; }
-  for (int i = 0; i < combination->override_count; i++) { all[count++] = combination->overrides[i]; }
-  if (seed) { all[count++] = seed; }
-  sst_status status = (p->has_stages ? resolve_stages : resolve_recipe)(context, o->recipe, all, (int)count, out);
+  const int given = o->override_count + combination->override_count;
+  char **all = NULL;
+  SST_TRY(ssti_allocate(context, (size_t)given + 1, sizeof *all, &all));
+  sst_status status = SST_OK;
+  for (int i = 0; i < given && status == SST_OK; i++) {
+    const char *override =
+        i < o->override_count ? o->overrides[i] : combination->overrides[i - o->override_count];
+    status = seed ? put_seed(context, override, *seed, &all[i]) : ssti_copy_text(context, override, &all[i]);
+  }
+  if (status == SST_OK && seed) { status = put_seed(context, "seed={seed}", *seed, &all[given]); }
+  if (status == SST_OK) {
+    status = (p->has_stages ? resolve_stages : resolve_recipe)(context, o->recipe, (const char *const *)all,
+                                                               given + (seed ? 1 : 0), out);
+  }
+  for (int i = 0; i <= given; i++) { ssti_free(context, all[i]); }
   ssti_free(context, all);
   if (status == SST_RECIPE && combination->label && combination->override_count > 0) {
     return ssti_fail_within(context, status, "the combination %s", combination->label);
@@ -388,10 +410,8 @@ static sst_status make_run(plan *p, int combination, uint64_t seed) {
   run->combination = combination;
   run->seed = seed;
   SST_TRY(name_run(sweep, run));
-  char override[40];
-  snprintf(override, sizeof override, "seed=%" PRIu64, seed);
   resolved recipe = {0};
-  sst_status status = open_recipe(p, &sweep->combinations[combination], override, &recipe);
+  sst_status status = open_recipe(p, &sweep->combinations[combination], &seed, &recipe);
   if (status == SST_OK) {
     run->recipe = recipe.text;
     recipe.text = NULL;

@@ -140,6 +140,30 @@ static void test_names(void **state) {
   temp_folder_remove(f.folder);
 }
 
+static void test_the_seed_stands_in_values(void **state) {
+  sst_context *context = *state;
+  frame f;
+  frame_make(context, &f);
+  sst_sweep *sweep = NULL;
+  sst_sweep_options options = {.recipe = f.recipe,
+                               .out = f.out,
+                               .overrides = (const char *[]){"student.start=first/seed={seed}/{seed}"},
+                               .override_count = 1,
+                               .vary = (const char *[]){"name=a{seed}b,plain"},
+                               .vary_count = 1,
+                               .seeds = 2};
+  assert_ok(context, sst_sweep_plan(context, &options, &sweep));
+  assert_int_equal(sweep->run_count, 4);
+  for (int i = 0; i < 4; i++) {
+    const char *recipe = sweep->runs[i].recipe;
+    assert_non_null(strstr(recipe, i % 2 ? "start: first/seed=2/2\n" : "start: first/seed=1/1\n"));
+    assert_non_null(strstr(recipe, i > 1 ? "name: plain\n" : i ? "name: a2b\n" : "name: a1b\n"));
+  }
+  assert_string_equal(sweep->combinations[0].label, "name=a{seed}b");
+  sst_sweep_close(sweep);
+  temp_folder_remove(f.folder);
+}
+
 static void test_long_names_are_cut(void **state) {
   sst_context *context = *state;
   frame f;
@@ -343,6 +367,7 @@ int main(void) {
       TEST(test_front_property),
       TEST(test_grid),
       TEST(test_names),
+      TEST(test_the_seed_stands_in_values),
       TEST(test_long_names_are_cut),
       TEST(test_list),
       TEST(test_wrong_plans),
