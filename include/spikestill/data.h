@@ -174,6 +174,9 @@ typedef struct sst_augmentation {
   sst_event_augmentation events;
 } sst_augmentation;
 
+// Whether it changes nothing: a sample is the same each time.
+SST_API bool sst_augmentation_is_none(const sst_augmentation *augmentation);
+
 enum { SST_MAX_CHANNELS = 4 };
 
 typedef struct sst_loader_options {
@@ -196,6 +199,7 @@ typedef struct sst_batch {
   const float *input;    // [T,N,H,W,C]; T = 1 for direct encoding
   const float *target;   // [N,classes]: one-hot, or mixed by mixup
   const int32_t *labels; // [N]
+  const int32_t *samples; // [count]: their numbers in the data set
   int64_t count;         // pictures that are real; the rest up to N are zeros
   int64_t index;         // of the batch in the epoch
 } sst_batch;

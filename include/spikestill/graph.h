@@ -97,6 +97,29 @@ SST_API const char *sst_memory_word(sst_memory use);
 // the memory that the whole then takes, and is never more than that of storing.
 SST_API void sst_graph_set_memory(sst_graph *graph, sst_memory use);
 
+// What follows from settled inputs and parameters alone, sample by sample, is the same each time that a sample comes: so is a
+// frozen teacher's part of a loss, if samples are not augmented. Such an input holds a sample at each place of axis N, or never
+// changes; such a store's parameters stay as they are (those that the graph has by now, but for trainable ones). Before
+// compiling. Whatever is settled is computed without regard to the other samples of the batch: no choice by its density.
+SST_API void sst_graph_settle_input(sst_graph *graph, sst_value input, bool by_sample);
+SST_API void sst_graph_settle_parameters(sst_graph *graph, const sst_parameters *parameters);
+// After compiling: how many bytes a sample's settled values take that others read; 0: nothing is settled.
+SST_API size_t sst_graph_settled_bytes(const sst_graph *graph);
+
+// Keeps settled values of samples, so that they are computed once: the same bits in less time and more memory.
+typedef struct sst_recall sst_recall;
+// For samples numbered 0 to numbers - 1, at most `most` of which will come, with sst_graph_settled_bytes each; their memory is
+// taken as they come. *out is NULL on failure.
+SST_MUST_CHECK SST_API sst_status sst_recall_create(sst_context *context, int64_t numbers, int64_t most, size_t bytes,
+                                                    sst_recall **out);
+SST_API void sst_recall_destroy(sst_recall *recall); // NULL is allowed
+// The samples kept by now, and their bytes.
+SST_API int64_t sst_recall_count(const sst_recall *recall);
+// Says which samples [N] are in the next forward pass: of those all kept, what is settled is taken from there and not computed;
+// otherwise it is computed and kept. A graph with other settled values than the one before begins anew. Nothing happens where
+// nothing is settled, and on a device beside the host.
+SST_API void sst_graph_recall(sst_graph *graph, sst_recall *recall, const int32_t *samples);
+
 // Ends building: seals the parameter stores, chooses kernels, plans memory, allocates it. `loss` is a scalar to
 // differentiate, or SST_NO_VALUE for a graph that only runs forward. Errors: whatever building met first;
 // SHAPE (loss not scalar), OUT_OF_MEMORY.
@@ -153,6 +176,7 @@ typedef struct sst_node_info {
   int64_t macs;           // multiply-accumulates of convolutions and linear layers
   int64_t elementwise;    // other arithmetic
   int64_t neuron_updates; // membrane updates
+  bool frozen;            // built in a frozen scope: as in inference, nothing of it learns
   int bits;               // of the codes, factors or stored membranes it makes; 0: full precision
   // Of convolutions and linear layers, in the last run: the share of spikes in the input (negative: it is not spikes, or
   // nobody looked), and what was computed from spikes alone (crossover.h).

@@ -136,6 +136,7 @@ typedef struct sst_recipe {
   sst_recipe_data data;
   sst_recipe_network student;
   char teacher[SST_RECIPE_TEXT_SIZE]; // run directory, checkpoint or ONNX file; empty: none
+  int64_t teacher_memory;        // MiB that what it makes of pictures may take to be kept; 0: computed in every step
   sst_recipe_input teacher_input;
   float loss_weight;             // loss: {weight}, of the cross-entropy, default 1
   float label_smoothing;         // loss: {label_smoothing}, 0..1

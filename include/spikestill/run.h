@@ -207,6 +207,7 @@ typedef struct sst_run_result {
   int64_t parameters;
   double seconds;                  // of training, all sittings
   double samples_per_second;
+  int64_t teacher_kept_bytes;      // what the teacher makes of all training pictures, kept; 0: computed in every step
   uint64_t seed;
 } sst_run_result;
 
@@ -246,9 +247,11 @@ SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const cha
                                                  const char *const *overrides, int override_count, sst_recipe **out);
 
 // Bytes that training takes: the graph's one block, values and gradients of parameters, the optimiser's state, batches made
-// ahead, and code that training is the first to run; beside that the data set itself, where it is kept in memory.
+// ahead, and code that training is the first to run; beside that the data set itself, where it is kept in memory, and for each
+// of its pictures `teacher_sample`.
 typedef struct sst_training_memory {
   size_t planned, parameters, gradients, optimizer, data, code, total;
+  size_t teacher_sample; // what the teacher makes of a picture, if that is the same each time: kept up to teacher_memory
   size_t all_kept; // what every activation in f32 and its gradient would take, none of them in another's place
 } sst_training_memory;
 // Of training as the network's recipe says, with its teacher. Errors: UNSUPPORTED (no recipe describes the network), those of
@@ -272,7 +275,7 @@ typedef struct sst_step_bench {
   double train_seconds, inference_seconds; // of one batch, median
   double start_seconds; // from the recipe to the end of the first training step, kernels made; without program and data
   double train_flops, inference_flops;     // of one batch: direct convolutions and linear layers, stem once; backward
-                                           // counts twice the forward, less the first layer's data gradient
+                                           // counts twice the forward, less the first layer's data gradient, the teacher's once
   size_t train_bytes, inference_bytes;     // planned memory
   int64_t batch;
   sst_training_memory memory; // of training, without data

@@ -79,6 +79,7 @@ typedef struct sst_training {
   sst_loader *loader;
   int64_t epochs;
   uint64_t seed;    // of dropout
+  sst_recall *recall; // of what is settled in the graph; NULL: computed in every step
   bool step_by_step; // on a device beside the host: give it each kernel of each step, rather than steps written down once
 } sst_training;
 

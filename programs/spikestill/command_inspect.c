@@ -42,6 +42,11 @@ static void print_training_memory(sst_network *network) {
   print_part("batches made ahead", m.data);
   print_part("code", m.code);
   print_part("together", m.total);
+  if (m.teacher_sample > 0) {
+    printf("  the teacher makes %.1f KiB of a picture, the same each time: kept if all take at most %" PRId64
+           " MiB (teacher_memory)\n",
+           (double)m.teacher_sample / 1024, sst_network_recipe(network)->teacher_memory);
+  }
   printf("  every activation in f32 and its gradient would take %.2f MiB; the data set is not counted\n",
          (double)m.all_kept / 1048576);
 }
@@ -50,10 +55,10 @@ static void print_training_memory(sst_network *network) {
 static json_t *training_memory_json(sst_network *network) {
   sst_training_memory m;
   if (sst_network_training_memory(network, &m) != SST_OK) { return json_null(); }
-  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "planned", (json_int_t)m.planned, "parameters",
+  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "planned", (json_int_t)m.planned, "parameters",
                    (json_int_t)m.parameters, "gradients", (json_int_t)m.gradients, "optimizer", (json_int_t)m.optimizer,
-                   "data", (json_int_t)m.data, "code", (json_int_t)m.code, "total", (json_int_t)m.total, "all_kept",
-                   (json_int_t)m.all_kept);
+                   "data", (json_int_t)m.data, "code", (json_int_t)m.code, "total", (json_int_t)m.total, "teacher_sample",
+                   (json_int_t)m.teacher_sample, "all_kept", (json_int_t)m.all_kept);
 }
 
 static int print_network(sst_network *network, const sst_graph *graph, int batch) {

@@ -21,6 +21,9 @@ int print_result(const char *folder, const sst_run_result *r) {
   if (isfinite(r->samples_per_second)) {
     printf("training               %.1f s, %.0f samples/s\n", r->seconds, r->samples_per_second);
   }
+  if (r->teacher_kept_bytes > 0) {
+    printf("teacher                computed once a picture, %.1f MiB\n", (double)r->teacher_kept_bytes / 1048576);
+  }
   printf("run directory          %s\n", folder);
   return EXIT_DONE;
 }

@@ -59,12 +59,14 @@ typedef struct ssti_conv2d {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
   sst_precision precision;     // of the products
   ssti_type in_type, out_type; // of x and y; bf16 only with precision BF16
+  bool settled;                // an image's result must not depend on the other images: no choice by the batch's density
 } ssti_conv2d;
 
 typedef struct ssti_linear {
   int64_t rows, in, out;
   sst_precision precision;
   ssti_type in_type, out_type;
+  bool settled; // as ssti_conv2d's
 } ssti_linear;
 
 // What copy_box copies: a box of four axes, with a stride in elements for each on either side.

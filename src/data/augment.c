@@ -4,6 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+bool sst_augmentation_is_none(const sst_augmentation *a) {
+  const sst_event_augmentation *e = &a->events;
+  return a->crop_padding == 0 && !a->flip && a->cutout == 0 && a->autoaugment == SST_AUTOAUGMENT_NONE &&
+         a->mixup == 0.f && e->roll == 0 && e->shear == 0.f && e->drop_time == 0.f && e->drop_area == 0.f &&
+         e->drop_point == 0.f;
+}
+
 void ssti_augment_shift(ssti_byte_picture *picture, int dx, int dy) {
   int height = picture->height, width = picture->width, channels = picture->channels;
   size_t bytes = (size_t)height * (size_t)width * (size_t)channels;

@@ -318,7 +318,8 @@ bool sst_loader_next(sst_loader *loader, sst_batch *out) {
     loader->status = ssti_fail(loader->context, slot->status, "%s", slot->failure);
     return false;
   }
-  *out = (sst_batch){slot->input, slot->target, slot->labels, slot->count, index};
+  const int32_t *samples = loader->order + index * loader->maker.options.batch;
+  *out = (sst_batch){slot->input, slot->target, slot->labels, samples, slot->count, index};
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include "graph/graph_internal.h"
 #include "graph/layout.h"
 #include "graph/parameters_internal.h"
+#include "graph/settle.h"
 #include "graph/storage.h"
 
 // Marks everything that the loss or a kept value depends on; nodes are in topological order by construction.
@@ -148,6 +149,7 @@ static sst_status compile(sst_graph *graph) {
   mark_live(graph);
   SST_TRY(make_steps(graph));
   SST_TRY(ssti_choose_types(graph));
+  SST_TRY(ssti_find_settled(graph));
   mark_backward(graph);
   resolve_calls(graph);
   SST_TRY(order_gradients(graph));

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "graph/graph_internal.h"
+#include "graph/settle.h"
 
 // Lets the value and its views look at `data`.
 static void move_value(sst_graph *graph, sst_value root, float *data) {
@@ -37,8 +38,13 @@ static void call_op(const sst_graph *graph, void (*function)(ssti_call *), ssti_
 
 static void run_forward(const sst_graph *graph, ssti_node *node) {
   if (!node->live || node->op->is_view) { return; }
+  if (node->call.settled && graph->recall_takes) {
+    ssti_take_settled(graph, node);
+    return;
+  }
   node->call.workspace = node->forward_workspace;
   call_op(graph, node->op->forward, &node->call, &node->forward_seconds);
+  if (graph->recall != NULL) { ssti_keep_settled(graph, node); }
 }
 
 void ssti_graph_begin(sst_graph *graph, const sst_run_options *options) {
@@ -54,6 +60,8 @@ void sst_graph_forward(sst_graph *graph, const sst_run_options *options) {
 void ssti_graph_run(sst_graph *graph) {
   for (int n = 0; n < graph->node_count; n++) { run_forward(graph, &graph->steps[n]); }
   graph->under_way = true;
+  graph->recall = NULL;
+  graph->recall_takes = false;
 }
 
 static void replay(sst_graph *graph, const ssti_replay *replay) {

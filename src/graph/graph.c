@@ -63,7 +63,7 @@ void sst_graph_destroy(sst_graph *graph) {
   ssti_text_free(&graph->scope_name);
   void *blocks[] = {graph->nodes,  graph->steps,   graph->values, graph->taps,            graph->scopes,
                     graph->stores, graph->message, graph->memory, graph->stale_gradients, graph->stale_counts,
-                    graph->replays, graph->remade,  graph->inputs, graph->input_slots};
+                    graph->replays, graph->remade,  graph->inputs, graph->input_slots, graph->settled};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
   ssti_backend_destroy(graph->backend);
   ssti_free(context, graph);

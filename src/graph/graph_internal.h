@@ -24,6 +24,8 @@ typedef struct ssti_value {
   bool has_gradient;    // the loss depends on it through differentiable ops
   bool kept;
   bool read;            // a live node reads it, or it is kept
+  bool settled;         // never changes, or is the same each time that a sample comes (graph/settle.h)
+  bool by_sample;       // the latter
 } ssti_value;
 
 typedef struct ssti_node {
@@ -38,6 +40,7 @@ typedef struct ssti_node {
   bool live;          // the loss or a kept value depends on it
   bool live_backward; // takes part in the backward pass
   bool fused;         // of a step: its op, attributes, inputs are not those of its node
+  int settled_first, settled_count; // of a step: its values in graph->settled, which others read
   double forward_seconds, backward_seconds; // of a step, where the graph measures
 } ssti_node;
 
@@ -57,6 +60,14 @@ typedef struct ssti_remade {
   int buffer;   // of the layout
   float *first, *again; // where the value lies in the forward pass and from here on; again NULL: at the same place
 } ssti_remade;
+
+// A settled value that is read by what is not settled. A sample's share of it are `steps` runs of `run` bytes, `stride` apart.
+typedef struct ssti_settled {
+  sst_value value;
+  int64_t steps;
+  size_t run, stride;
+  size_t offset; // in a sample's row of a recall
+} ssti_settled;
 
 typedef struct ssti_scope {
   size_t name_length; // of the scope's full name, to cut back to
@@ -121,6 +132,15 @@ struct sst_graph {
   size_t remade_capacity;
   int remade_count;
   size_t replay_from; // bytes of an output that is worth making again
+  ssti_settled *settled; // in the order of the steps
+  size_t settled_capacity;
+  int settled_count;
+  int64_t settled_samples; // N of what is settled by sample
+  size_t settled_bytes;    // of a sample
+  // Of the next forward pass: whose values are taken from `recall`, or else put there; NULL: neither.
+  sst_recall *recall;
+  const int32_t *recall_samples;
+  bool recall_takes;
 };
 
 // Adds a node and returns its output 0. `attributes` is copied (op->attributes_size bytes). An input of SST_NONE is

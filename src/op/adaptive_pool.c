@@ -54,6 +54,7 @@ static void cost(const ssti_call *call, sst_cost *out) {
 const ssti_op ssti_op_adaptive_pool = {
     .name = "adaptive_pool",
     .attributes_size = sizeof(ssti_adaptive_pool_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -154,6 +154,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 const ssti_op ssti_op_batch_norm = {
     .name = "batch_norm",
     .attributes_size = sizeof(ssti_batch_norm_attributes),
+    .is_by_sample = ssti_op_by_sample_if_frozen,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

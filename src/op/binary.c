@@ -60,6 +60,7 @@ static void cost(const ssti_call *call, sst_cost *out) {
 const ssti_op ssti_op_binary = {
   .name = "binary",
   .attributes_size = sizeof(ssti_binary_attributes),
+  .is_by_sample = ssti_op_by_sample,
   .infer = infer,
   .forward = forward,
   .backward = backward,

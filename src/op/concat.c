@@ -62,9 +62,14 @@ static void cost(const ssti_call *call, sst_cost *cost) {
   *cost = (sst_cost){0};
 }
 
+static bool is_by_sample(const ssti_call *call) {
+  return ((const ssti_concat_attributes *)call->attributes)->axis != SST_AXIS_N;
+}
+
 const ssti_op ssti_op_concat = {
     .name = "concat",
     .attributes_size = sizeof(ssti_concat_attributes),
+    .is_by_sample = is_by_sample,
     .infer = infer,
     .forward = forward,
     .backward = backward,

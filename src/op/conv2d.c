@@ -106,7 +106,8 @@ static ssti_conv2d kernel_shape(const ssti_call *call) {
                        .groups = a->groups,
                        .precision = call->precision,
                        .in_type = call->x[0]->type,
-                       .out_type = call->y[0]->type};
+                       .out_type = call->y[0]->type,
+                       .settled = call->settled};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -154,6 +155,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 const ssti_op ssti_op_conv2d = {
     .name = "conv2d",
     .attributes_size = sizeof(ssti_conv2d_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

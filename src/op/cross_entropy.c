@@ -58,6 +58,7 @@ static void cost(const ssti_call *call, sst_cost *out) {
 const ssti_op ssti_op_cross_entropy = {
   .name = "cross_entropy",
   .attributes_size = sizeof(ssti_cross_entropy_attributes),
+  .is_by_sample = ssti_op_by_sample,
   .infer = infer,
   .forward = forward,
   .backward = backward,

@@ -42,6 +42,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 const ssti_op ssti_op_dropout = {
     .name = "dropout",
     .attributes_size = sizeof(ssti_dropout_attributes),
+    .is_by_sample = ssti_op_by_sample_if_frozen,
     .infer = infer,
     .forward = forward,
     .backward = backward,

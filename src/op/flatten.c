@@ -29,6 +29,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 
 const ssti_op ssti_op_flatten = {
     .name = "flatten",
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -32,6 +32,7 @@ static void cost(const ssti_call *call, sst_cost *out) {
 const ssti_op ssti_op_head_mask = {
     .name = "head_mask",
     .attributes_size = sizeof(ssti_head_mask_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .forward = forward,
     .cost = cost,

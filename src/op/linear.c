@@ -39,7 +39,8 @@ static ssti_linear kernel_shape(const ssti_call *call) {
                        .out = call->x[1]->shape.dim[SST_AXIS_N],
                        .precision = call->precision,
                        .in_type = call->x[0]->type,
-                       .out_type = call->y[0]->type};
+                       .out_type = call->y[0]->type,
+                       .settled = call->settled};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {
@@ -84,6 +85,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 
 const ssti_op ssti_op_linear = {
     .name = "linear",
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

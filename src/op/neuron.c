@@ -94,6 +94,7 @@ static int bits(const ssti_call *call) { return attributes_of(call)->neuron.memb
 const ssti_op ssti_op_neuron = {
     .name = "neuron",
     .attributes_size = sizeof(ssti_neuron_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

@@ -105,6 +105,7 @@ static void backward(ssti_call *call) {
 const ssti_op ssti_op_norm_neuron = {
     .name = "norm_neuron",
     .attributes_size = sizeof(ssti_norm_neuron_attributes),
+    .is_by_sample = ssti_op_by_sample_if_frozen,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,

@@ -46,6 +46,7 @@ typedef struct ssti_call {
   uint64_t stream;  // this node's random stream
   sst_precision precision;
   bool frozen;      // built in a frozen scope: runs as in inference, learns nothing
+  bool settled;     // a sample's output must be the same bits whatever other samples are in the batch
   bool training;    // this graph was compiled with a backward pass
   bool streams;     // the graph carries states from one run to the next
   void *state;      // lives as long as the graph; NULL unless it streams
@@ -95,9 +96,20 @@ typedef struct ssti_op {
   // Which tensors may be bf16 where precision is BF16, values and gradients; as bit masks over inputs and outputs.
   unsigned bf16_inputs, bf16_outputs;
 
+  // Optional; true for a call whose output for a sample (a place on axis N, which weights do not have) depends on the inputs of
+  // the same sample alone and on no random number, if as many samples come out as go in.
+  bool (*is_by_sample)(const ssti_call *call);
+
   // Output 0 is input 0's memory under another shape (flatten, stop-gradient): forward copies nothing.
   bool is_view;
 } ssti_op;
+
+static inline bool ssti_op_by_sample(const ssti_call *call) {
+  (void)call;
+  return true;
+}
+// Of ops that draw random numbers, or take the batch's statistics, in training only.
+static inline bool ssti_op_by_sample_if_frozen(const ssti_call *call) { return call->frozen; }
 
 // The one list of ops; src/op/<name>.c defines ssti_op_<name>.
 #define SSTI_OP_LIST(X)                                                                                                \

@@ -65,6 +65,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 const ssti_op ssti_op_pad = {
     .name = "pad",
     .attributes_size = sizeof(ssti_pad_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -103,6 +103,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 const ssti_op ssti_op_pool = {
     .name = "pool",
     .attributes_size = sizeof(ssti_pool_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

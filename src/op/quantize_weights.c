@@ -125,6 +125,7 @@ static int bits(const ssti_call *call) { return sst_weight_quantizer_bits(quanti
 const ssti_op ssti_op_quantize_weights = {
     .name = "quantize_weights",
     .attributes_size = sizeof(ssti_quantize_weights_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

@@ -55,6 +55,7 @@ static void cost(const ssti_call *call, sst_cost *out) {
 const ssti_op ssti_op_reduce = {
   .name = "reduce",
   .attributes_size = sizeof(ssti_reduce_attributes),
+  .is_by_sample = ssti_op_by_sample,
   .infer = infer,
   .forward = forward,
   .backward = backward,

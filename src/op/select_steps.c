@@ -56,6 +56,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 const ssti_op ssti_op_select_steps = {
     .name = "select_steps",
     .attributes_size = sizeof(ssti_select_steps_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -69,6 +69,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 const ssti_op ssti_op_slice = {
     .name = "slice",
     .attributes_size = sizeof(ssti_slice_attributes),
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .forward = forward,
     .backward = backward,

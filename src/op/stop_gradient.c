@@ -19,6 +19,7 @@ static void cost(const ssti_call *call, sst_cost *cost) {
 
 const ssti_op ssti_op_stop_gradient = {
     .name = "stop_gradient",
+    .is_by_sample = ssti_op_by_sample,
     .infer = infer,
     .forward = forward,
     .cost = cost,

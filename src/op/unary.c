@@ -63,6 +63,7 @@ static void cost(const ssti_call *call, sst_cost *out) {
 const ssti_op ssti_op_unary = {
   .name = "unary",
   .attributes_size = sizeof(ssti_unary_attributes),
+  .is_by_sample = ssti_op_by_sample,
   .infer = infer,
   .forward = forward,
   .backward = backward,

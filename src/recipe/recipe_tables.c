@@ -58,6 +58,9 @@ static const ssti_option root_options[] = {
     WORD("precision", recipe.precision, compute_words, "f32",
          "of products; bf16: of numbers rounded to bfloat16, parameters stay f32; for device cpu with AVX512_BF16"),
     WORD("teacher_precision", recipe.teacher_precision, teacher_compute_words, "same", "of the teacher's products"),
+    NUMBER("teacher_memory", INT64, recipe.teacher_memory, 0, 1e9, "1024",
+           "MiB that what the teacher makes of pictures may take to be kept, on CPUs and where they are not augmented, so that it is "
+           "computed once for each; the same bits; 0: never kept"),
     TEXT("teacher", recipe.teacher, "", "run directory, checkpoint or ONNX file of the teacher; empty: none"),
 };
 

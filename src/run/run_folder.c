@@ -248,6 +248,7 @@ sst_status ssti_run_read_result(const ssti_run_folder *run, sst_run_result *out)
   }
   out->best_epoch = json_integer_value(json_object_get(value, "best_epoch"));
   out->parameters = json_integer_value(json_object_get(value, "parameters"));
+  out->teacher_kept_bytes = json_integer_value(json_object_get(value, "teacher_kept_bytes"));
   out->seed = (uint64_t)json_integer_value(json_object_get(value, "seed"));
   json_decref(value);
   return SST_OK;

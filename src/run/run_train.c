@@ -27,6 +27,7 @@ typedef struct session {
   sst_network *teacher;
   sst_parameters *parameters;
   ssti_loss_graph loss;
+  sst_recall *recall; // of what the teacher makes of pictures; NULL: computed in every step
   sst_evaluator *evaluator;
   sst_optimizer *optimizer;
   ssti_companions companions;
@@ -39,6 +40,7 @@ static void close_session(session *s) {
   sst_optimizer_destroy(s->optimizer);
   sst_evaluator_destroy(s->evaluator);
   sst_graph_destroy(s->loss.graph);
+  sst_recall_destroy(s->recall);
   ssti_companions_close(&s->companions);
   sst_parameters_destroy(s->parameters);
   sst_network_close(s->teacher);
@@ -118,6 +120,23 @@ static sst_status build(session *s) {
   SST_TRY(load_start(s));
   SST_TRY(ssti_companions_make_optimizers(recipe, &s->companions));
   return sst_optimizer_create(s->parameters, recipe->device, &recipe->optimizer, &s->optimizer);
+}
+
+// Room for what the teacher makes of pictures that are not augmented, if the recipe grants as much.
+static sst_status open_recall(session *s) {
+  const size_t bytes = sst_graph_settled_bytes(s->loss.graph);
+  const int64_t samples = sst_loader_samples(s->train_loader);
+  if (bytes == 0 || s->recipe->teacher_memory == 0) { return SST_OK; }
+  const double wanted = (double)bytes * (double)samples / 1048576;
+  if (wanted > (double)s->recipe->teacher_memory) {
+    ssti_log(s->context, SST_LOG_INFO,
+             "what the teacher makes of %lld pictures takes %.0f MiB, more than the %lld of teacher_memory: it is "
+             "computed in every step",
+             (long long)samples, wanted, (long long)s->recipe->teacher_memory);
+    return SST_OK;
+  }
+  const int64_t numbers = sst_dataset_describe(s->train_data).count;
+  return sst_recall_create(s->context, numbers, samples, bytes, &s->recall);
 }
 
 // Whether the checkpoint was written by this recipe: only then does going on from it make sense.
@@ -271,6 +290,7 @@ static sst_training make_training(const session *s) {
                            .loader = s->train_loader,
                            .epochs = s->recipe->train.epochs,
                            .seed = s->recipe->seed,
+                           .recall = s->recall,
                            .step_by_step = !s->recipe->speed.record};
   memcpy(training.parts, s->loss.parts, sizeof training.parts);
   for (int i = 0; i < s->companions.count; i++) {
@@ -308,14 +328,15 @@ static json_t *number_or_null(double value) { return isfinite(value) ? json_real
 
 static sst_status write_result(session *s, const sst_evaluation *test, const sst_run_result *result) {
   json_t *value = json_pack(
-      "{s:s, s:f, s:o, s:o, s:o, s:I, s:f, s:o, s:f, s:f, s:s, s:I, s:f, s:f, s:I, s:I, s:s, s:s}", "name",
+      "{s:s, s:f, s:o, s:o, s:o, s:I, s:f, s:o, s:f, s:f, s:s, s:I, s:f, s:f, s:I, s:I, s:I, s:s, s:s}", "name",
       s->recipe->name, "test_accuracy", result->test_accuracy, "test_accuracy_best_by_validation",
       number_or_null(result->test_accuracy_best), "validation_accuracy", number_or_null(result->validation_accuracy),
       "best_validation_accuracy", number_or_null(result->best_validation_accuracy), "best_epoch",
       (json_int_t)result->best_epoch, "test_loss", test->loss, "firing_rate", firing_rates(test),
       "spikes_per_inference", result->spikes_per_inference, "energy_pj", result->energy_pj, "energy_model",
       sst_energy_model_word(SST_ENERGY_OPERATIONS), "parameters", (json_int_t)result->parameters, "seconds",
-      result->seconds, "samples_per_second", result->samples_per_second, "seed", (json_int_t)result->seed, "epochs",
+      result->seconds, "samples_per_second", result->samples_per_second, "teacher_kept_bytes",
+      (json_int_t)result->teacher_kept_bytes, "seed", (json_int_t)result->seed, "epochs",
       (json_int_t)s->recipe->train.epochs, "device", sst_device_word(s->recipe->device), "recipe", s->recipe_text);
   return ssti_run_write_json(s->context, s->folder.result, value);
 }
@@ -364,10 +385,16 @@ static sst_status conclude(session *s, sst_run_result *out) {
   SST_TRY(ssti_run_sum_field(s->context, s->folder.timing, "samples", &samples));
   out->samples_per_second = out->seconds > 0 ? samples / out->seconds : 0;
   out->seed = s->recipe->seed;
+  if (s->recall != NULL) {
+    out->teacher_kept_bytes =
+        (int64_t)sst_graph_settled_bytes(s->loss.graph) * sst_loader_samples(s->train_loader);
+  }
   out->parameters = sst_parameters_elements(s->parameters);
   // Of the networks only the evaluation's are needed from here on, and the examination's needs room.
   sst_graph_destroy(s->loss.graph);
   s->loss.graph = NULL;
+  sst_recall_destroy(s->recall);
+  s->recall = NULL;
   if (out->best_epoch > 0) { SST_TRY(test_best(s, &out->test_accuracy_best)); }
   ssti_examination examination;
   sst_status status = examine(s, &examination, out);
@@ -394,6 +421,7 @@ static sst_status train(session *s, sst_run_result *out) {
   if (!s->options->resume && !s->options->overwrite) { SST_TRY(ssti_run_folder_vacant(&s->folder)); }
   SST_TRY(open_loaders(s));
   SST_TRY(build(s));
+  SST_TRY(open_recall(s));
   SST_TRY(begin(s));
   SST_TRY(run_epochs(s));
   sst_status status = conclude(s, out);

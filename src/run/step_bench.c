@@ -32,16 +32,17 @@ static double median(double *values, int count) {
 }
 
 // Multiply-accumulates count two operations. Backward computes the gradients of weights and of data, each as much as the
-// forward pass; the first layer has no data gradient.
+// forward pass; the first layer has no data gradient, and what is frozen has none at all.
 static void count_flops(const sst_graph *graph, double *forward, double *training) {
   bool first = true;
   *forward = *training = 0;
   for (int i = 0; i < sst_graph_node_count(graph); i++) {
-    double macs = (double)sst_graph_node_info(graph, i).macs;
+    const sst_node_info info = sst_graph_node_info(graph, i);
+    const double macs = (double)info.macs;
     if (macs == 0) { continue; }
     *forward += 2 * macs;
-    *training += 2 * macs * (first ? 2 : 3);
-    first = false;
+    *training += 2 * macs * (info.frozen ? 1 : first ? 2 : 3);
+    first = first && info.frozen;
   }
 }
 
@@ -169,6 +170,7 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
   *out = (sst_step_bench){.batch = recipe->train.batch};
   if (repetitions < 1) { SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions); }
   sst_parameters *parameters = NULL;
+  sst_network *teacher = NULL;
   sst_optimizer *optimizer = NULL;
   ssti_companions companions = {.count = 0};
   ssti_loss_graph loss = {0};
@@ -178,14 +180,15 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
   const size_t before = ssti_resident_bytes();
   ssti_resident_begin_peak();
   SST_TRY_GOTO(ssti_allocate(context, (size_t)repetitions, sizeof *seconds, &seconds));
+  if (recipe->teacher[0]) { SST_TRY_GOTO(ssti_open_teacher(context, recipe, &teacher)); }
   SST_TRY_GOTO(sst_parameters_create(context, recipe->seed, &parameters));
   SST_TRY_GOTO(ssti_companions_open(context, recipe, &companions));
-  SST_TRY_GOTO(ssti_build_loss(recipe, parameters, NULL, &companions, recipe->train.epochs - 1, &loss));
+  SST_TRY_GOTO(ssti_build_loss(recipe, parameters, teacher, &companions, recipe->train.epochs - 1, &loss));
   SST_TRY_GOTO(ssti_companions_make_optimizers(recipe, &companions));
   SST_TRY_GOTO(sst_optimizer_create(parameters, recipe->device, &recipe->optimizer, &optimizer));
   SST_TRY_GOTO(time_training(recipe, &loss, optimizer, &companions, repetitions, begin, seconds, out));
   const size_t most = ssti_resident_peak_bytes();
-  out->memory = ssti_training_memory(&loss, parameters, NULL, &companions, optimizer);
+  out->memory = ssti_training_memory(&loss, parameters, teacher, &companions, optimizer);
   out->train_measured_bytes = most > before ? most - before : 0;
   if (recipe->device == SST_DEVICE_CUDA) {
     sst_device_info card;
@@ -199,6 +202,7 @@ done:
   sst_graph_destroy(loss.graph);
   ssti_companions_close(&companions);
   sst_parameters_destroy(parameters);
+  sst_network_close(teacher);
   ssti_free(context, seconds);
   return status;
 }

@@ -22,6 +22,7 @@ sst_training_memory ssti_training_memory(const ssti_loss_graph *loss, const sst_
                                          const sst_network *teacher, const ssti_companions *companions,
                                          const sst_optimizer *optimizer) {
   sst_training_memory memory = {.planned = sst_graph_planned_bytes(loss->graph),
+                                .teacher_sample = sst_graph_settled_bytes(loss->graph),
                                 .all_kept = sst_graph_kept_bytes(loss->graph),
                                 .code = CODE_BYTES};
   const int states = sst_optimizer_state_count(optimizer);

@@ -64,6 +64,9 @@ static sst_status train_batch(sst_context *context, const sst_training *training
   sst_graph *graph = training->graph;
   const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)position->step};
   bind(training, batch);
+  // A batch that is not full has rows of no sample.
+  const bool full = batch->count == sst_graph_shape(graph, training->logits).dim[SST_AXIS_N];
+  if (training->recall != NULL && full) { sst_graph_recall(graph, training->recall, batch->samples); }
   sst_graph_forward(graph, &options);
   const ssti_step_result result = ssti_step_result_now(training, batch);
   if (!isfinite(*result.loss)) { return explain_not_finite(context, training, position, &options); }

@@ -14,6 +14,8 @@ THREADS = 2
 # Terms as well: their graph must be rebuilt on resuming, and where one of them begins to count.
 KD = ["--set", "teacher=teacher", "--set", "distill.0={method: kd, weight: 0.5, teacher_temperature: 2}",
       "--set", "distill.1={method: tser, start_epoch: 1, end_epoch: 2}"]
+# So what the teacher makes of a picture is kept.
+NOT_AUGMENTED = ["--set", "data.augment.crop_padding=0", "--set", "data.augment.mixup=0"]
 # Every layer from spikes, whatever the density, which the defaults would not do.
 FROM_SPIKES = [word for key in ("convolution_forward", "convolution_weights", "linear_forward", "linear_weights")
                for word in ("--set", f"speed.{key}=1")]
@@ -53,6 +55,22 @@ class Same(ProgramTest):
             histories.append(self.files(f"w{workers}")["history.jsonl"])
         self.assertEqual(histories[1:], histories[:1] * 2)
 
+
+    def test_teacher_is_computed_once_a_picture(self):
+        """Kept or computed in every step: the same bits, also where terms begin and end, and a spiking teacher's."""
+        for kind, steps in ("ann", 1), ("snn", 2):
+            self.train("teacher", "--overwrite", "--set", "train.epochs=1", "--set", f"student.kind={kind}",
+                       "--set", f"student.timesteps={steps}")
+            words = [*KD, "--set", "distill.2={method: feature_kd}", *NOT_AUGMENTED]
+            results = {}
+            for out, more in {"kept": [], "computed": ["--set", "teacher_memory=0"],
+                              "augmented": ["--set", "data.augment.flip=true"]}.items():
+                self.train(out, "--overwrite", *words, *more)
+                results[out] = json.loads(self.path(f"{out}/result.json").read_text())
+            self.assertEqual(self.files("kept")["history.jsonl"], self.files("computed")["history.jsonl"])
+            self.assertEqual(self.tensors("kept/checkpoint.safetensors"), self.tensors("computed/checkpoint.safetensors"))
+            self.assertGreater(results["kept"]["teacher_kept_bytes"], 0)
+            self.assertEqual([results[out]["teacher_kept_bytes"] for out in ("computed", "augmented")], [0, 0])
 
     def test_terms_begin_and_end(self):
         """A term's value is recorded in every epoch, and in the loss from its first epoch to its last."""
@@ -159,6 +177,10 @@ class Stopped(ProgramTest):
     def test_goes_on_from_spikes(self):
         """What the run directory records of how layers are computed is obeyed."""
         self.more = FROM_SPIKES
+        self.go_on_as_told()
+
+    def test_goes_on_with_a_kept_teacher(self):
+        self.more = NOT_AUGMENTED
         self.go_on_as_told()
 
     def go_on_as_told(self):

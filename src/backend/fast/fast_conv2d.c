@@ -285,7 +285,7 @@ static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s) 
 // Room for spikes as bits, and for working on them.
 static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
   const crossing at = crossover_of(backend, s);
-  plan->has_events = s->groups == 1 && ssti_event_possible(at.forward, training ? at.weights : -1.0, s->in_c);
+  plan->has_events = !s->settled && s->groups == 1 && ssti_event_possible(at.forward, training ? at.weights : -1.0, s->in_c);
   if (!plan->has_events) { return; }
   plan->base.saved = ssti_event_saved_bytes(s->images * s->in_h * s->in_w, s->in_c);
   plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(backend, s));

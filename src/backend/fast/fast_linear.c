@@ -106,7 +106,7 @@ static double weights_crossover(const ssti_backend *backend, const ssti_linear *
 // Room for spikes as bits, and for working on them.
 static void add_events(ssti_backend *backend, const ssti_linear *s, bool training, ssti_fast_plan *plan) {
   const double weights = training ? weights_crossover(backend, s) : -1.0;
-  plan->has_events = ssti_event_possible(forward_crossover(backend, s), weights, s->in);
+  plan->has_events = !s->settled && ssti_event_possible(forward_crossover(backend, s), weights, s->in);
   if (!plan->has_events) { return; }
   const ssti_conv2d conv = as_conv2d(s);
   plan->base.saved = ssti_event_saved_bytes(s->rows, s->in);
