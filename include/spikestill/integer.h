@@ -204,6 +204,57 @@ typedef struct sst_integer_input {
 SST_MUST_CHECK SST_API sst_status sst_integer_from_graph(sst_graph *graph, sst_value input, sst_value logits,
                                                          const sst_integer_input *samples, sst_integer_network **out);
 
+// ---- approximation, on request
+
+// X(NAME, "word in records", "one line"): what is rounded where a graph is not on dyadic grids. Half up, all of it.
+#define SST_APPROXIMATION_LIST(X)                                                                                      \
+  X(INPUT, "input", "values of bytes, to a grid of input_bits whose end is a power of two")                            \
+  X(WEIGHTS, "weights", "to codes of weight_bits, with the step of least squared error of each output channel")        \
+  X(FACTORS, "factors", "of channels or of a whole value, to fixed point: norm_bits for the largest, fewer where "     \
+    "32 bits could not hold what comes of it")                                                                         \
+  X(OFFSETS, "offsets", "of channels, to the units of their layer's output")                                           \
+  X(THRESHOLD, "threshold", "that a soft reset subtracts, to the units of the membrane")                               \
+  X(LEAK, "leak", "a step's decay, to a multiple of 1/256; 1 - decay, where it multiplies the input, with it")         \
+  X(STATE, "state", "stored membranes, to membrane_bits over -4..4 thresholds; or the one before the first step")      \
+  X(READOUT, "readout", "decay of the readout, to a multiple of 1/256")
+typedef enum sst_approximation_kind {
+#define SST_APPROXIMATION_ENUM(name, word, text) SST_APPROXIMATION_##name,
+  SST_APPROXIMATION_LIST(SST_APPROXIMATION_ENUM)
+#undef SST_APPROXIMATION_ENUM
+      SST_APPROXIMATION_COUNT
+} sst_approximation_kind;
+SST_API const char *sst_approximation_word(sst_approximation_kind kind);
+
+typedef struct sst_approximation {
+  sst_approximation_kind kind;
+  char layer[48]; // as nodes are called
+  // How far from exact: the root of the squared error over that of what was rounded. Of stored membranes: half a step,
+  // in thresholds.
+  double size;
+} sst_approximation;
+typedef struct sst_approximations {
+  sst_approximation *items; // in the order of the layers
+  int count;
+  size_t capacity;
+} sst_approximations;
+SST_API void sst_approximations_free(sst_context *context, sst_approximations *approximations);
+
+// Bits for what has none; 0: of the default below.
+typedef struct sst_approximation_options {
+  int weight_bits;   // 2..8; 8
+  int norm_bits;     // 2..16; 16
+  int membrane_bits; // 2..16; 0: 16 for neurons with a leak, and all that is needed without one
+  int input_bits;    // 2..12; 8
+} sst_approximation_options;
+
+// As sst_integer_from_graph, but what is not on dyadic grids is rounded, and told in *made (freed by the caller, also
+// on failure): full-precision weights and norms, leaks, learned thresholds of layers. Numbers of different scales meet
+// at one of them. What is exact stays so. Errors: UNSUPPORTED with the layer, for what has no integer form at all.
+SST_MUST_CHECK SST_API sst_status sst_integer_approximate(sst_graph *graph, sst_value input, sst_value logits,
+                                                          const sst_integer_input *samples,
+                                                          const sst_approximation_options *options,
+                                                          sst_approximations *made, sst_integer_network **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -95,6 +95,13 @@ SST_API void sst_report_free(sst_context *context, sst_report *report);
 // UNSUPPORTED with the layer and what would make it possible, those of sst_integer_from_graph.
 SST_MUST_CHECK SST_API sst_status sst_network_lower(sst_network *network, sst_integer_network **out);
 
+// Lowers any spiking network, rounding what lies on no grid (integer.h): also converted ones with a threshold for each
+// layer, and networks of NIR files. Errors: as sst_network_lower, for what has no integer form. `made` is freed by the
+// caller (sst_approximations_free), also on failure.
+SST_MUST_CHECK SST_API sst_status sst_network_approximate(sst_network *network,
+                                                          const sst_approximation_options *options,
+                                                          sst_approximations *made, sst_integer_network **out);
+
 // Whether it was trained so: weights of all layers, norms, membranes and input have bits.
 SST_API bool sst_network_is_integer_trained(const sst_network *network);
 
@@ -130,6 +137,9 @@ typedef struct sst_integer_origin {
   const sst_network *simulation;      // what was lowered: the opened network itself, or the quantised one
   const sst_calibration *calibration; // NULL where it was lowered as it was trained, and what follows is not there
   const sst_report *before, *after;   // of the test part: the network before and after it was quantised
+  // Where it was approximated; NULL otherwise. `after` is then of the integer network.
+  const sst_approximations *approximations;
+  const struct sst_integer_comparison *comparison; // of training pictures
 } sst_integer_origin;
 // Writes the record of an integer network as JSON (docs/integer.md), replacing the file as a whole.
 // Errors: IO, OUT_OF_MEMORY.
@@ -154,6 +164,10 @@ typedef struct sst_integer_difference {
   int64_t neuron; // (row * width + column) * channels + channel
   double simulation, integer;
 } sst_integer_difference;
+typedef struct sst_integer_layer_comparison {
+  const char *name; // the node's
+  int64_t neuron_steps, spikes, different_spikes;
+} sst_integer_layer_comparison;
 typedef struct sst_integer_comparison {
   int64_t count;        // samples
   int64_t neuron_steps; // all that were compared
@@ -162,10 +176,13 @@ typedef struct sst_integer_comparison {
   int64_t simulation_correct, integer_correct;
   sst_integer_difference first; // by picture, step, node, neuron; if there is one
   char data[64];                // "mnist test"
+  sst_integer_layer_comparison *layers; // of neurons, in order
+  int layer_count;
 } sst_integer_comparison;
+SST_API void sst_integer_comparison_free(sst_context *context, sst_integer_comparison *compared);
 // Runs an integer network by the engine, and the simulation that it was lowered from, side by side, and compares every
-// neuron of every layer in every step. Errors: as sst_integer_evaluate; MISMATCH (neurons that the simulation does not
-// have).
+// neuron of every layer in every step. *out is freed by the caller, also on failure; its layers' names are the integer
+// network's. Errors: as sst_integer_evaluate; MISMATCH (neurons that the simulation does not have).
 SST_MUST_CHECK SST_API sst_status sst_integer_compare(const sst_integer_network *network, const char *path,
                                                       sst_network *simulation,
                                                       const sst_integer_evaluation_options *options,

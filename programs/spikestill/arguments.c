@@ -173,6 +173,7 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'X': out->index = value; return value[0] != '\0' && value[strspn(value, "0123456789,")] == '\0';
   case 'U': out->url = value; return true;
   case 'n': return parse_int(value, 1, 10000, &out->repetitions);
+  case '8': out->approximate = true; return true;
   case 'v': out->calibrate = true; return true;
   case '5': out->only = value; return true;
   case '6': out->ops = true; return true;

@@ -20,7 +20,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",            \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
-  X(quantize, "MODEL", 1, 1, "o1234CgwsDSdtjq", "make an integer network of a spiking one, exactly or by quantising it",      \
+  X(quantize, "MODEL", 1, 1, "o12348CgwsDSdtjq",                                                                            \
+    "make an integer network of a spiking one: exactly, by quantising it, or rounding it",                             \
     "quantize runs/first --weight-bits 4 --out first.integer")                                                         \
   X(inspect, "MODEL|RECIPE", 1, 1, "bsTkyed7tj", "layers, shapes, parameters, costs, taps and memory of a network",         \
     "inspect runs/first --batch 64")                                                                                   \
@@ -67,7 +68,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('P', "percentile", "P", "a number above 0, at most 100",                                                           \
     "share of a layer's currents that lie at or below its threshold (default: 99.9)")                                  \
   X('C', "samples", "N", "a whole number from 1 to 1000000000",                                                        \
-    "convert, quantize: training pictures that thresholds or the range of membranes are taken from (default: 1000); "  \
+    "convert, quantize: training pictures that thresholds or the range of membranes are taken from, or that spikes "    \
+    "are compared on (default: 1000); "                                                                                \
     "energy, eval of an integer network: first so many (default: all)")                                               \
   X('I', "initial-membrane", "SHARE", "a number from 0 to 1",                                                          \
     "of the threshold, in every neuron at first (default: 0.5 for qcfs, else 0)")                                      \
@@ -76,9 +78,13 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('x', "compare", "MODEL", NULL,                                                                                     \
     "beside this one, of which one is an integer network: every spike; exit with 3 if one differs")                    \
   X('1', "weight-bits", "N", "a whole number from 2 to 8", "of weights in full precision (default: 8)")                \
-  X('2', "membrane-bits", "N", "a whole number from 2 to 16", "of stored membranes in full precision (default: 8)")    \
-  X('3', "norm-bits", "N", "a whole number from 2 to 16", "of factors and offsets in full precision (default: 8)")     \
+  X('2', "membrane-bits", "N", "a whole number from 2 to 16", \
+    "of stored membranes in full precision (default: 8; --approximate: 16 where they leak)")                           \
+  X('3', "norm-bits", "N", "a whole number from 2 to 16", \
+    "of factors and offsets in full precision (default: 8; --approximate: 16)")                                        \
   X('4', "input-bits", "N", "a whole number from 2 to 12", "of the input in full precision (default: 8)")              \
+  X('8', "approximate", NULL, NULL,                                                                                    \
+    "round what lies on no grid, tell it layer by layer, and compare every spike of --samples training pictures")      \
   X('g', "simulation", "DIR", NULL, "keep the quantised simulation as a run directory")                                \
   X('r', "resume", NULL, NULL, "go on from where a run was stopped or killed; with --out, without a RECIPE")           \
   X('w', "overwrite", NULL, NULL, "begin anew where a run is already; c: replace files of others")                                                 \
@@ -141,7 +147,7 @@ typedef struct arguments {
       *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation, *name, *only;
   const char *against[MOST_AGAINST];
   int against_count;
-  bool calibrate, ops, open, resume, overwrite, json, csv, quiet, print_technology, print_map;
+  bool approximate, calibrate, ops, open, resume, overwrite, json, csv, quiet, print_technology, print_map;
   int threads, batch, repetitions, seeds, jobs, count, samples, calibration_steps;
   int weight_bits, membrane_bits, norm_bits, input_bits; // 0: not given
   double at_least;                     // negative: not asked

@@ -168,6 +168,7 @@ int compare_integers(sst_context *context, const arguments *a, sst_part part) {
   }
   int code = status != SST_OK ? report_failure(context, status) : print_comparison(a, file, run, network, &c);
   if (code == EXIT_DONE && c.different_spikes > 0) { code = EXIT_BELOW; }
+  sst_integer_comparison_free(context, &c);
   sst_network_close(simulation);
   sst_integer_network_free(network);
   return code;

@@ -11,7 +11,7 @@
 #include "deploy/dyadic.h"
 #include "neuron/dynamics.h"
 
-enum { NAME_SIZE = 160, TEXT_SIZE = 384, LARGEST_INPUT_EXPONENT = 14 };
+enum { NAME_SIZE = 160, TEXT_SIZE = 384, LARGEST_INPUT_EXPONENT = 14, INPUT_BITS = 8, DECAY_BITS = 8 };
 
 sst_status ssti_lower_refuse(const ssti_lowering *l, sst_value value, const char *format, ...) {
   char name[NAME_SIZE], text[TEXT_SIZE];
@@ -19,8 +19,18 @@ sst_status ssti_lower_refuse(const ssti_lowering *l, sst_value value, const char
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  SST_FAIL(l->context, SST_UNSUPPORTED, "layer %s cannot be lowered exactly: %s",
-           ssti_value_name(l->graph, value, name, sizeof name), text);
+  SST_FAIL(l->context, SST_UNSUPPORTED, "layer %s cannot be lowered%s: %s",
+           ssti_value_name(l->graph, value, name, sizeof name), l->approximate != NULL ? "" : " exactly", text);
+}
+
+sst_status ssti_lower_may_round(const ssti_lowering *l, sst_value value, const char *format, ...) {
+  char text[TEXT_SIZE];
+  if (l->approximate != NULL) { return SST_OK; }
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return ssti_lower_refuse(l, value, "%s; or let 'spikestill quantize --approximate' round it", text);
 }
 
 int ssti_lower_sole_reader(const ssti_lowering *l, sst_value value) {
@@ -45,10 +55,7 @@ sst_status ssti_lower_parameter(const ssti_lowering *l, sst_value layer, sst_val
   return SST_OK;
 }
 
-// "0.conv.sums" becomes "0.conv"; what names may not hold becomes '_'; a second one gets a number.
-static void make_name(const ssti_lowering *l, sst_value value, char out[48]) {
-  char name[NAME_SIZE];
-  ssti_value_name(l->graph, value, name, sizeof name);
+void ssti_lower_plain_name(const char *name, char out[48]) {
   const char *ending = strstr(name, ".sums");
   const size_t length = ending != NULL && ending[5] == '\0' ? (size_t)(ending - name) : strlen(name);
   const int kept = (int)(length < 40 ? length : 40);
@@ -59,6 +66,15 @@ static void make_name(const ssti_lowering *l, sst_value value, char out[48]) {
     out[i] = fine ? c : '_';
   }
   out[kept] = '\0';
+}
+
+// The value's plain name with the ending that `out` holds; a second one of the same name gets a number.
+static void make_name(const ssti_lowering *l, sst_value value, char out[48]) {
+  char name[NAME_SIZE], ending[8];
+  snprintf(ending, sizeof ending, "%.7s", out);
+  ssti_lower_plain_name(ssti_value_name(l->graph, value, name, sizeof name), out);
+  int kept = (int)strlen(out) > 32 ? 32 : (int)strlen(out);
+  if (ending[0] != '\0') { kept += snprintf(out + kept, 8, "%s", ending); }
   for (int again = 2, i = 0; i < l->network->node_count; i++) {
     if (strcmp(l->network->nodes[i].name, out) != 0) { continue; }
     snprintf(out + kept, (size_t)(48 - kept), "_%d", again++);
@@ -75,7 +91,7 @@ sst_status ssti_lower_add(ssti_lowering *l, sst_integer_node *node, sst_value na
   if (place < 0) { return SST_OK; }
   const sst_integer_value *value = &l->network->values[place];
   const int64_t most = INT64_C(1) << SSTI_EXACT_BITS;
-  if (value->low < -most || value->high > most) {
+  if (l->approximate == NULL && (value->low < -most || value->high > most)) {
     return ssti_lower_refuse(l, named,
                              "its output may reach %" PRId64 "..%" PRId64 " units, but f32 holds only 2^24 of"
                              " them; take fewer norm_bits, weight_bits or input_bits",
@@ -180,9 +196,32 @@ static sst_status begin_network(ssti_lowering *l, ssti_integer_header *header, c
   return ssti_integer_array(l->network, codes, (size_t)count, sizeof *codes, &l->network->pixel_codes);
 }
 
+// A grid for what the network sees of bytes, as student.quantize.input_bits would make it (model.h).
+static sst_status choose_grid(ssti_lowering *l, int64_t count, ssti_unary_attributes attributes[2], input_grid *grid) {
+  const int bits = l->approximate->input_bits > 0 ? l->approximate->input_bits : INPUT_BITS;
+  const float *x = l->samples->bytes_as;
+  float low = x[0], high = x[0], ends[2];
+  for (int64_t i = 1; i < count; i++) {
+    low = fminf(low, x[i]);
+    high = fmaxf(high, x[i]);
+  }
+  const float step = ssti_input_step(bits, low, high, ends);
+  attributes[0] = (ssti_unary_attributes){SSTI_UNARY_ROUND, step, 0.0f};
+  attributes[1] = (ssti_unary_attributes){SSTI_UNARY_CLIP, ends[0] * step, ends[1] * step};
+  grid->rounds = &attributes[0];
+  grid->clips = &attributes[1];
+  double error = 0.0, whole = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    const double lost = (double)x[i] - on_grid(grid, x[i]);
+    error += lost * lost;
+    whole += (double)x[i] * (double)x[i];
+  }
+  return ssti_lower_note(l, SST_APPROXIMATION_INPUT, l->input, error, whole);
+}
+
 static sst_status lower_input(ssti_lowering *l) {
   const sst_shape shape = l->graph->values[l->input].tensor.shape;
-  const input_grid grid = find_grid(l);
+  input_grid grid = find_grid(l);
   ssti_integer_header header = {.timesteps = l->timesteps,
                                 .classes = l->graph->values[l->logits].tensor.shape.dim[SST_AXIS_C],
                                 .input_each_step = shape.dim[SST_AXIS_T] > 1,
@@ -197,12 +236,14 @@ static sst_status lower_input(ssti_lowering *l) {
   byte_codes(l, &grid, count, codes, &header.input.exponent);
   sst_status status = SST_OK;
   if (header.input.exponent < 0) {
-    status = ssti_lower_refuse(l, l->input,
-                               "the numbers that it gives the first layer lie on no grid; train with "
-                               "student.quantize.input_bits");
-  } else {
-    status = begin_network(l, &header, codes, count);
+    ssti_unary_attributes chosen[2];
+    status = ssti_lower_may_round(l, l->input,
+                                  "the numbers that it gives the first layer lie on no grid; train with "
+                                  "student.quantize.input_bits");
+    if (status == SST_OK) { status = choose_grid(l, count, chosen, &grid); }
+    if (status == SST_OK) { byte_codes(l, &grid, count, codes, &header.input.exponent); }
   }
+  if (status == SST_OK) { status = begin_network(l, &header, codes, count); }
   ssti_free(l->context, codes);
   if (status == SST_OK) { l->places[grid.value] = 0; }
   return status;
@@ -215,8 +256,11 @@ static sst_status lower_pool(ssti_lowering *l, const ssti_node *node, const ssti
   const int64_t window = a->kernel_h * a->kernel_w;
   const bool largest = a->kind == SSTI_POOL_MAX;
   if (!largest && (window & (window - 1)) != 0) {
-    return ssti_lower_refuse(l, value, "it divides by its window of %" PRId64 " positions, which is no power of two",
-                             window);
+    SST_TRY(ssti_lower_may_round(
+        l, value, "it divides by its window of %" PRId64 " positions, which is no power of two", window));
+    int place = -1;
+    l->units[value] = l->units[node->inputs[0]] / (double)window; // what reads the sum divides it
+    return ssti_lower_ones(l, value, l->places[node->inputs[0]], a, 1.0, value, &l->rooms[value], &place);
   }
   sst_integer_node pool = {.kind = largest ? SST_INTEGER_NODE_MAX_POOL : SST_INTEGER_NODE_SUM_POOL,
                            .input = {l->places[node->inputs[0]], -1},
@@ -224,19 +268,35 @@ static sst_status lower_pool(ssti_lowering *l, const ssti_node *node, const ssti
   return ssti_lower_add(l, &pool, value, value, 0, 0);
 }
 
+// A number that all of the value is multiplied with goes into its unit.
+static sst_status lower_factor(ssti_lowering *l, const ssti_node *node, const char *otherwise) {
+  const sst_value in = node->inputs[0], out = node->outputs[0];
+  const double factor = ssti_lower_common_factor(l, node);
+  if (factor == 0.0) { return ssti_lower_refuse(l, out, "%s", otherwise); }
+  SST_TRY(ssti_lower_may_round(l, out,
+                               "spikes or currents are scaled by a learned number; train without layer_thresholds"));
+  l->places[out] = l->places[in];
+  l->units[out] = l->units[in] * factor;
+  return SST_OK;
+}
+
 static sst_status lower_add_sides(ssti_lowering *l, const ssti_node *node) {
   const sst_value value = node->outputs[0];
   if (((const ssti_binary_attributes *)node->attributes)->kind != SSTI_BINARY_ADD || l->places[node->inputs[1]] < 0) {
-    return ssti_lower_refuse(l, value, "integers have no arithmetic but sums of layers; train without layer_thresholds");
+    return lower_factor(l, node, "integers have no arithmetic but sums of layers, and factors of a whole layer");
   }
   sst_integer_node add = {.kind = SST_INTEGER_NODE_ADD};
   int exponents[2];
+  // Where readers want none, the first side's unit.
+  double unit = l->units[node->inputs[0]];
+  if (l->approximate != NULL && l->needs[value] > 0.0) { unit = l->needs[value]; }
   for (int i = 0; i < 2; i++) {
-    add.input[i] = l->places[node->inputs[i]];
+    SST_TRY(ssti_lower_in_unit(l, node, i, unit, &add.input[i]));
     exponents[i] = l->network->values[add.input[i]].exponent;
   }
   const int fine = exponents[0] > exponents[1] ? exponents[0] : exponents[1];
   for (int i = 0; i < 2; i++) { add.shift[i] = fine - exponents[i]; }
+  l->units[value] = unit;
   return ssti_lower_add(l, &add, value, value, 0, 0);
 }
 
@@ -263,10 +323,7 @@ static sst_status lower_flatten(ssti_lowering *l, const ssti_node *node) {
 
 static sst_status lower_unary(ssti_lowering *l, const ssti_node *node) {
   const ssti_unary_attributes *a = node->attributes;
-  if (a->kind == SSTI_UNARY_AFFINE) {
-    return ssti_lower_refuse(l, node->outputs[0],
-                             "spikes or currents are scaled by a learned number; train without layer_thresholds");
-  }
+  if (a->kind == SSTI_UNARY_AFFINE) { return lower_factor(l, node, "integers have no offset of a whole layer"); }
   if (a->kind == SSTI_UNARY_RELU) {
     return ssti_lower_refuse(l, node->outputs[0], "an ann has relu; only spiking networks become integer networks");
   }
@@ -275,18 +332,25 @@ static sst_status lower_unary(ssti_lowering *l, const ssti_node *node) {
 
 // ---- the readout
 
-static sst_status integrator_of(const ssti_lowering *l, sst_integer_readout *r) {
+static sst_status integrator_of(ssti_lowering *l, sst_integer_readout *r) {
   const ssti_node *node = l->integrator;
   const ssti_dynamics d = ssti_dynamics_make(&((const ssti_neuron_attributes *)node->attributes)->neuron, NULL);
-  const int bits = ssti_fraction_bits((double)d.decay, 0);
-  if (bits > 8 || d.rest != 0.0f || d.start != 0.0f) {
-    return ssti_lower_refuse(l, node->outputs[0],
-                             "its decay is %g, expected a multiple of 1/256; set student.readout_decay",
-                             (double)d.decay);
+  double decay = (double)d.decay;
+  if (d.rest != 0.0f || d.start != 0.0f) {
+    return ssti_lower_refuse(l, node->outputs[0], "it rests at %g and begins at %g, expected 0", (double)d.rest,
+                             (double)d.start);
   }
+  if (ssti_fraction_bits(decay, 0) > DECAY_BITS) {
+    SST_TRY(ssti_lower_may_round(l, node->outputs[0],
+                                 "its decay is %g, expected a multiple of 1/256; set student.readout_decay", decay));
+    const double rounded = ldexp(floor(ldexp(decay, DECAY_BITS) + 0.5), -DECAY_BITS), lost = rounded - decay;
+    SST_TRY(ssti_lower_note(l, SST_APPROXIMATION_READOUT, node->outputs[0], lost * lost, decay * decay));
+    decay = rounded;
+  }
+  const int bits = ssti_fraction_bits(decay, 0);
   r->kind = SST_INTEGER_READOUT_INTEGRATOR;
   r->shift = bits > 0 ? bits : 0;
-  r->decay = (int)ssti_scaled((double)d.decay, r->shift);
+  r->decay = (int)ssti_scaled(decay, r->shift);
   r->scale = (double)d.gain * ldexp(1.0, -r->shift * (int)(l->timesteps - 1));
   return SST_OK;
 }
@@ -303,6 +367,7 @@ static sst_status lower_readout(ssti_lowering *l, sst_value steps, bool last) {
     if (last) { return ssti_lower_refuse(l, steps, "it reads the last step of an integrator"); }
     SST_TRY(integrator_of(l, r));
   }
+  r->scale *= l->units[steps];
   r->scale = ldexp(r->scale, -l->network->values[place].exponent) / (last ? 1.0 : (double)l->timesteps);
   return ssti_lower_add(l, &node, l->logits, SST_NO_VALUE, 0, 0);
 }
@@ -327,6 +392,7 @@ static bool does_nothing(const ssti_op *op) {
 static sst_status lower_node(ssti_lowering *l, const ssti_node *node) {
   const sst_value value = node->outputs[0];
   if (l->places[node->inputs[0]] < 0) { return ssti_lower_refuse(l, value, "it does not depend on the input"); }
+  l->units[value] = l->units[node->inputs[0]]; // but of what says otherwise below
   if (value == l->logits && (is_mean_of_steps(node) || is_last_step(l, node))) {
     return lower_readout(l, node->inputs[0], is_last_step(l, node));
   }
@@ -361,9 +427,18 @@ static sst_status lower_all(ssti_lowering *l) {
   SST_TRY(ssti_allocate(l->context, (size_t)g->value_count, sizeof *l->places, &l->places));
   SST_TRY(ssti_allocate(l->context, (size_t)g->node_count + 1, sizeof *l->needed, &l->needed));
   SST_TRY(ssti_allocate(l->context, (size_t)g->node_count + 1, sizeof *l->fused, &l->fused));
-  for (int i = 0; i < g->value_count; i++) { l->places[i] = -1; }
+  SST_TRY(ssti_allocate(l->context, (size_t)g->value_count, sizeof *l->units, &l->units));
+  for (int i = 0; i < g->value_count; i++) {
+    l->places[i] = -1;
+    l->units[i] = 1.0;
+  }
   mark_needed(l);
   l->timesteps = find_steps(l);
+  if (l->approximate != NULL) {
+    SST_TRY(ssti_allocate(l->context, (size_t)g->value_count, sizeof *l->needs, &l->needs));
+    SST_TRY(ssti_allocate(l->context, (size_t)g->value_count, sizeof *l->rooms, &l->rooms));
+    SST_TRY(ssti_lower_find_needs(l));
+  }
   SST_TRY(lower_input(l));
   for (int i = 0; i < g->node_count; i++) {
     if (l->needed[i] && !l->fused[i]) { SST_TRY(lower_node(l, &g->nodes[i])); }
@@ -375,18 +450,39 @@ static sst_status lower_all(ssti_lowering *l) {
   return sst_integer_network_check(l->network);
 }
 
-sst_status sst_integer_from_graph(sst_graph *graph, sst_value input, sst_value logits, const sst_integer_input *samples,
-                                  sst_integer_network **out) {
+static sst_status lower_graph(ssti_lowering *l, sst_integer_network **out) {
   *out = NULL;
-  ssti_lowering l = {.context = graph->context, .graph = graph, .input = input, .logits = logits, .samples = samples};
-  const sst_status status = lower_all(&l);
-  ssti_free(l.context, l.places);
-  ssti_free(l.context, l.needed);
-  ssti_free(l.context, l.fused);
+  const sst_status status = lower_all(l);
+  ssti_free(l->context, l->places);
+  ssti_free(l->context, l->needed);
+  ssti_free(l->context, l->fused);
+  ssti_free(l->context, l->units);
+  ssti_free(l->context, l->needs);
+  ssti_free(l->context, l->rooms);
   if (status != SST_OK) {
-    sst_integer_network_free(l.network);
+    sst_integer_network_free(l->network);
     return status;
   }
-  *out = l.network;
+  *out = l->network;
   return SST_OK;
+}
+
+sst_status sst_integer_from_graph(sst_graph *graph, sst_value input, sst_value logits, const sst_integer_input *samples,
+                                  sst_integer_network **out) {
+  ssti_lowering l = {.context = graph->context, .graph = graph, .input = input, .logits = logits, .samples = samples};
+  return lower_graph(&l, out);
+}
+
+sst_status sst_integer_approximate(sst_graph *graph, sst_value input, sst_value logits,
+                                   const sst_integer_input *samples, const sst_approximation_options *options,
+                                   sst_approximations *made, sst_integer_network **out) {
+  *made = (sst_approximations){0};
+  ssti_lowering l = {.context = graph->context,
+                     .graph = graph,
+                     .input = input,
+                     .logits = logits,
+                     .samples = samples,
+                     .approximate = options,
+                     .made = made};
+  return lower_graph(&l, out);
 }

@@ -6,6 +6,7 @@
 // and one exponent makes integers of all of them.
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "backend/reference/reference.h"
 #include "deploy/dyadic.h"
@@ -13,14 +14,7 @@
 #include "deploy/lower.h"
 #include "graph/quantized_layer.h"
 
-typedef struct layer {
-  int64_t outputs, fan_in;
-  float *codes, *scale;    // as the quantiser makes them
-  double *factor, *offset; // y = factor * z + offset, of real numbers
-  float *a, *b;            // of one stage
-  int64_t *sums;           // largest |z| in units of the input's exponent
-  sst_value first, result; // the layer's own value, and that of the last stage
-} layer;
+typedef ssti_lower_layer layer;
 
 static void free_layer(const ssti_lowering *l, layer *w) {
   ssti_free(l->context, w->codes);
@@ -54,9 +48,9 @@ static sst_status norm_stage(const ssti_lowering *l, const ssti_node *norm, laye
   const ssti_batch_norm_attributes *n = norm->attributes;
   const float *gamma = NULL, *beta = NULL, *mean = NULL, *variance = NULL;
   if (n->bits == 0) {
-    return ssti_lower_refuse(l, norm->outputs[0],
-                             "its norm is in full precision; train with student.quantize.norm_bits"
-                             " and, of the first and last layer, first_last: same");
+    SST_TRY(ssti_lower_may_round(l, norm->outputs[0],
+                                 "its norm is in full precision; train with student.quantize.norm_bits"
+                                 " and, of the first and last layer, first_last: same"));
   }
   SST_TRY(ssti_lower_parameter(l, w->first, norm->inputs[1], &gamma));
   SST_TRY(ssti_lower_parameter(l, w->first, norm->inputs[2], &beta));
@@ -75,8 +69,8 @@ static sst_status rescale_stage(const ssti_lowering *l, const ssti_node *rescale
   const ssti_rescale_attributes *r = rescale->attributes;
   const float *bias = NULL;
   if (r->bits == 0) {
-    return ssti_lower_refuse(l, rescale->outputs[0],
-                             "its scale and bias are in full precision; train with student.quantize.norm_bits");
+    SST_TRY(ssti_lower_may_round(l, rescale->outputs[0],
+                                 "its scale and bias are in full precision; train with student.quantize.norm_bits"));
   }
   if (rescale->call.input_count > 2) { SST_TRY(ssti_lower_parameter(l, w->first, rescale->inputs[2], &bias)); }
   for (int64_t o = 0; o < w->outputs; o++) {
@@ -107,7 +101,7 @@ static sst_status compose(const ssti_lowering *l, int exponent, sst_value value,
     const int fine = units > offset_bits ? units : offset_bits;
     const double size =
         ldexp((double)w->sums[o] * fabs(w->factor[o]) * ldexp(1.0, -exponent) + fabs(w->offset[o]), fine);
-    if (!is_exact(size, fine, a, b)) {
+    if (l->approximate == NULL && !is_exact(size, fine, a, b)) {
       return ssti_lower_refuse(l, value,
                                "factor * sum + offset of channel %" PRId64
                                " needs more than the 24 bits that f32 holds;"
@@ -138,8 +132,7 @@ static sst_status take_stages(ssti_lowering *l, int exponent, layer *w) {
 
 // ---- the node
 
-// The smallest exponent on which all factors and offsets are integers.
-static int common_exponent(const layer *w, int exponent) {
+int ssti_lower_common_exponent(const layer *w, int exponent) {
   int common = 0;
   for (int64_t o = 0; o < w->outputs; o++) {
     const int f = exponent + ssti_fraction_bits(w->factor[o], -exponent), b = ssti_fraction_bits(w->offset[o], 0);
@@ -171,27 +164,43 @@ static sst_status fill_constants(ssti_lowering *l, const layer *w, int exponent,
   return SST_OK;
 }
 
-static sst_status add_layer(ssti_lowering *l, const ssti_node *of, layer *w, sst_integer_node *node) {
-  const sst_integer_value in = *ssti_lower_input(l, of);
+// The largest sums of each channel; f32 holds them where nothing is rounded.
+static sst_status bound_sums(const ssti_lowering *l, const sst_integer_value *in, layer *w) {
   const int64_t most = INT64_C(1) << SSTI_EXACT_BITS;
   for (int64_t o = 0; o < w->outputs; o++) {
     int64_t sum = 0;
     for (int64_t i = 0; i < w->fan_in; i++) { sum += (int64_t)fabsf(w->codes[o * w->fan_in + i]); }
-    w->sums[o] = sum * size_of(&in);
-    if (w->sums[o] > most) {
+    w->sums[o] = sum * size_of(in);
+    if (l->approximate == NULL && w->sums[o] > most) {
       return ssti_lower_refuse(l, w->first,
                                "sums of channel %" PRId64 " may reach %" PRId64
                                ", but f32 holds only 2^24 of them; take fewer weight_bits or input_bits",
                                o, w->sums[o]);
     }
   }
-  SST_TRY(take_stages(l, in.exponent, w));
-  const int common = common_exponent(w, in.exponent);
+  return SST_OK;
+}
+
+// The node of a layer whose stages are all there; it reads the value at `place`, in `unit` of what it makes.
+static sst_status finish(ssti_lowering *l, layer *w, int place, double unit, const ssti_lower_room *room,
+                         sst_value made, sst_integer_node *node) {
+  const int exponent = l->network->values[place].exponent;
+  if (l->approximate != NULL) { SST_TRY(ssti_lower_round_layer(l, w, exponent, unit, room)); }
+  const int common = ssti_lower_common_exponent(w, exponent);
   if (common > 62) { return ssti_lower_refuse(l, w->result, "its numbers need %d bits behind the point", common); }
-  SST_TRY(fill_constants(l, w, in.exponent, common, node));
+  SST_TRY(fill_constants(l, w, exponent, common, node));
   node->kind = SST_INTEGER_NODE_SYNAPSES;
-  node->input[0] = l->places[of->inputs[0]];
-  return ssti_lower_add(l, node, w->first, w->result, w->outputs, common);
+  node->input[0] = place;
+  return ssti_lower_add(l, node, w->first, made, w->outputs, common);
+}
+
+// A layer that reads the first input of `of`, in the unit that its own readers want.
+static sst_status finish_layer(ssti_lowering *l, const ssti_node *of, layer *w, sst_integer_node *node) {
+  const double wanted = l->approximate != NULL && l->needs[w->result] > 0.0 ? l->needs[w->result] : 1.0;
+  for (int64_t o = 0; o < w->outputs; o++) { w->offset[o] /= wanted; }
+  l->units[w->result] = wanted;
+  const ssti_lower_room *room = l->approximate != NULL ? &l->rooms[w->result] : NULL;
+  return finish(l, w, l->places[of->inputs[0]], l->units[of->inputs[0]] / wanted, room, w->result, node);
 }
 
 static void window_of(const ssti_lowering *l, const ssti_node *node, sst_integer_synapses *s) {
@@ -210,47 +219,81 @@ static void window_of(const ssti_lowering *l, const ssti_node *node, sst_integer
   s->groups = a->groups;
 }
 
+// Codes and scale, and what of them comes before any stage.
+static sst_status take_weights(ssti_lowering *l, const ssti_node *node, layer *w, sst_integer_synapses *s) {
+  const ssti_node *quantizer = ssti_quantizer_of(l->graph, node->inputs[1]);
+  const bool biased = node->call.input_count > 2;
+  const float *weights = NULL, *bias = NULL;
+  if (quantizer != NULL) {
+    s->weight_bits = ssti_code_bits(quantizer);
+    return ssti_quantized_codes(l->graph, quantizer, w->codes, w->scale);
+  }
+  SST_TRY(ssti_lower_may_round(l, w->first,
+                               "its weights are in full precision; train with student.quantize.weights and, of "
+                               "the first and last layer, first_last: same"));
+  SST_TRY(ssti_lower_parameter(l, w->first, node->inputs[1], &weights));
+  if (biased) { SST_TRY(ssti_lower_parameter(l, w->first, node->inputs[2], &bias)); }
+  SST_TRY(ssti_lower_round_weights(l, weights, w, &s->weight_bits));
+  for (int64_t o = 0; o < w->outputs; o++) {
+    w->factor[o] = (double)w->scale[o];
+    w->offset[o] = biased ? (double)bias[o] : 0.0;
+  }
+  return SST_OK;
+}
+
 sst_status ssti_lower_weighted(ssti_lowering *l, const ssti_node *node) {
   const sst_value value = node->outputs[0];
-  const ssti_node *quantizer = ssti_quantizer_of(l->graph, node->inputs[1]);
-  if (quantizer == NULL) {
-    return ssti_lower_refuse(l, value,
-                             "its weights are in full precision; train with student.quantize.weights and, of "
-                             "the first and last layer, first_last: same");
-  }
+  const sst_integer_value in = *ssti_lower_input(l, node);
   const sst_shape shape = l->graph->values[node->inputs[1]].tensor.shape;
   layer w = {.outputs = shape.dim[SST_AXIS_N], .first = value, .result = value};
   w.fan_in = sst_shape_count(shape) / w.outputs;
   sst_integer_node made = {.kind = SST_INTEGER_NODE_SYNAPSES};
   window_of(l, node, &made.synapses);
-  made.synapses.weight_bits = ssti_code_bits(quantizer);
   sst_status status = make_layer(l, &w);
-  if (status == SST_OK) { status = ssti_quantized_codes(l->graph, quantizer, w.codes, w.scale); }
-  if (status == SST_OK) { status = add_layer(l, node, &w, &made); }
+  if (status == SST_OK) { status = take_weights(l, node, &w, &made.synapses); }
+  if (status == SST_OK) { status = bound_sums(l, &in, &w); }
+  if (status == SST_OK) { status = take_stages(l, in.exponent, &w); }
+  if (status == SST_OK) { status = finish_layer(l, node, &w, &made); }
   free_layer(l, &w);
   return status;
 }
 
-// A norm by itself: one synapse of code 1 a channel.
+// One synapse of code 1 a channel, over a window.
+static sst_status make_ones(ssti_lowering *l, sst_value value, const sst_integer_value *in,
+                            const ssti_pool_attributes *p, layer *w, sst_integer_node *made) {
+  *w = (layer){.outputs = in->channels, .fan_in = p->kernel_h * p->kernel_w, .first = value, .result = value};
+  *made = (sst_integer_node){.kind = SST_INTEGER_NODE_SYNAPSES,
+                             .synapses = {p->kernel_h, p->kernel_w, p->stride_h, p->stride_w, p->pad_h, p->pad_w, 1, 1,
+                                          in->channels, 2, NULL, NULL, NULL}};
+  SST_TRY(make_layer(l, w));
+  for (int64_t i = 0; i < w->outputs * w->fan_in; i++) { w->codes[i] = 1.0f; }
+  return bound_sums(l, in, w);
+}
+
+static const ssti_pool_attributes point = {SSTI_POOL_AVERAGE, 1, 1, 1, 1, 0, 0};
+
+// A norm by itself.
 sst_status ssti_lower_norm(ssti_lowering *l, const ssti_node *node) {
   const sst_integer_value in = *ssti_lower_input(l, node);
-  const sst_value value = node->outputs[0];
-  layer w = {.outputs = in.channels, .fan_in = 1, .first = value, .result = value};
-  sst_integer_node made = {.kind = SST_INTEGER_NODE_SYNAPSES,
-                           .synapses = {1, 1, 1, 1, 0, 0, 1, 1, in.channels, 2, NULL, NULL, NULL}};
-  sst_status status = make_layer(l, &w);
-  for (int64_t o = 0; status == SST_OK && o < w.outputs; o++) {
-    w.codes[o] = 1.0f;
-    w.sums[o] = size_of(&in);
-  }
+  layer w;
+  sst_integer_node made;
+  sst_status status = make_ones(l, node->outputs[0], &in, &point, &w, &made);
   if (status == SST_OK) { status = norm_stage(l, node, &w); }
-  if (status == SST_OK) { status = compose(l, in.exponent, value, &w); }
-  if (status == SST_OK) {
-    const int common = common_exponent(&w, in.exponent);
-    status = fill_constants(l, &w, in.exponent, common, &made);
-    made.input[0] = l->places[node->inputs[0]];
-    if (status == SST_OK) { status = ssti_lower_add(l, &made, value, value, w.outputs, common); }
-  }
+  if (status == SST_OK) { status = compose(l, in.exponent, node->outputs[0], &w); }
+  if (status == SST_OK) { status = finish_layer(l, node, &w, &made); }
+  free_layer(l, &w);
+  return status;
+}
+
+sst_status ssti_lower_ones(ssti_lowering *l, sst_value value, int place, const ssti_pool_attributes *window,
+                           double factor, sst_value made, const ssti_lower_room *room, int *result) {
+  const sst_integer_value in = l->network->values[place];
+  layer w;
+  sst_integer_node node;
+  sst_status status = make_ones(l, value, &in, window, &w, &node);
+  strcpy(node.name, made < 0 ? ".scale" : "");
+  if (status == SST_OK) { status = finish(l, &w, place, factor, room, made, &node); }
+  if (status == SST_OK) { *result = l->network->value_count - 1; }
   free_layer(l, &w);
   return status;
 }

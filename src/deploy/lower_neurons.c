@@ -15,7 +15,11 @@
 #include "deploy/lower.h"
 #include "neuron/dynamics.h"
 
+enum { STATE_BITS = 16 };              // of states that are approximated
+static const float state_range = 4.0f; // and their reach, in thresholds
+
 static int larger(int a, int b) { return a > b ? a : b; }
+static int smaller(int a, int b) { return a < b ? a : b; }
 
 // What cannot be said in integers.
 static sst_status check_neurons(const ssti_lowering *l, sst_value value, const sst_neuron *neuron,
@@ -25,7 +29,11 @@ static sst_status check_neurons(const ssti_lowering *l, sst_value value, const s
                              sst_neuron_word(neuron->kind));
   }
   if (!d->stores && (d->decay != 1.0f || d->gain != 1.0f)) {
-    return ssti_lower_refuse(l, value, "its leak makes ever finer numbers; train with student.quantize.membrane_bits");
+    SST_TRY(
+        ssti_lower_may_round(l, value, "its leak makes ever finer numbers; train with student.quantize.membrane_bits"));
+  }
+  if (d->gain == 0.0f) {
+    return ssti_lower_refuse(l, value, "its leak is less than 1/512 a step, too little for multiples of 1/256");
   }
   if (d->hard_reset && d->reset_to != 0.0f) {
     return ssti_lower_refuse(l, value, "it resets to %g, expected v_reset 0", (double)d->reset_to);
@@ -38,7 +46,7 @@ static void fill_state(const ssti_dynamics *d, int bits, int fine, sst_integer_n
   if (!d->stores) {
     n->decay = 1;
     n->state_bits = 32;
-    n->start = (int32_t)ssti_scaled((double)d->start, fine);
+    n->start = (int32_t)floor(ldexp((double)d->start, fine) + 0.5);
     return;
   }
   const int state = ssti_fraction_bits((double)d->grid_step, 0);
@@ -51,21 +59,40 @@ static void fill_state(const ssti_dynamics *d, int bits, int fine, sst_integer_n
   n->start = (int32_t)ssti_scaled((double)ssti_start(d), state);
 }
 
-static sst_status fill_neurons(const ssti_lowering *l, sst_value value, const ssti_dynamics *d, int bits,
+// What a soft reset subtracts and, without a grid of states, the first state may ask for finer membranes than there is
+// room for.
+static sst_status round_to_room(ssti_lowering *l, sst_value value, const ssti_dynamics *d, int fine) {
+  if (l->approximate == NULL) { return SST_OK; }
+  const double threshold = (double)d->threshold, step = ldexp(1.0, -fine), start = (double)d->start;
+  const double lost = d->hard_reset ? 0.0 : floor(threshold / step + 0.5) * step - threshold;
+  const double lost_start = d->stores ? 0.0 : floor(start / step + 0.5) * step - start;
+  SST_TRY(ssti_lower_note(l, SST_APPROXIMATION_THRESHOLD, value, lost * lost, threshold * threshold));
+  return ssti_lower_note(l, SST_APPROXIMATION_STATE, value, lost_start * lost_start, threshold * threshold);
+}
+
+static sst_status fill_neurons(ssti_lowering *l, sst_value value, const ssti_dynamics *d, int bits,
                                const sst_integer_value *in, sst_integer_neurons *n) {
-  const int of_gain = larger(ssti_fraction_bits((double)d->gain, 0), 0), of_input = in->exponent + of_gain;
+  const double gain = l->approximate != NULL ? 1.0 : (double)d->gain; // there the input has it
+  const int of_gain = larger(ssti_fraction_bits(gain, 0), 0), of_input = in->exponent + of_gain;
   const int of_state =
       d->stores ? ssti_fraction_bits((double)d->grid_step, 0) : ssti_fraction_bits((double)d->start, 0);
   const int of_reset = d->hard_reset ? 0 : ssti_fraction_bits((double)d->threshold, 0);
-  const int fine = larger(larger(of_input, of_state), larger(of_reset, 0));
+  int fine = larger(larger(of_input, of_state), larger(of_reset, 0));
+  if (l->approximate != NULL) {
+    ssti_lower_room room;
+    ssti_lower_room_of(l, d, &room);
+    fine = larger(larger(of_input, d->stores ? of_state : 0), smaller(fine, room.finest));
+  }
   const int of_leak = d->stores ? larger(ssti_fraction_bits((double)d->stored_decay, 0), 0) : 0;
-  const double threshold = ceil(ldexp((double)d->threshold, fine));
+  const double exact = ldexp((double)d->threshold, fine);
+  const double threshold = d->hard_reset || l->approximate == NULL ? ceil(exact) : floor(exact + 0.5);
   if (fine - of_input > 31 || of_leak + fine - of_state > 31 || threshold > (double)INT32_MAX) {
     return ssti_lower_refuse(l, value,
                              "its threshold %g and its input with %d bits behind the point do not fit 32 bits",
                              (double)d->threshold, in->exponent);
   }
-  n->gain = (int)ssti_scaled((double)d->gain, of_gain);
+  SST_TRY(round_to_room(l, value, d, fine));
+  n->gain = (int)ssti_scaled(gain, of_gain);
   n->input_shift = fine - of_input;
   n->exponent = fine;
   n->hard_reset = d->hard_reset;
@@ -77,6 +104,7 @@ static sst_status fill_neurons(const ssti_lowering *l, sst_value value, const ss
 
 // Whether f32 rounds nothing: the membrane and, as far as the clip lets it through, its product with the decay.
 static sst_status check_exact(const ssti_lowering *l, sst_value value) {
+  if (l->approximate != NULL) { return SST_OK; }
   const int index = l->network->node_count - 1;
   const sst_integer_node *node = &l->network->nodes[index];
   const sst_integer_value *in = &l->network->values[node->input[0]];
@@ -96,21 +124,53 @@ static sst_status check_exact(const ssti_lowering *l, sst_value value) {
   return SST_OK;
 }
 
-sst_status ssti_lower_neurons(ssti_lowering *l, const ssti_node *node) {
-  const sst_neuron *neuron = &((const ssti_neuron_attributes *)node->attributes)->neuron;
-  const sst_value value = node->outputs[0];
+// Without bits, states that leak get those asked for; others only if any are.
+sst_status ssti_lower_dynamics(const ssti_lowering *l, const ssti_node *node, ssti_dynamics *out, int *bits) {
+  sst_neuron neuron = ((const ssti_neuron_attributes *)node->attributes)->neuron;
   const float *decay = NULL;
-  if (neuron->kind == SST_NEURON_PLIF) { SST_TRY(ssti_lower_parameter(l, value, node->inputs[1], &decay)); }
-  const ssti_dynamics d = ssti_dynamics_make(neuron, decay);
+  if (neuron.kind == SST_NEURON_PLIF) { SST_TRY(ssti_lower_parameter(l, node->outputs[0], node->inputs[1], &decay)); }
+  *out = ssti_dynamics_make(&neuron, decay);
+  const bool leaks = out->decay != 1.0f || out->gain != 1.0f;
+  if (l->approximate != NULL && out->fires && !out->adapts && !out->current && !out->stores &&
+      (leaks || l->approximate->membrane_bits > 0)) {
+    neuron.membrane_bits = l->approximate->membrane_bits > 0 ? l->approximate->membrane_bits : STATE_BITS;
+    neuron.membrane_range = state_range;
+    *out = ssti_dynamics_make(&neuron, decay);
+  }
+  *bits = neuron.membrane_bits;
+  return SST_OK;
+}
+
+// What a grid of states takes from neurons that had none.
+static sst_status note_states(ssti_lowering *l, const ssti_node *node, const ssti_dynamics *d) {
+  const sst_value value = node->outputs[0];
+  const double lost = (double)d->stored_decay - (double)d->w_decay, half = 0.5 * (double)d->grid_step;
+  if (!d->stores || ((const ssti_neuron_attributes *)node->attributes)->neuron.membrane_bits > 0) { return SST_OK; }
+  SST_TRY(ssti_lower_note(l, SST_APPROXIMATION_LEAK, value, lost * lost, (double)d->w_decay * (double)d->w_decay));
+  return ssti_lower_note(l, SST_APPROXIMATION_STATE, value, half * half, (double)d->threshold * (double)d->threshold);
+}
+
+sst_status ssti_lower_neurons(ssti_lowering *l, const ssti_node *node) {
+  const sst_value value = node->outputs[0];
+  ssti_dynamics d;
+  int bits = 0, place = -1;
+  SST_TRY(ssti_lower_dynamics(l, node, &d, &bits));
   if (!d.fires) {
     l->integrator = node;
     l->places[value] = l->places[node->inputs[0]];
     return SST_OK;
   }
-  SST_TRY(check_neurons(l, value, neuron, &d));
-  const sst_integer_value in = *ssti_lower_input(l, node);
-  sst_integer_node made = {.kind = SST_INTEGER_NODE_NEURONS, .input = {l->places[node->inputs[0]], -1}};
-  SST_TRY(fill_neurons(l, value, &d, neuron->membrane_bits, &in, &made.neurons));
+  SST_TRY(check_neurons(l, value, &((const ssti_neuron_attributes *)node->attributes)->neuron, &d));
+  SST_TRY(note_states(l, node, &d));
+  if (l->approximate != NULL) {
+    SST_TRY(ssti_lower_in_unit(l, node, 0, ssti_lower_neuron_unit(&d), &place));
+  } else {
+    place = l->places[node->inputs[0]];
+  }
+  l->units[value] = 1.0;
+  const sst_integer_value in = l->network->values[place];
+  sst_integer_node made = {.kind = SST_INTEGER_NODE_NEURONS, .input = {place, -1}};
+  SST_TRY(fill_neurons(l, value, &d, bits, &in, &made.neurons));
   SST_TRY(ssti_lower_add(l, &made, value, value, 0, 0));
   return check_exact(l, value);
 }

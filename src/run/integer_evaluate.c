@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "deploy/lower.h"
 #include "graph/graph_internal.h"
 #include "run/assemble.h"
 #include "run/integer_samples.h"
@@ -135,6 +136,7 @@ typedef struct comparison {
   sst_graph *graph;
   sst_value input, logits;
   sst_value *spikes, *membranes; // [node_count] of the graph, of neurons
+  int *layers;                   // [node_count]: place among the layers of `out`
   int64_t first;                 // picture of the batch at hand that comes first
   sst_integer_comparison *out;
 } comparison;
@@ -159,35 +161,51 @@ static void compare_spikes(void *user, int64_t picture, int64_t step, int node, 
   const int64_t count = value->height * value->width * value->channels, at = (step * c->m.batch + picture) * count;
   const float *s = sst_graph_data(c->graph, c->spikes[node]) + at;
   const float *h = sst_graph_data(c->graph, c->membranes[node]) + at;
+  sst_integer_layer_comparison *layer = &c->out->layers[c->layers[node]];
   for (int64_t i = 0; i < count; i++) {
     const double integer = ldexp((double)membrane[i], -neurons->exponent);
-    c->out->spikes += spikes[i];
+    layer->spikes += spikes[i];
     c->out->different_membranes += integer != (double)h[i];
     if ((float)spikes[i] == s[i]) { continue; }
     const sst_integer_difference found = {c->first + picture, step, node, i, (double)h[i], integer};
+    layer->different_spikes++;
     note_difference(c, &found);
   }
-  c->out->neuron_steps += count;
+  layer->neuron_steps += count;
 }
 
-// The graph's neurons by the names that lowering gives: those of their spikes.
+// The next neurons of the graph from node *at on whose spikes lowering would call so; SST_NO_VALUE without any. A
+// second layer of a name has a number behind it.
+static sst_value next_neurons(const comparison *c, const char *called, int *at) {
+  for (; *at < c->graph->node_count; (*at)++) {
+    const ssti_node *node = &c->graph->nodes[*at];
+    char name[160], plain[48];
+    if (node->op != &ssti_op_neuron || !sst_graph_is_spikes(c->graph, node->outputs[0])) { continue; }
+    ssti_lower_plain_name(ssti_value_name(c->graph, node->outputs[0], name, sizeof name), plain);
+    const size_t length = strlen(plain) < 32 ? strlen(plain) : 32;
+    if (strncmp(plain, called, length) == 0) { return c->graph->nodes[(*at)++].outputs[0]; }
+  }
+  return SST_NO_VALUE;
+}
+
 static sst_status find_neurons(comparison *c) {
   const sst_integer_network *network = c->m.network;
   sst_context *context = c->m.context;
+  int at = 0;
   for (int i = 0; i < network->node_count; i++) {
     const sst_integer_node *node = &network->nodes[i];
     if (node->kind != SST_INTEGER_NODE_NEURONS) { continue; }
     const sst_integer_value *value = &network->values[node->output];
-    const bool there = sst_graph_has_tap(c->graph, node->name);
-    const sst_value spikes = there ? sst_graph_find(c->graph, node->name) : SST_NO_VALUE;
-    if (!there || !sst_graph_is_spikes(c->graph, spikes) ||
-        !sst_shape_equal(
-            sst_graph_shape(c->graph, spikes),
-            sst_shape_make(network->timesteps, c->m.batch, value->height, value->width, value->channels))) {
+    const sst_value spikes = next_neurons(c, node->name, &at);
+    if (spikes < 0 || !sst_shape_equal(sst_graph_shape(c->graph, spikes),
+                                       sst_shape_make(network->timesteps, c->m.batch, value->height, value->width,
+                                                      value->channels))) {
       SST_FAIL(context, SST_MISMATCH, "the simulation has no neurons %s of %lldx%lldx%lld over %lld steps", node->name,
                (long long)value->height, (long long)value->width, (long long)value->channels,
                (long long)network->timesteps);
     }
+    c->layers[i] = c->out->layer_count;
+    c->out->layers[c->out->layer_count++].name = node->name;
     c->spikes[i] = spikes;
     c->membranes[i] = c->graph->nodes[c->graph->values[spikes].node].outputs[1];
     sst_graph_keep(c->graph, c->spikes[i]);
@@ -214,6 +232,8 @@ static sst_status open_comparison(comparison *c, sst_network *simulation) {
   SST_TRY(check_simulation(c, simulation));
   SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->spikes, &c->spikes));
   SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->membranes, &c->membranes));
+  SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->layers, &c->layers));
+  SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->out->layers, &c->out->layers));
   SST_TRY(sst_graph_create(simulation->parameters, simulation->recipe->device, &c->graph));
   c->input = sst_graph_input(c->graph, "input", sst_recipe_input_shape(simulation->recipe, c->m.batch));
   ssti_build_opened(c->graph, simulation->recipe, simulation->foreign, c->input, &c->logits);
@@ -258,6 +278,10 @@ sst_status sst_integer_compare(const sst_integer_network *network, const char *p
   sst_status status = open_measurement(&c.m, path, options, compare_spikes, &c);
   if (status == SST_OK) { status = open_comparison(&c, simulation); }
   if (status == SST_OK) { status = compare_all(&c); }
+  for (int i = 0; i < out->layer_count; i++) {
+    out->spikes += out->layers[i].spikes;
+    out->neuron_steps += out->layers[i].neuron_steps;
+  }
   out->count = c.m.count;
   out->integer_correct = c.m.correct;
   memcpy(out->data, c.m.data.name, sizeof out->data);
@@ -265,5 +289,11 @@ sst_status sst_integer_compare(const sst_integer_network *network, const char *p
   sst_graph_destroy(c.graph);
   ssti_free(c.m.context, c.spikes);
   ssti_free(c.m.context, c.membranes);
+  ssti_free(c.m.context, c.layers);
   return status;
+}
+
+void sst_integer_comparison_free(sst_context *context, sst_integer_comparison *compared) {
+  ssti_free(context, compared->layers);
+  *compared = (sst_integer_comparison){0};
 }

@@ -49,15 +49,65 @@ static json_t *calibration_json(const sst_calibration *c) {
   return json_pack("{s:s, s:I, s:f}", "data", c->data, "samples", (json_int_t)c->samples, "accuracy", c->accuracy);
 }
 
+// Each layer that was rounded, and by how much.
+static json_t *approximations_json(const sst_approximations *made) {
+  json_t *list = json_array();
+  for (int i = 0; list && i < made->count; i++) {
+    const sst_approximation *one = &made->items[i];
+    if (json_array_append_new(list, json_pack("{s:s, s:s, s:f}", "layer", one->layer, "what",
+                                              sst_approximation_word(one->kind), "size", one->size)) == 0) {
+      continue;
+    }
+    json_decref(list);
+    list = NULL;
+  }
+  return list;
+}
+
+// The integer network beside the one that it was made of.
+static json_t *comparison_json(const sst_integer_comparison *c) {
+  json_t *layers = json_array();
+  for (int i = 0; layers && i < c->layer_count; i++) {
+    const sst_integer_layer_comparison *one = &c->layers[i];
+    json_t *row =
+        json_pack("{s:s, s:I, s:I, s:I, s:f}", "name", one->name, "neuron_steps", (json_int_t)one->neuron_steps,
+                  "spikes", (json_int_t)one->spikes, "different_spikes", (json_int_t)one->different_spikes, "share",
+                  (double)one->different_spikes / (double)one->neuron_steps);
+    if (json_array_append_new(layers, row) == 0) { continue; }
+    json_decref(layers);
+    layers = NULL;
+  }
+  const double count = (double)c->count;
+  return json_pack("{s:s, s:I, s:f, s:f, s:I, s:o}", "data", c->data, "samples", (json_int_t)c->count,
+                   "accuracy_before", (double)c->simulation_correct / count, "accuracy",
+                   (double)c->integer_correct / count, "different_classes", (json_int_t)c->different_classes, "layers",
+                   layers);
+}
+
+// How it was chosen by training pictures, or what became of them.
+static json_t *with_origin(json_t *root, const sst_integer_origin *origin) {
+  json_t *more = origin->approximations == NULL
+                     ? json_pack("{s:o}", "calibration", calibration_json(origin->calibration))
+                     : json_pack("{s:o, s:o}", "approximations", approximations_json(origin->approximations),
+                                 "comparison", comparison_json(origin->comparison));
+  if (more != NULL && json_object_update(root, more) == 0) {
+    json_decref(more);
+    return root;
+  }
+  json_decref(more);
+  json_decref(root);
+  return NULL;
+}
+
 // What was measured; a record that lacks it for want of memory is none.
 static json_t *with_measured(json_t *root, const sst_integer_origin *origin) {
   const sst_evaluation *before = &origin->before->evaluation, *after = &origin->after->evaluation;
-  json_t *measured = json_pack(
-      "{s:o, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "calibration", calibration_json(origin->calibration), "data",
-      origin->before->data, "count", (json_int_t)before->count, "test_accuracy_before", before->accuracy,
-      "test_accuracy", after->accuracy, "test_accuracy_difference", after->accuracy - before->accuracy,
-      "spikes_per_inference_before", before->spikes_per_inference, "spikes_per_inference", after->spikes_per_inference,
-      "spikes_per_inference_difference", after->spikes_per_inference - before->spikes_per_inference);
+  json_t *measured =
+      json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "data", origin->before->data, "count",
+                (json_int_t)before->count, "test_accuracy_before", before->accuracy, "test_accuracy", after->accuracy,
+                "test_accuracy_difference", after->accuracy - before->accuracy, "spikes_per_inference_before",
+                before->spikes_per_inference, "spikes_per_inference", after->spikes_per_inference,
+                "spikes_per_inference_difference", after->spikes_per_inference - before->spikes_per_inference);
   if (measured != NULL && json_object_update(root, measured) == 0) {
     json_decref(measured);
     return root;
@@ -70,16 +120,20 @@ static json_t *with_measured(json_t *root, const sst_integer_origin *origin) {
 sst_status sst_integer_write_record(const sst_integer_network *network, const sst_integer_origin *origin,
                                     const char *path) {
   const sst_recipe *recipe = origin->simulation->recipe;
-  const bool exact = origin->calibration == NULL;
+  const bool exact = origin->calibration == NULL && origin->approximations == NULL;
   sst_integer_sizes total = {0};
   json_t *layers = layers_json(network, &total);
-  json_t *root = json_pack(
-      "{s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:I, s:o}", "name", recipe->name, "version",
-      sst_version(), "model", origin->model, "file", origin->file, "exact", (int)exact, "method",
-      exact ? "as_trained" : "post_training", "bits", bits_json(recipe), "timesteps", (json_int_t)network->timesteps,
-      "weights", (json_int_t)total.weights, "bytes", (json_int_t)total.weight_bytes, "float_bytes",
-      (json_int_t)total.float_bytes, "float_ratio", (double)total.float_bytes / (double)total.weight_bytes,
-      "state_bytes", (json_int_t)total.state_bytes, "layers", layers);
+  json_t *root =
+      json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:f, s:I, s:o}", "name", recipe->name,
+                "version", sst_version(), "model", origin->model, "file", origin->file, "exact", (int)exact, "method",
+                exact                            ? "as_trained"
+                : origin->approximations == NULL ? "post_training"
+                                                 : "approximate",
+                "bits", bits_json(recipe), "timesteps", (json_int_t)network->timesteps, "weights",
+                (json_int_t)total.weights, "bytes", (json_int_t)total.weight_bytes, "float_bytes",
+                (json_int_t)total.float_bytes, "float_ratio", (double)total.float_bytes / (double)total.weight_bytes,
+                "state_bytes", (json_int_t)total.state_bytes, "layers", layers);
   if (root != NULL && !exact) { root = with_measured(root, origin); }
+  if (root != NULL && !exact) { root = with_origin(root, origin); }
   return ssti_run_write_json(network->context, path, root);
 }

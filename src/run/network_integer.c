@@ -18,8 +18,9 @@ void ssti_recipe_byte_values(const sst_recipe *recipe, float *out) {
   ssti_byte_values(&options, recipe->data.channels, out);
 }
 
-sst_status sst_network_lower(sst_network *network, sst_integer_network **out) {
-  *out = NULL;
+// Exactly, or with `options` as far as it goes.
+static sst_status lower(sst_network *network, const sst_approximation_options *options, sst_approximations *made,
+                        sst_integer_network **out) {
   sst_context *context = network->context;
   const sst_recipe *recipe = network->recipe;
   float bytes[SST_MAX_CHANNELS * 256];
@@ -31,7 +32,8 @@ sst_status sst_network_lower(sst_network *network, sst_integer_network **out) {
   sst_graph *graph = NULL;
   sst_value input = SST_NO_VALUE, logits = SST_NO_VALUE;
   SST_TRY(sst_network_graph(network, 1, &input, &logits, &graph));
-  sst_status status = sst_integer_from_graph(graph, input, logits, &samples, out);
+  sst_status status = options == NULL ? sst_integer_from_graph(graph, input, logits, &samples, out)
+                                      : sst_integer_approximate(graph, input, logits, &samples, options, made, out);
   sst_graph_destroy(graph);
   if (status != SST_OK) { return ssti_fail_within(context, status, "%s", network->path); }
   char *text = NULL;
@@ -43,6 +45,19 @@ sst_status sst_network_lower(sst_network *network, sst_integer_network **out) {
     *out = NULL;
   }
   return status;
+}
+
+sst_status sst_network_lower(sst_network *network, sst_integer_network **out) {
+  *out = NULL;
+  return lower(network, NULL, NULL, out);
+}
+
+sst_status sst_network_approximate(sst_network *network, const sst_approximation_options *options,
+                                   sst_approximations *made, sst_integer_network **out) {
+  *out = NULL;
+  *made = (sst_approximations){0};
+  SST_TRY(ssti_network_check_data(network));
+  return lower(network, options, made, out);
 }
 
 sst_status ssti_integer_recipe(sst_context *context, const sst_integer_network *network, const char *path,

@@ -47,9 +47,9 @@ static sst_status check_network(const sst_network *network) {
   sst_context *context = network->context;
   if (!network->trained || network->foreign != NULL) {
     SST_FAIL(context, SST_UNSUPPORTED,
-             "%s: is %s, expected the run directory or checkpoint of a trained "
-             "network",
-             network->path, network->foreign ? "a file of another tool" : "a recipe");
+             "%s: is %s, expected the run directory or checkpoint of a trained network%s", network->path,
+             network->foreign ? "a network of another tool" : "a recipe",
+             network->foreign ? "; 'spikestill quantize --approximate' takes it" : "");
   }
   if (!network->recipe->student.spiking) {
     SST_FAIL(context, SST_UNSUPPORTED, "%s: is an ann; 'spikestill convert' makes a spiking network of it",

@@ -58,6 +58,14 @@ class Onnx(ProgramTest):
         self.assertIn("Conv_1", self.good("energy", "alone.safetensors", "--samples", "10").out)
         self.good("train", "tiny.yaml", "--out", "student", "--quiet", "--set", "teacher=alone.safetensors", "--set",
                   "train.epochs=1", "--set", "distill=[{method: kd}]")
+        # As integers it is an approximation, which is asked for.
+        self.bad(1, ["quantize", "snn", "--out", "net.integer"], "network of another tool", "quantize --approximate")
+        record = self.good("quantize", "snn", "--approximate", "--out", "net.integer", "--samples", "20", "--json").json
+        self.assertEqual([layer["name"] for layer in record["comparison"]["layers"]],
+                         ["Relu_2.spikes", "Relu_5.spikes", "capped.spikes", "Relu_14.spikes"])
+        for layer in record["comparison"]["layers"]:
+            self.assertLess(layer["share"], 0.05)
+        self.assertAlmostEqual(record["spikes_per_inference"] / record["spikes_per_inference_before"], 1, delta=0.03)
 
         # Whose layers they are shows when something else is asked of them.
         self.bad(1, ["eval", "alone.safetensors", "--set", "student.layer_thresholds=false"], "no parameter 'Relu_2.threshold'")

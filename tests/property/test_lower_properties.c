@@ -2,6 +2,9 @@
 // A quantised network and the integer network that is lowered from it are the same: every spike and every membrane of
 // every neuron layer, and the logits. Random small networks: layers, strides, groups, pools, blocks of all forms, bits,
 // resets, leaks, readouts, pictures and recordings. 200 cases; SPIKESTILL_LOWER_CASES says another number.
+//
+// With all of it, or parts, off the grids (thresholds of layers, norms, leaks and weights in full precision, windows of
+// nine), they are approximated instead, and only few spikes may differ.
 #include "networks.h"
 
 #include "graph/graph_internal.h"
@@ -163,6 +166,8 @@ typedef struct comparison {
   const sst_integer_network *network;
   uint64_t seed;
   int64_t spikes, neurons;
+  bool counts; // differences, rather than failing at the first
+  int64_t different;
 } comparison;
 
 // What the graph says of the same neurons, which go by the name of their spikes' tap.
@@ -180,7 +185,8 @@ static void compare(void *user, int64_t picture, int64_t step, int node, const i
   const float *s = sst_graph_data(c->graph, spikes) + at, *h = sst_graph_data(c->graph, source->outputs[1]) + at;
   for (int64_t i = 0; i < count; i++) {
     const double found = ldexp((double)membrane[i], -neurons->neurons.exponent);
-    if ((double)h[i] != found || s[i] != (float)output[i]) {
+    c->different += s[i] != (float)output[i];
+    if (!c->counts && ((double)h[i] != found || s[i] != (float)output[i])) {
       fail_msg("seed %llu, layer %s, step %lld, neuron %lld: membrane %.9g and spike %d, expected %.9g and %g",
                (unsigned long long)c->seed, neurons->name, (long long)step, (long long)i, found, (int)output[i],
                (double)h[i], (double)s[i]);
@@ -235,10 +241,52 @@ static void check_logits(const sst_integer_network *network, uint64_t seed, cons
   }
 }
 
+// Takes some of what lies on grids from the network.
+static void leave_grids(drawn *d) {
+  sst_quantization *q = &d->options.quantization;
+  sst_neuron *n = &d->options.neuron;
+  d->options.layer_thresholds = chance(d, 0.6f);
+  if (chance(d, 0.5f)) { q->norm_bits = 0; }
+  if (chance(d, 0.3f)) { q->weights.kind = SST_WEIGHT_QUANTIZER_NONE; }
+  if (chance(d, 0.3f)) { q->first_last = false; }
+  if (chance(d, 0.3f)) { q->input_bits = 0; }
+  if (chance(d, 0.6f) || d->options.layer_thresholds) {
+    n->membrane_bits = 0;
+    n->threshold = ssti_draw_between(&d->random, 0.3f, 2.0f);
+  }
+  d->options.readout_decay = ssti_draw_uniform(&d->random);
+  for (int i = 0; i < d->options.layer_count; i++) {
+    sst_layer *layer = &d->layers[i];
+    const bool grows = layer->kind == SST_LAYER_AVERAGE_POOL && layer->stride == 1 && layer->padding == 1;
+    if (grows) { layer->kernel = 3; }
+  }
+}
+
+// Thresholds are no decays: above 0.
+static void fill_thresholds(drawn *d, sst_parameters *store) {
+  for (int i = 0; i < sst_parameters_count(store); i++) {
+    const sst_parameter *p = sst_parameters_at(store, i);
+    if (strstr(p->name, "threshold") != NULL) { p->value[0] = ssti_draw_between(&d->random, 0.3f, 3.0f); }
+  }
+}
+
+static sst_status lower(const drawn *d, bool approximate, sst_graph *graph, sst_value input, sst_value logits,
+                        sst_integer_network **out) {
+  const sst_integer_input samples = {d->spikes ? NULL : d->table, 0, 1};
+  if (!approximate) { return sst_integer_from_graph(graph, input, logits, &samples, out); }
+  const sst_approximation_options bits = {0};
+  sst_approximations made;
+  const sst_status status = sst_integer_approximate(graph, input, logits, &samples, &bits, &made, out);
+  for (int i = 0; i < made.count; i++) { assert_true(made.items[i].size > 0.0 && made.items[i].size <= 0.5); }
+  sst_approximations_free(graph->context, &made);
+  return status;
+}
+
 // False where it could not be proven that f32, or 32 bits, hold all numbers.
 static bool check_case(sst_context *context, uint64_t seed, comparison *total) {
   drawn d;
   draw(&d, seed);
+  if (total->counts) { leave_grids(&d); }
   sst_parameters *store = NULL;
   sst_value input = SST_NO_VALUE, logits = SST_NO_VALUE, one = SST_NO_VALUE, one_logits = SST_NO_VALUE;
   assert_ok(context, sst_parameters_create(context, seed, &store));
@@ -246,9 +294,9 @@ static bool check_case(sst_context *context, uint64_t seed, comparison *total) {
   sst_graph *graph = build(context, &d, store, device, BATCH, &input, &logits);
   sst_graph *single = build(context, &d, store, SST_DEVICE_CPU_REFERENCE, 1, &one, &one_logits);
   fill_parameters(&d, store);
-  const sst_integer_input samples = {d.spikes ? NULL : d.table, 0, 1};
+  if (total->counts) { fill_thresholds(&d, store); }
   sst_integer_network *network = NULL;
-  const sst_status status = sst_integer_from_graph(single, one, one_logits, &samples, &network);
+  const sst_status status = lower(&d, total->counts, single, one, one_logits, &network);
   if (status != SST_OK) {
     const char *message = sst_context_message(context);
     if (!strstr(message, "2^24") && !strstr(message, "24 bits") && !strstr(message, "32 bits")) {
@@ -264,7 +312,7 @@ static bool check_case(sst_context *context, uint64_t seed, comparison *total) {
     total->network = network;
     total->seed = seed;
     assert_ok(context, sst_integer_simulate(network, BATCH, bytes, found, compare, total));
-    check_logits(network, seed, found, sst_graph_data(graph, logits));
+    if (!total->counts) { check_logits(network, seed, found, sst_graph_data(graph, logits)); }
     free(bytes);
   }
   sst_integer_network_free(network);
@@ -273,12 +321,17 @@ static bool check_case(sst_context *context, uint64_t seed, comparison *total) {
   return status == SST_OK;
 }
 
-static void test_integers_and_floats_agree(void **state) {
+static long case_count(void) {
   const char *wanted = getenv("SPIKESTILL_LOWER_CASES");
   const long cases = wanted != NULL ? atol(wanted) : CASES;
+  assert_true(cases > 0);
+  return cases;
+}
+
+static void test_integers_and_floats_agree(void **state) {
+  const long cases = case_count();
   comparison total = {0};
   long lowered = 0;
-  assert_true(cases > 0);
   for (long seed = 0; seed < cases; seed++) { lowered += check_case(*state, (uint64_t)seed, &total); }
   print_message("%ld of %ld networks lowered, %.1f %% of %lld neuron steps fire\n", lowered, cases,
                 100.0 * (double)total.spikes / (double)total.neurons, (long long)total.neurons);
@@ -286,7 +339,23 @@ static void test_integers_and_floats_agree(void **state) {
   assert_true(total.spikes * 20 > total.neurons && total.spikes * 20 < 19 * total.neurons);
 }
 
+static void test_approximations_differ_little(void **state) {
+  const long cases = case_count();
+  comparison total = {.counts = true};
+  long lowered = 0, strays = 0;
+  for (long seed = 0; seed < cases; seed++) {
+    const int64_t neurons = total.neurons, different = total.different;
+    lowered += check_case(*state, (uint64_t)seed, &total);
+    strays += (total.different - different) * 10 > total.neurons - neurons;
+  }
+  print_message("%ld of %ld networks approximated, %.3f %% of %lld neuron steps differ, in %ld more than a tenth\n",
+                lowered, cases, 100.0 * (double)total.different / (double)total.neurons, (long long)total.neurons,
+                strays);
+  assert_true(lowered * 20 > cases * 17);
+  assert_true(total.different * 100 < total.neurons && strays * 50 <= cases); // measured: 0.2 %, and none
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_integers_and_floats_agree)};
+  const struct CMUnitTest tests[] = {TEST(test_integers_and_floats_agree), TEST(test_approximations_differ_little)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

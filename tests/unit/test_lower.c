@@ -97,6 +97,84 @@ static void test_counts_need_no_table(void **state) {
   scene_end(&s);
 }
 
+static const sst_approximation *find(const sst_approximations *made, sst_approximation_kind kind, const char *layer) {
+  for (int i = 0; i < made->count; i++) {
+    if (made->items[i].kind == kind && strcmp(made->items[i].layer, layer) == 0) { return &made->items[i]; }
+  }
+  return NULL;
+}
+
+// All that is rounded is told by layer with its size; what is on a grid already is not touched.
+static void test_known_approximations(void **state) {
+  scene s;
+  scene_begin(&s, *state);
+  s.options.norm = SST_NORM_NONE;
+  s.options.quantization.norm_bits = 0;
+  s.options.quantization.input_bits = 0;
+  s.options.neuron.decay = 0.7f;
+  s.options.neuron.hard_reset = false;
+  s.options.neuron.threshold = 1.5f;
+  s.options.neuron.membrane_bits = 0;
+  s.layers[3].kernel = 3;
+  s.layers[3].stride = 1;
+  s.options.readout = SST_READOUT_MEMBRANE;
+  s.options.readout_decay = 0.3f;
+  assert_fails(*state, SST_UNSUPPORTED, lower(&s), "quantize --approximate");
+  const sst_integer_input samples = {s.bytes, 0, 0};
+  const sst_approximation_options bits = {.membrane_bits = 9, .input_bits = 6};
+  sst_approximations made;
+  assert_ok(*state, sst_integer_approximate(s.graph, s.input, s.logits, &samples, &bits, &made, &s.network));
+  const sst_integer_network *network = s.network;
+  // An average of nine is a sum, and the linear layer behind it divides.
+  const char *const names[] = {"0.conv", "2.act", "3.avgpool", "4.flatten", "4.linear", "logits"};
+  for (int i = 0; i < network->node_count; i++) { assert_string_equal(network->nodes[i].name, names[i]); }
+  assert_int_equal(network->nodes[2].kind, SST_INTEGER_NODE_SYNAPSES);
+  assert_true(network->nodes[2].synapses.groups == 2 && network->nodes[2].synapses.factor[0] == 1);
+  assert_int_equal(network->values[3].high, 9);
+  // 0.7 is 179/256, 1.5 on whatever grid, states in 256ths of four thresholds made a power of two, 8.
+  const sst_integer_neurons *n = &network->nodes[1].neurons;
+  assert_true(n->state_bits == 9 && n->decay == 179 && n->threshold == 3 << (n->exponent - 1));
+  assert_true(n->threshold_step == n->threshold && n->gain == 1);
+  const double leak = (0.7 - 179.0 / 256.0) / 0.7, readout = (77.0 / 256.0 - 0.3) / 0.3;
+  assert_near(find(&made, SST_APPROXIMATION_LEAK, "2.act")->size, leak, 1e-4, 0);
+  assert_near(find(&made, SST_APPROXIMATION_STATE, "2.act")->size, 0.5 * 8 / 256 / 1.5, 1e-9, 0);
+  assert_near(find(&made, SST_APPROXIMATION_READOUT, "step_logits")->size, readout, 1e-4, 0);
+  const sst_approximation *input = find(&made, SST_APPROXIMATION_INPUT, "input");
+  assert_true(input != NULL && input->size > 0.001 && input->size < 0.02); // half a 64th of 1 at most
+  assert_null(find(&made, SST_APPROXIMATION_WEIGHTS, "0.conv"));           // ternary already
+  assert_null(find(&made, SST_APPROXIMATION_THRESHOLD, "2.act"));
+  assert_non_null(find(&made, SST_APPROXIMATION_FACTORS, "4.linear"));
+  sst_approximations_free(*state, &made);
+  scene_end(&s);
+}
+
+// What is on grids altogether is lowered as without the request.
+static void test_nothing_to_approximate(void **state) {
+  scene s, t;
+  scene_begin(&s, *state);
+  scene_begin(&t, *state);
+  assert_ok(*state, lower(&s));
+  assert_ok(*state, lower(&t));
+  sst_integer_network_free(t.network);
+  const sst_integer_input samples = {t.bytes, 0, 0};
+  sst_approximations made;
+  assert_ok(*state, sst_integer_approximate(t.graph, t.input, t.logits, &samples, &(sst_approximation_options){0},
+                                            &made, &t.network));
+  assert_int_equal(made.count, 0);
+  for (int i = 0; i < 6; i++) {
+    const sst_integer_node *a = &s.network->nodes[i], *b = &t.network->nodes[i];
+    assert_string_equal(a->name, b->name);
+    assert_memory_equal(&a->neurons, &b->neurons, sizeof a->neurons);
+    assert_true(a->readout.scale == b->readout.scale);
+    for (int o = 0; a->kind == SST_INTEGER_NODE_SYNAPSES && o < 2; o++) {
+      assert_int_equal(a->synapses.factor[o], b->synapses.factor[o]);
+      assert_int_equal(a->synapses.offset[o], b->synapses.offset[o]);
+    }
+  }
+  scene_end(&t);
+  scene_end(&s);
+}
+
 static void refuse(scene *s, const char *layer, const char *part) {
   assert_fails(s->context, SST_UNSUPPORTED, lower(s), layer);
   if (!strstr(sst_context_message(s->context), part)) {
@@ -138,6 +216,7 @@ static void test_what_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_dyadic_numbers), TEST(test_known_integers),
-                                     TEST(test_counts_need_no_table), TEST(test_what_is_refused)};
+                                     TEST(test_counts_need_no_table), TEST(test_known_approximations),
+                                     TEST(test_nothing_to_approximate), TEST(test_what_is_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,7 @@ _spikestill() {
     sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --precision --threads --json --quiet" ;;
     eval) options="--help --set --timesteps --samples --compare --seed --device --precision --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --normalize --threads --json --quiet" ;;
-    quantize) options="--help --out --set --samples --weight-bits --membrane-bits --norm-bits --input-bits --simulation --overwrite --seed --device --data --threads --json --quiet" ;;
+    quantize) options="--help --out --set --samples --weight-bits --membrane-bits --norm-bits --input-bits --approximate --simulation --overwrite --seed --device --data --threads --json --quiet" ;;
     inspect) options="--help --set --timesteps --device --precision --batch --target --dt --reset --threads --json" ;;
     energy) options="--help --set --samples --device --data --part --model --shapes --against --technology --print-technology --csv --threads --json" ;;
     report) options="--help --out --open --tensorboard --quiet" ;;
