@@ -18,6 +18,7 @@
 
 #include "spikestill/convert.h"
 #include "spikestill/energy.h"
+#include "spikestill/engine.h"
 #include "spikestill/integer.h"
 #include "spikestill/nir.h"
 #include "spikestill/recipe.h"
@@ -151,6 +152,7 @@ typedef struct sst_integer_evaluation_options {
   int64_t samples;              // first so many; 0: all
   const char *const *overrides; // of the recipe in the integer network, whose data it is evaluated on
   int override_count;
+  const sst_engine_level *level; // the engine's instruction set at most; NULL: the best
 } sst_integer_evaluation_options;
 // Measures an integer network by the engine; `path` is for messages. Errors: INVALID_ARGUMENT (it has no recipe, or the
 // part is empty), SHAPE (the data do not fit), those of opening the data, INTERRUPTED.
@@ -176,6 +178,7 @@ typedef struct sst_integer_comparison {
   int64_t simulation_correct, integer_correct;
   sst_integer_difference first; // by picture, step, node, neuron; if there is one
   char data[64];                // "mnist test"
+  sst_engine_level level;       // the instruction set that the engine used
   sst_integer_layer_comparison *layers; // of neurons, in order
   int layer_count;
 } sst_integer_comparison;

@@ -169,10 +169,11 @@ static bool take_option(int letter, const char *value, arguments *out) {
   case 'p': out->part = value; return true;
   case 'b': return parse_int(value, 1, 65536, &out->batch);
   case 'R': out->root = value; return true;
-  case 'E': return parse_int(value, 1, 4096, &out->count);
+  case 'E': return parse_int(value, 1, 65536, &out->count);
   case 'X': out->index = value; return value[0] != '\0' && value[strspn(value, "0123456789,")] == '\0';
   case 'U': out->url = value; return true;
   case 'n': return parse_int(value, 1, 10000, &out->repetitions);
+  case '9': out->level = value; return true;
   case '8': out->approximate = true; return true;
   case 'v': out->calibrate = true; return true;
   case '5': out->only = value; return true;

@@ -16,7 +16,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "train recipe.yaml --out runs/first --seed 2 --set train.epochs=3")                                                \
   X(sweep, "RECIPE", 1, 1, "oVLNJsSd7tjq", "train a recipe with combinations of values and several seeds, and compare", \
     "sweep recipe.yaml --vary student.timesteps=2,4 --seeds 3 --out sweeps/first")                                     \
-  X(eval, "MODEL", 1, 1, "xCsSd7DzTkyepatj", "accuracy and spikes of a run directory, checkpoint, ONNX or NIR file",               \
+  X(eval, "MODEL", 1, 1, "xC9sSd7DzTkyepatj", "accuracy and spikes of a run directory, checkpoint, ONNX or NIR file",               \
     "eval runs/first --part validation --at-least 0.95")                                                               \
   X(convert, "MODEL", 1, 1, "oMTPCIKwsdDztjq", "convert a trained ann or ONNX file into a spiking network",            \
     "convert runs/teacher --timesteps 1,4,16,64 --out runs/converted")                                                 \
@@ -77,6 +77,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "threshold_balancing: steps while thresholds are taken (default: 64)")                                             \
   X('x', "compare", "MODEL", NULL,                                                                                     \
     "beside this one, of which one is an integer network: every spike; exit with 3 if one differs")                    \
+  X('9', "level", "plain|neon|avx2|avx512", NULL,                                                                     \
+    "an integer network's kernels, at most of this instruction set (default: the best of the processor)")              \
   X('1', "weight-bits", "N", "a whole number from 2 to 8", "of weights in full precision (default: 8)")                \
   X('2', "membrane-bits", "N", "a whole number from 2 to 16", \
     "of stored membranes in full precision (default: 8; --approximate: 16 where they leak)")                           \
@@ -110,8 +112,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('y', "dt", "SECONDS", "a number above 0", "time step, in the unit of the target's time constants")                 \
   X('e', "reset", "hard|soft", NULL, "how the neurons of a NIR file reset (default: what it says)")                         \
   X('R', "root", "DIR", NULL, "folder that holds the data sets (default: $SPIKESTILL_DATA, else ./data)")              \
-  X('E', "count", "N", "a whole number from 1 to 4096",                                                                \
-    "samples that are drawn: the first ones (default: 64 pictures, 8 recordings); c: that are compared (default: 4)")                                     \
+  X('E', "count", "N", "a whole number from 1 to 65536",                                                               \
+    "samples that are drawn: the first ones (default: 64 pictures, 8 recordings; at most 4096); c: that are compared " \
+    "(default: 4)")                                     \
   X('X', "index", "N,N", "whole numbers from 0, such as 0,5,9", "draw these samples instead")                          \
   X('U', "url", "URL", NULL, "download from here instead of the built-in mirrors")                                     \
   X('n', "repetitions", "N", "a whole number from 1 to 10000",                                                         \
@@ -144,7 +147,7 @@ typedef struct arguments {
   int vary_count;
   char seed[64], device[64], precision[64], data[128], normalize[64], steps[64]; // overrides made of short forms
   const char *out, *part, *root, *url, *list, *index, *method, *timesteps, *model, *shapes, *technology, *tensorboard,
-      *to, *target, *recipe, *map, *layout, *reset, *compare, *simulation, *name, *only;
+      *to, *target, *level, *recipe, *map, *layout, *reset, *compare, *simulation, *name, *only;
   const char *against[MOST_AGAINST];
   int against_count;
   bool approximate, calibrate, ops, open, resume, overwrite, json, csv, quiet, print_technology, print_map;

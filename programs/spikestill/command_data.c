@@ -71,17 +71,19 @@ sst_recipe *open_data_recipe(sst_context *context, const arguments *a, const cha
   return recipe;
 }
 
+enum { MOST_DRAWN = 4096 };
+
 // The samples to draw: those named, or the first ones. Owned by the caller; NULL if there is no memory.
 static int64_t *choose(const arguments *a, sst_dataset_info info, int64_t *count) {
-  int64_t *indices = malloc(4096 * sizeof *indices);
+  int64_t *indices = malloc(MOST_DRAWN * sizeof *indices);
   *count = 0;
   if (!indices) { return NULL; }
   if (!a->index) {
     const int64_t wanted = a->count > 0 ? a->count : info.frames > 0 ? 8 : 64;
-    for (; *count < wanted && *count < info.count; ++*count) { indices[*count] = *count; }
+    for (; *count < wanted && *count < info.count && *count < MOST_DRAWN; ++*count) { indices[*count] = *count; }
     return indices;
   }
-  for (const char *at = a->index; *at && *count < 4096;) {
+  for (const char *at = a->index; *at && *count < MOST_DRAWN;) {
     char *end = NULL;
     indices[(*count)++] = strtoll(at, &end, 10);
     at = *end == ',' ? end + 1 : end + strlen(end);

@@ -45,7 +45,9 @@ static int print_report_json(const char *model, sst_part part, const sst_report 
 static sst_status evaluate(sst_context *context, const arguments *a, sst_part part, sst_report *out) {
   sst_status status = SST_OK;
   if (sst_integer_network_recognize(a->words[0])) {
-    const sst_integer_evaluation_options options = {part, a->samples, a->overrides, a->override_count};
+    sst_engine_level level;
+    const sst_integer_evaluation_options options = {part, a->samples, a->overrides, a->override_count,
+                                                    chosen_level(a, &level)};
     sst_integer_network *network = NULL;
     status = sst_integer_network_load(context, a->words[0], &network);
     if (status == SST_OK) { status = sst_integer_evaluate(network, a->words[0], &options, out); }
@@ -63,7 +65,8 @@ int command_eval(sst_context *context, const arguments *a) {
   const sst_part part = chosen_part(a);
   if (a->compare) { return compare_integers(context, a, part); }
   if (a->samples && !sst_integer_network_recognize(a->words[0])) {
-    return usage_error("eval --samples is for integer networks, and %s is none; see 'spikestill help eval'", a->words[0]);
+    return usage_error("eval --samples is for integer networks, and %s is none; see 'spikestill help eval'",
+                       a->words[0]);
   }
   sst_report report;
   const sst_status status = evaluate(context, a, part, &report);

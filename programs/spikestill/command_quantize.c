@@ -51,8 +51,8 @@ static sst_status after_training(sst_network *network, const arguments *a, outco
 // Every spike of training pictures beside the network's own, and both on the test part.
 static sst_status approximately(sst_network *network, const arguments *a, outcome *o, sst_integer_network **out) {
   const sst_approximation_options bits = {a->weight_bits, a->norm_bits, a->membrane_bits, a->input_bits};
-  const sst_integer_evaluation_options training = {SST_PART_TRAIN, o->options.samples, NULL, 0};
-  const sst_integer_evaluation_options test = {SST_PART_TEST, 0, NULL, 0};
+  const sst_integer_evaluation_options training = {.part = SST_PART_TRAIN, .samples = o->options.samples};
+  const sst_integer_evaluation_options test = {.part = SST_PART_TEST};
   sst_status status = sst_network_approximate(network, &bits, &o->approximations, out);
   if (status == SST_OK) { status = sst_integer_compare(*out, a->words[0], network, &training, &o->comparison); }
   if (status == SST_OK) { status = sst_network_evaluate(network, SST_PART_TEST, &o->before); }

@@ -105,6 +105,10 @@ int inspect_integers(sst_context *context, const arguments *a) {
 
 // ---- comparison
 
+const sst_engine_level *chosen_level(const arguments *a, sst_engine_level *room) {
+  return a->level != NULL && sst_engine_level_parse(a->level, room) ? room : NULL;
+}
+
 static void print_first(const sst_integer_network *network, const sst_integer_comparison *c) {
   const sst_integer_difference *d = &c->first;
   const sst_integer_value *v = &network->values[d->node + 1];
@@ -130,15 +134,16 @@ static int print_comparison(const arguments *a, const char *file, const char *ru
                             const sst_integer_comparison *c) {
   const double count = (double)c->count;
   if (a->json) {
-    return print_json(
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "model", file, "simulation", run,
-                  "data", c->data, "count", (json_int_t)c->count, "neuron_steps", (json_int_t)c->neuron_steps, "spikes",
-                  (json_int_t)c->spikes, "different_spikes", (json_int_t)c->different_spikes, "different_membranes",
-                  (json_int_t)c->different_membranes, "different_classes", (json_int_t)c->different_classes,
-                  "accuracy_simulation", (double)c->simulation_correct / count, "accuracy_integer",
-                  (double)c->integer_correct / count, "first", first_json(network, c)));
+    return print_json(json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "model", file, "simulation", run, "level",
+        sst_engine_level_word(c->level), "data", c->data, "count", (json_int_t)c->count, "neuron_steps",
+        (json_int_t)c->neuron_steps, "spikes", (json_int_t)c->spikes, "different_spikes",
+        (json_int_t)c->different_spikes, "different_membranes", (json_int_t)c->different_membranes, "different_classes",
+        (json_int_t)c->different_classes, "accuracy_simulation", (double)c->simulation_correct / count,
+        "accuracy_integer", (double)c->integer_correct / count, "first", first_json(network, c)));
   }
-  printf("integer network        %s, %.2f %%\n", file, 100 * (double)c->integer_correct / count);
+  printf("integer network        %s, %.2f %%, instruction set %s\n", file, 100 * (double)c->integer_correct / count,
+         sst_engine_level_word(c->level));
   printf("simulation             %s, %.2f %%\n", run, 100 * (double)c->simulation_correct / count);
   printf("data                   %s, %" PRId64 " samples\n", c->data, c->count);
   printf("spikes                 %" PRId64 " in %" PRId64 " neuron steps\n", c->spikes, c->neuron_steps);
@@ -163,7 +168,9 @@ int compare_integers(sst_context *context, const arguments *a, sst_part part) {
   sst_status status = sst_integer_network_load(context, file, &network);
   if (status == SST_OK) { status = sst_network_open(context, run, a->overrides, a->override_count, &simulation); }
   if (status == SST_OK) {
-    const sst_integer_evaluation_options options = {part, a->samples, a->overrides, a->override_count};
+    sst_engine_level level;
+    const sst_integer_evaluation_options options = {part, a->samples, a->overrides, a->override_count,
+                                                    chosen_level(a, &level)};
     status = sst_integer_compare(network, file, simulation, &options, &c);
   }
   int code = status != SST_OK ? report_failure(context, status) : print_comparison(a, file, run, network, &c);

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "deploy/bench_network.h"
 #include "deploy/engine_parts.h"
+#include "deploy/integer_rules.h"
 
 enum { SETTLE_PICTURES = 8, CEILING_ROUNDS = 15, CHAIN_ROUNDS = 2000000 };
 
@@ -56,10 +57,11 @@ static double least_seconds(const sst_engine *e, const sst_kernel_ceiling *ceili
     const ssti_engine_node *n = &e->nodes[i];
     if (n->node->kind != SST_INTEGER_NODE_SYNAPSES) { continue; }
     const ssti_engine_value *in = ssti_engine_input(e, i, 0), *out = ssti_engine_output(e, i);
-    const double places = (double)in->steps * (double)out->positions, codes = (double)(n->inputs * out->channels);
+    const int64_t count = ssti_integer_code_count(e->network, i);
+    const double places = (double)in->steps * (double)out->positions, codes = (double)count;
     if (n->kernel == SST_ENGINE_KERNEL_BITSLICED) {
       double weights = 0;
-      for (int64_t k = 0; k < n->inputs * out->channels; k++) { weights += n->node->synapses.codes[k] != 0; }
+      for (int64_t k = 0; k < count; k++) { weights += n->node->synapses.codes[k] != 0; }
       seconds += places * weights * in->planes / ceiling->adders;
     } else if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
       seconds += places * codes * in->planes * 2 / ceiling->popcounts;

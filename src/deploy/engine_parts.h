@@ -48,7 +48,7 @@ typedef struct ssti_engine_node {
   int fused;     // synapses: the neurons node, or -1
 
   // synapses
-  int64_t inputs;               // of one output: K
+  int64_t inputs;               // of one output, with those of other groups: K
   int64_t outputs;              // padded to SSTI_LANES
   int magnitudes;               // bits of a code without its sign
   int64_t channel_words, words; // popcount: 64-bit words of a position's channels, of all

@@ -25,6 +25,7 @@ static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
 };
 static const double usual_density = 0.15;                                         // of spikes, where nothing is known
 static const double usual_weights = 0.6;                                          // share of codes that are not 0
+static const double looking = 0.03;                                               // for them, in rows that are counted
 static const double rows_neuron = 1.1, sliced_neuron = 0.5, rows_to_slices = 0.8; // cycles a neuron and step
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -51,7 +52,7 @@ static bool can_compute(const sst_engine *e, int index, sst_engine_kernel kernel
   const ssti_engine_node *n = &e->nodes[index];
   const ssti_engine_value *in = ssti_engine_input(e, index, 0);
   if (kernel == SST_ENGINE_KERNEL_REFERENCE) { return true; }
-  if (n->node->synapses.groups != 1 || n->inputs > LARGEST_INPUTS) { return false; }
+  if (n->inputs > LARGEST_INPUTS) { return false; }
   switch (kernel) {
   case SST_ENGINE_KERNEL_POPCOUNT:
   case SST_ENGINE_KERNEL_INT8: return in->narrow;
@@ -107,7 +108,8 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
     return neurons + (in->planes == 1 ? usual_density : 1) * short_rows / r->event + a_byte;
   }
   case SST_ENGINE_KERNEL_BITSLICED:
-    return neurons + bits * (n->magnitudes == 1 ? usual_weights : 0.5) / (r->bitsliced * tile_use(e, out));
+    return neurons + bits * ((n->magnitudes == 1 ? usual_weights : 0.5) / (double)n->node->synapses.groups + looking) /
+                         (r->bitsliced * tile_use(e, out));
   case SST_ENGINE_KERNEL_REFERENCE:
   case SST_ENGINE_KERNEL_AUTO:
   case SST_ENGINE_KERNEL_COUNT: break;
@@ -146,7 +148,7 @@ static void plan_synapses(const sst_engine *e, int index) {
   const sst_integer_synapses *w = &n->node->synapses;
   const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
   const int64_t taps = w->kernel_h * w->kernel_w;
-  n->inputs = taps * (in->channels / w->groups);
+  n->inputs = taps * in->channels;
   n->outputs = (out->channels + SSTI_LANES - 1) / SSTI_LANES * SSTI_LANES;
   n->magnitudes = w->weight_bits - 1;
   n->channel_words = (in->channels + 63) / 64;

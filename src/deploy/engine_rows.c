@@ -129,14 +129,14 @@ static void make_window(const rows_part *p, corner at, int64_t step, uint8_t *wi
 
 // ---- sums
 
-// By the formula, straight from the value: for groups, and as what all else is held against.
+// By the formula, straight from the value: what all else is held against.
 static void reference_sums(const rows_part *p, corner first, int64_t step, int32_t *z) {
   const ssti_engine_node *n = p->n;
   const sst_integer_synapses *w = &n->node->synapses;
   const uint8_t *x = input_of(p, 0, step);
   const int64_t taps = w->kernel_h * w->kernel_w, width = p->in->channels / w->groups, outputs = p->out->channels;
   for (int64_t o = p->block * SSTI_LANES; o < smaller((p->block + p->blocks) * SSTI_LANES, outputs); o++) {
-    const int8_t *codes = w->codes + o * n->inputs;
+    const int8_t *codes = w->codes + o * taps * width;
     const int64_t group = o / (outputs / w->groups);
     int64_t sum = 0;
     for (int64_t tap = 0; tap < taps; tap++, codes += width) {

@@ -92,10 +92,10 @@ sst_status ssti_lower_add(ssti_lowering *l, sst_integer_node *node, sst_value na
   const sst_integer_value *value = &l->network->values[place];
   const int64_t most = INT64_C(1) << SSTI_EXACT_BITS;
   if (l->approximate == NULL && (value->low < -most || value->high > most)) {
-    return ssti_lower_refuse(l, named,
-                             "its output may reach %" PRId64 "..%" PRId64 " units, but f32 holds only 2^24 of"
-                             " them; take fewer norm_bits, weight_bits or input_bits",
-                             value->low, value->high);
+    return ssti_lower_may_round(l, named,
+                                "its output may reach %" PRId64 "..%" PRId64 " units, but f32 holds only 2^24 of"
+                                " them; take fewer norm_bits, weight_bits or input_bits",
+                                value->low, value->high);
   }
   return SST_OK;
 }

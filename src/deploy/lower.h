@@ -56,7 +56,7 @@ typedef struct ssti_lower_layer {
 // Keeps "layer <name> cannot be lowered exactly: ..." and returns UNSUPPORTED.
 sst_status ssti_lower_refuse(const ssti_lowering *l, sst_value value, const char *format, ...) SST_PRINTF(3, 4);
 
-// Whether what is not on a grid may be rounded; else as ssti_lower_refuse, and the sentence names the way to ask for it.
+// Whether what is not on a grid, or more than f32 holds, may be rounded; else as ssti_lower_refuse, and the sentence names the way to ask for it.
 sst_status ssti_lower_may_round(const ssti_lowering *l, sst_value value, const char *format, ...) SST_PRINTF(3, 4);
 
 // What a node made of a value's name is called, at most 40 characters: "0.conv.sums" becomes "0.conv", and what names may

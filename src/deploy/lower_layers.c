@@ -102,11 +102,11 @@ static sst_status compose(const ssti_lowering *l, int exponent, sst_value value,
     const double size =
         ldexp((double)w->sums[o] * fabs(w->factor[o]) * ldexp(1.0, -exponent) + fabs(w->offset[o]), fine);
     if (l->approximate == NULL && !is_exact(size, fine, a, b)) {
-      return ssti_lower_refuse(l, value,
-                               "factor * sum + offset of channel %" PRId64
-                               " needs more than the 24 bits that f32 holds;"
-                               " take fewer norm_bits, weight_bits or input_bits",
-                               o);
+      return ssti_lower_may_round(l, value,
+                                  "factor * sum + offset of channel %" PRId64
+                                  " needs more than the 24 bits that f32 holds;"
+                                  " take fewer norm_bits, weight_bits or input_bits",
+                                  o);
     }
     w->factor[o] *= a;
     w->offset[o] = a * w->offset[o] + b;
@@ -172,10 +172,10 @@ static sst_status bound_sums(const ssti_lowering *l, const sst_integer_value *in
     for (int64_t i = 0; i < w->fan_in; i++) { sum += (int64_t)fabsf(w->codes[o * w->fan_in + i]); }
     w->sums[o] = sum * size_of(in);
     if (l->approximate == NULL && w->sums[o] > most) {
-      return ssti_lower_refuse(l, w->first,
-                               "sums of channel %" PRId64 " may reach %" PRId64
-                               ", but f32 holds only 2^24 of them; take fewer weight_bits or input_bits",
-                               o, w->sums[o]);
+      return ssti_lower_may_round(l, w->first,
+                                  "sums of channel %" PRId64 " may reach %" PRId64
+                                  ", but f32 holds only 2^24 of them; take fewer weight_bits or input_bits",
+                                  o, w->sums[o]);
     }
   }
   return SST_OK;

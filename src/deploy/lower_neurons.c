@@ -116,10 +116,10 @@ static sst_status check_exact(const ssti_lowering *l, sst_value value) {
   const bool product =
       (r.product.low >= -most && r.product.high <= most) || (node->neurons.limit > 0 && passing <= most);
   if (r.h.low < -most || r.h.high > most || r.u.low < -most || r.u.high > most || gained > most || !product) {
-    return ssti_lower_refuse(l, value,
-                             "its membrane may reach %" PRId64 "..%" PRId64
-                             " units, but f32 holds only 2^24 of them; take fewer norm_bits or membrane_bits",
-                             r.h.low, r.h.high);
+    return ssti_lower_may_round(l, value,
+                                "its membrane may reach %" PRId64 "..%" PRId64
+                                " units, but f32 holds only 2^24 of them; take fewer norm_bits or membrane_bits",
+                                r.h.low, r.h.high);
   }
   return SST_OK;
 }

@@ -35,6 +35,7 @@ static sst_status open_measurement(measurement *m, const char *path, const sst_i
   ssti_integer_samples_begin(m->network, m->recipe, &m->samples);
   sst_engine_options engine = sst_engine_default();
   m->batch = engine.batch = m->recipe->train.evaluation_batch;
+  if (options->level != NULL) { engine.level = *options->level; }
   engine.observer = observer;
   engine.observer_state = state;
   SST_TRY(sst_engine_open(m->context, m->network, &engine, &m->engine));
@@ -230,6 +231,7 @@ static sst_status check_simulation(const comparison *c, const sst_network *simul
 static sst_status open_comparison(comparison *c, sst_network *simulation) {
   const size_t nodes = (size_t)c->m.network->node_count;
   SST_TRY(check_simulation(c, simulation));
+  c->out->level = sst_engine_level_of(c->m.engine);
   SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->spikes, &c->spikes));
   SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->membranes, &c->membranes));
   SST_TRY(ssti_allocate(c->m.context, nodes, sizeof *c->layers, &c->layers));

@@ -59,8 +59,9 @@ class Onnx(ProgramTest):
         self.good("train", "tiny.yaml", "--out", "student", "--quiet", "--set", "teacher=alone.safetensors", "--set",
                   "train.epochs=1", "--set", "distill=[{method: kd}]")
         # As integers it is an approximation, which is asked for.
-        self.bad(1, ["quantize", "snn", "--out", "net.integer"], "network of another tool", "quantize --approximate")
-        record = self.good("quantize", "snn", "--approximate", "--out", "net.integer", "--samples", "20", "--json").json
+        self.bad(1, ["quantize", "alone.safetensors", "--out", "net.integer"], "network of another tool", "quantize --approximate")
+        record = self.good("quantize", "alone.safetensors", "--approximate", "--out", "net.integer", "--samples", "20",
+                           "--json").json
         self.assertEqual([layer["name"] for layer in record["comparison"]["layers"]],
                          ["Relu_2.spikes", "Relu_5.spikes", "capped.spikes", "Relu_14.spikes"])
         for layer in record["comparison"]["layers"]:

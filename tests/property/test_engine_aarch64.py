@@ -35,14 +35,14 @@ def run(command, folder, environment=None):
         raise AssertionError("%s ended with %d:\n%s" % (command[0], done.returncode, done.stdout))
 
 
-def build(folder):
+def build(folder, own, extra=()):
+    """A program of the engine and what it rests on, and of the sources `own`, with more flags for those."""
     def source(part, names):
         return [os.path.join(ROOT, part, name + ".c") for name in names]
 
     kernels = sorted(glob.glob(os.path.join(ROOT, "src/deploy/kernel_*.c")))
     sources = source("src/base", BASE) + source("src/deploy", DEPLOY)
-    sources += source("tests/support", ["random_integer_network"]) + source("tests/property", ["test_engine_properties"])
-    objects = compile_into(os.path.join(folder, "rest"), sources)
+    objects = compile_into(os.path.join(folder, "rest"), sources) + compile_into(os.path.join(folder, "own"), own, extra)
     objects += compile_into(os.path.join(folder, "plain"), kernels, ["-DSSTI_KERNEL_LEVEL=plain"])
     objects += compile_into(os.path.join(folder, "neon"), kernels, ["-DSSTI_KERNEL_LEVEL=neon", "-DSSTI_KERNEL_NEON"])
     program = os.path.join(folder, "test_engine")
@@ -57,4 +57,5 @@ class EngineOnArm(unittest.TestCase):
                 self.skipTest("%s is not installed (scripts/setup.sh check)" % tool)
         with tempfile.TemporaryDirectory() as folder:
             environment = {**os.environ, "SPIKESTILL_CASES": os.environ.get("SPIKESTILL_CASES", CASES)}
-            run([EMULATOR, build(folder)], folder, environment)
+            own = ["tests/support/random_integer_network.c", "tests/property/test_engine_properties.c"]
+            run([EMULATOR, build(folder, [os.path.join(ROOT, path) for path in own])], folder, environment)

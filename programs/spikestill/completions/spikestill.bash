@@ -20,6 +20,7 @@ _spikestill() {
     --initial-membrane) COMPREPLY=(); return ;;
     --calibration-steps) COMPREPLY=(); return ;;
     --compare) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --level) COMPREPLY=($(compgen -W "plain neon avx2 avx512" -- "$word")); return ;;
     --weight-bits) COMPREPLY=(); return ;;
     --membrane-bits) COMPREPLY=(); return ;;
     --norm-bits) COMPREPLY=(); return ;;
@@ -57,7 +58,7 @@ _spikestill() {
   case ${COMP_WORDS[1]} in
     train) options="--help --out --set --resume --overwrite --seed --device --precision --at-least --threads --json --quiet" ;;
     sweep) options="--help --out --set --vary --list --seeds --jobs --seed --device --precision --threads --json --quiet" ;;
-    eval) options="--help --set --timesteps --samples --compare --seed --device --precision --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
+    eval) options="--help --set --timesteps --samples --compare --level --seed --device --precision --data --normalize --part --at-least --target --dt --reset --threads --json" ;;
     convert) options="--help --out --set --method --timesteps --percentile --samples --initial-membrane --calibration-steps --overwrite --device --data --normalize --threads --json --quiet" ;;
     quantize) options="--help --out --set --samples --weight-bits --membrane-bits --norm-bits --input-bits --approximate --simulation --overwrite --seed --device --data --threads --json --quiet" ;;
     inspect) options="--help --set --timesteps --device --precision --batch --target --dt --reset --threads --json" ;;
