@@ -406,6 +406,7 @@ static sst_status lower_node(ssti_lowering *l, const ssti_node *node) {
   if (node->op == &ssti_op_pool) { return lower_pool(l, node, node->attributes); }
   if (node->op == &ssti_op_reduce) { return lower_reduce(l, node); }
   if (node->op == &ssti_op_binary) { return lower_add_sides(l, node); }
+  if (node->op == &ssti_op_slice || node->op == &ssti_op_pad) { return ssti_lower_selection(l, node); }
   if (node->op == &ssti_op_flatten) { return lower_flatten(l, node); }
   if (node->op == &ssti_op_unary) { return lower_unary(l, node); }
   return ssti_lower_refuse(l, value, "integers have nothing like the op '%s'", node->op->name);

@@ -77,6 +77,7 @@ sst_status ssti_lower_parameter(const ssti_lowering *l, sst_value layer, sst_val
 sst_status ssti_lower_weighted(ssti_lowering *l, const ssti_node *node); // conv2d, linear, with what is fused
 sst_status ssti_lower_norm(ssti_lowering *l, const ssti_node *node);     // batch norm that no weights come before
 sst_status ssti_lower_neurons(ssti_lowering *l, const ssti_node *node);
+sst_status ssti_lower_selection(ssti_lowering *l, const ssti_node *node); // slice, pad
 
 // The dynamics that a node's neurons are lowered with, and the bits of their stored states, 0 where there are none.
 sst_status ssti_lower_dynamics(const ssti_lowering *l, const ssti_node *node, ssti_dynamics *out, int *bits);

@@ -297,3 +297,51 @@ sst_status ssti_lower_ones(ssti_lowering *l, sst_value value, int place, const s
   free_layer(l, &w);
   return status;
 }
+
+// ---- slices and pads
+
+// Which input channel each output channel is, and steps and border of the positions.
+typedef struct selection {
+  int64_t outputs, first, step; // channel o is channel first + o * step, if there is one
+  int64_t stride_h, stride_w, pad_h, pad_w;
+} selection;
+
+static bool select_slice(const sst_integer_value *in, const ssti_slice_attributes *a, selection *out) {
+  const int64_t sizes[2] = {in->height, in->width};
+  for (int i = 0; i < 2; i++) {
+    if (a->first[i] != 0 || a->step[i] < 1 || a->count[i] != (sizes[i] - 1) / a->step[i] + 1) { return false; }
+  }
+  *out = (selection){a->count[2], a->first[2], a->step[2], a->step[0], a->step[1], 0, 0};
+  return true;
+}
+
+static bool select_pad(const sst_integer_value *in, const ssti_pad_attributes *a, selection *out) {
+  *out = (selection){a->before[2] + in->channels + a->after[2], -a->before[2], 1, 1, 1, a->before[0], a->before[1]};
+  return a->value == 0.0f && a->before[0] == a->after[0] && a->before[1] == a->after[1];
+}
+
+// A convolution of one position whose codes are 1 for the channel that is taken.
+sst_status ssti_lower_selection(ssti_lowering *l, const ssti_node *node) {
+  const sst_integer_value in = *ssti_lower_input(l, node);
+  const sst_value value = node->outputs[0];
+  selection s;
+  const bool can =
+      node->op == &ssti_op_slice ? select_slice(&in, node->attributes, &s) : select_pad(&in, node->attributes, &s);
+  if (!can) {
+    return ssti_lower_refuse(l, value, "integers have %s only",
+                             node->op == &ssti_op_slice ? "slices of every n-th position from the first one"
+                                                        : "the same border of zeros on opposite sides");
+  }
+  layer w = {.outputs = s.outputs, .fan_in = in.channels, .first = value, .result = value};
+  sst_integer_node made = {.kind = SST_INTEGER_NODE_SYNAPSES,
+                           .synapses = {1, 1, s.stride_h, s.stride_w, s.pad_h, s.pad_w, 1, 1, 1, 2, NULL, NULL, NULL}};
+  sst_status status = make_layer(l, &w);
+  for (int64_t o = 0; status == SST_OK && o < s.outputs; o++) {
+    const int64_t from = s.first + o * s.step;
+    if (from >= 0 && from < in.channels) { w.codes[o * in.channels + from] = 1.0f; }
+  }
+  if (status == SST_OK) { status = bound_sums(l, &in, &w); }
+  if (status == SST_OK) { status = finish_layer(l, node, &w, &made); }
+  free_layer(l, &w);
+  return status;
+}

@@ -137,7 +137,7 @@ class Integer(ProgramTest):
         self.bad(1, ["quantize", "sew", "--out", "x"], "layer 3.out needs numbers of one scale",
                  "quantize --approximate")
         record = self.approximated("sew")
-        self.assertIn({"layer": "2.act", "what": "factors"},  # the shortcut, at the scale of the block's own spikes
+        self.assertIn({"layer": "3.shortcut_act", "what": "factors"},  # the shortcut, at the scale of the block's own spikes
                       [{"layer": one["layer"], "what": one["what"]} for one in record["approximations"]])
 
     def approximated(self, run, *words):
