@@ -223,6 +223,7 @@ typedef enum sst_approximation_kind {
 #undef SST_APPROXIMATION_ENUM
       SST_APPROXIMATION_COUNT
 } sst_approximation_kind;
+// The word used in records.
 SST_API const char *sst_approximation_word(sst_approximation_kind kind);
 
 typedef struct sst_approximation {
@@ -237,6 +238,7 @@ typedef struct sst_approximations {
   int count;
   size_t capacity;
 } sst_approximations;
+// Frees the list and empties it.
 SST_API void sst_approximations_free(sst_context *context, sst_approximations *approximations);
 
 // Bits for what has none; 0: of the default below.

@@ -182,6 +182,7 @@ typedef struct sst_integer_comparison {
   sst_integer_layer_comparison *layers; // of neurons, in order
   int layer_count;
 } sst_integer_comparison;
+// Frees what it owns and empties it.
 SST_API void sst_integer_comparison_free(sst_context *context, sst_integer_comparison *compared);
 // Runs an integer network by the engine, and the simulation that it was lowered from, side by side, and compares every
 // neuron of every layer in every step. *out is freed by the caller, also on failure; its layers' names are the integer
