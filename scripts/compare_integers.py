@@ -28,10 +28,10 @@ LEVELS = ["plain", "avx2", "avx512", "neon"]
 
 
 def run(*command, check=True, **more):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           **more)
     if check and done.returncode != 0:
-        sys.exit("%s ended with %d:\n%s" % (" ".join(map(str, command)), done.returncode, done.stdout))
+        sys.exit("%s ended with %d:\n%s%s" % (" ".join(map(str, command)), done.returncode, done.stdout, done.stderr))
     return done
 
 
@@ -50,7 +50,7 @@ class Comparison:
         words = [a.program, "eval", a.file, "--compare", a.run, "--level", level, "--json"]
         done = run(*words, *(["--samples", a.samples] if a.samples else []), check=False)
         if done.returncode not in (0, 3):
-            sys.exit(done.stdout)
+            sys.exit(done.stderr)
         found = json.loads(done.stdout)
         if found["level"] != level:
             print("skipped: this processor has no %s" % level, file=sys.stderr)
@@ -89,7 +89,7 @@ class Comparison:
                                ["-I" + str(folder)])
         done = run(on_arm.EMULATOR, program, check=False)
         if done.returncode not in (0, 1):
-            sys.exit(done.stdout)
+            sys.exit(done.stderr)
         for line in done.stdout.splitlines():
             where, rest = line.split(":")
             self.tell("engine and golden samples, every logit and spike", "64-bit ARM, qemu: " + where, count,

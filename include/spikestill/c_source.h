@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-enum { SST_C_SOURCE_NAME_SIZE = 48, SST_C_SOURCE_MOST_SAMPLES = 1024 };
+enum { SST_C_SOURCE_NAME_SIZE = 48, SST_C_SOURCE_MOST_SAMPLES = 65536 };
 
 // What the example runs and compares ("golden" samples). 0 and NULL stand for the defaults.
 typedef struct sst_c_source_options {

@@ -391,7 +391,9 @@ static bool does_nothing(const ssti_op *op) {
 
 static sst_status lower_node(ssti_lowering *l, const ssti_node *node) {
   const sst_value value = node->outputs[0];
-  if (l->places[node->inputs[0]] < 0) { return ssti_lower_refuse(l, value, "it does not depend on the input"); }
+  if (l->places[node->inputs[0]] < 0 && node->op != &ssti_op_concat) {
+    return ssti_lower_refuse(l, value, "it does not depend on the input");
+  }
   l->units[value] = l->units[node->inputs[0]]; // but of what says otherwise below
   if (value == l->logits && (is_mean_of_steps(node) || is_last_step(l, node))) {
     return lower_readout(l, node->inputs[0], is_last_step(l, node));
@@ -407,6 +409,7 @@ static sst_status lower_node(ssti_lowering *l, const ssti_node *node) {
   if (node->op == &ssti_op_reduce) { return lower_reduce(l, node); }
   if (node->op == &ssti_op_binary) { return lower_add_sides(l, node); }
   if (node->op == &ssti_op_slice || node->op == &ssti_op_pad) { return ssti_lower_selection(l, node); }
+  if (node->op == &ssti_op_concat) { return ssti_lower_concat(l, node); }
   if (node->op == &ssti_op_flatten) { return lower_flatten(l, node); }
   if (node->op == &ssti_op_unary) { return lower_unary(l, node); }
   return ssti_lower_refuse(l, value, "integers have nothing like the op '%s'", node->op->name);

@@ -78,6 +78,7 @@ sst_status ssti_lower_weighted(ssti_lowering *l, const ssti_node *node); // conv
 sst_status ssti_lower_norm(ssti_lowering *l, const ssti_node *node);     // batch norm that no weights come before
 sst_status ssti_lower_neurons(ssti_lowering *l, const ssti_node *node);
 sst_status ssti_lower_selection(ssti_lowering *l, const ssti_node *node); // slice, pad
+sst_status ssti_lower_concat(ssti_lowering *l, const ssti_node *node);
 
 // The dynamics that a node's neurons are lowered with, and the bits of their stored states, 0 where there are none.
 sst_status ssti_lower_dynamics(const ssti_lowering *l, const ssti_node *node, ssti_dynamics *out, int *bits);

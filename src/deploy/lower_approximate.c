@@ -180,6 +180,9 @@ static sst_status find_needs_of(ssti_lowering *l, const ssti_node *node) {
     }
   }
   want(l, in, unit, room);
+  for (int k = 1; node->op == &ssti_op_concat && k < node->call.input_count; k++) {
+    want(l, node->inputs[k], unit, room);
+  }
   return SST_OK;
 }
 

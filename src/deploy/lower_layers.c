@@ -320,7 +320,30 @@ static bool select_pad(const sst_integer_value *in, const ssti_pad_attributes *a
   return a->value == 0.0f && a->before[0] == a->after[0] && a->before[1] == a->after[1];
 }
 
-// A convolution of one position whose codes are 1 for the channel that is taken.
+// A convolution of one position whose codes are 1 for the channel that is taken, of the value at `place`.
+static sst_status add_selection(ssti_lowering *l, sst_value value, const selection *s, int place, double unit,
+                                const ssti_lower_room *room, sst_value made) {
+  const sst_integer_value in = l->network->values[place];
+  layer w = {.outputs = s->outputs, .fan_in = in.channels, .first = value, .result = value};
+  sst_integer_node node = {
+      .kind = SST_INTEGER_NODE_SYNAPSES,
+      .synapses = {1, 1, s->stride_h, s->stride_w, s->pad_h, s->pad_w, 1, 1, 1, 2, NULL, NULL, NULL}};
+  sst_status status = make_layer(l, &w);
+  for (int64_t o = 0; status == SST_OK && o < s->outputs; o++) {
+    const int64_t from = s->first + o * s->step;
+    if (from >= 0 && from < in.channels) { w.codes[o * in.channels + from] = 1.0f; }
+  }
+  if (status == SST_OK) { status = bound_sums(l, &in, &w); }
+  if (status == SST_OK) { status = finish(l, &w, place, unit, room, made, &node); }
+  free_layer(l, &w);
+  return status;
+}
+
+// What the readers of a value want, or what it has.
+static double wanted_unit(const ssti_lowering *l, sst_value value, double has) {
+  return l->approximate != NULL && l->needs[value] > 0.0 ? l->needs[value] : has;
+}
+
 sst_status ssti_lower_selection(ssti_lowering *l, const ssti_node *node) {
   const sst_integer_value in = *ssti_lower_input(l, node);
   const sst_value value = node->outputs[0];
@@ -332,16 +355,57 @@ sst_status ssti_lower_selection(ssti_lowering *l, const ssti_node *node) {
                              node->op == &ssti_op_slice ? "slices of every n-th position from the first one"
                                                         : "the same border of zeros on opposite sides");
   }
-  layer w = {.outputs = s.outputs, .fan_in = in.channels, .first = value, .result = value};
-  sst_integer_node made = {.kind = SST_INTEGER_NODE_SYNAPSES,
-                           .synapses = {1, 1, s.stride_h, s.stride_w, s.pad_h, s.pad_w, 1, 1, 1, 2, NULL, NULL, NULL}};
-  sst_status status = make_layer(l, &w);
-  for (int64_t o = 0; status == SST_OK && o < s.outputs; o++) {
-    const int64_t from = s.first + o * s.step;
-    if (from >= 0 && from < in.channels) { w.codes[o * in.channels + from] = 1.0f; }
+  const double has = l->units[node->inputs[0]], unit = wanted_unit(l, value, has);
+  l->units[value] = unit;
+  return add_selection(l, value, &s, l->places[node->inputs[0]], has / unit,
+                       l->approximate != NULL ? &l->rooms[value] : NULL, value);
+}
+
+static bool is_silent(const ssti_lowering *l, sst_value value) {
+  const ssti_value *v = &l->graph->values[value];
+  const int64_t count = sst_shape_count(v->tensor.shape);
+  if (v->kind != SSTI_VALUE_PARAMETER) { return false; }
+  const float *x = sst_graph_data(l->graph, value);
+  for (int64_t i = 0; i < count; i++) {
+    if (x[i] != 0.0f) { return false; }
   }
-  if (status == SST_OK) { status = bound_sums(l, &in, &w); }
-  if (status == SST_OK) { status = finish_layer(l, node, &w, &made); }
-  free_layer(l, &w);
-  return status;
+  return true;
+}
+
+// The place of what is summed so far, and of the next part of a concatenation, at one exponent.
+static sst_status join(ssti_lowering *l, sst_value value, int place) {
+  sst_integer_node add = {.kind = SST_INTEGER_NODE_ADD, .input = {place, l->network->value_count - 1}, .name = ".sum"};
+  int exponents[2];
+  for (int i = 0; i < 2; i++) { exponents[i] = l->network->values[add.input[i]].exponent; }
+  const int fine = exponents[0] > exponents[1] ? exponents[0] : exponents[1];
+  for (int i = 0; i < 2; i++) { add.shift[i] = fine - exponents[i]; }
+  return ssti_lower_add(l, &add, value, SST_NO_VALUE, 0, 0);
+}
+
+// Channels behind each other: each part with silence in the place of the others, and the sum of them.
+sst_status ssti_lower_concat(ssti_lowering *l, const ssti_node *node) {
+  const sst_value value = node->outputs[0];
+  const int64_t outputs = l->graph->values[value].tensor.shape.dim[SST_AXIS_C];
+  int64_t at = 0;
+  int sum = -1;
+  if (((const ssti_concat_attributes *)node->attributes)->axis != SST_AXIS_C) {
+    return ssti_lower_refuse(l, value, "integers have concatenations of channels only");
+  }
+  double unit = 0.0;
+  for (int i = 0; i < node->call.input_count; i++) {
+    const sst_value part = node->inputs[i];
+    const selection s = {outputs, -at, 1, 1, 1, 0, 0};
+    at += l->graph->values[part].tensor.shape.dim[SST_AXIS_C];
+    if (l->places[part] < 0 && is_silent(l, part)) { continue; }
+    if (l->places[part] < 0) { return ssti_lower_refuse(l, value, "a part of it does not depend on the input"); }
+    if (unit == 0.0) { unit = wanted_unit(l, value, l->units[part]); }
+    SST_TRY(add_selection(l, value, &s, l->places[part], l->units[part] / unit,
+                          l->approximate != NULL ? &l->rooms[value] : NULL, SST_NO_VALUE));
+    if (sum >= 0) { SST_TRY(join(l, value, sum)); }
+    sum = l->network->value_count - 1;
+  }
+  if (sum < 0) { return ssti_lower_refuse(l, value, "it does not depend on the input"); }
+  l->places[value] = sum;
+  l->units[value] = unit;
+  return SST_OK;
 }

@@ -117,7 +117,7 @@ class ExportC(ProgramTest):
         self.bad(2, (*export, "out", "--data", "moving-digits"), "moving-digits: its samples have another size")
         self.bad(1, (*export, "out", "--name", "9"), "'9' is no identifier of C")
         self.bad(1, (*export, "out", "--name", "main"), "'main' is taken by C")
-        self.bad(1, (*export, "out", "--count", "2000"), "expected 1 to 1024")
+        self.bad(2, (*export, "out", "--count", "70000"), "expected a whole number from 1 to 65536")
         self.bad(1, (*export, "theirs"), "theirs/main.c: is not from an earlier export")
         self.bad(1, (*export, "tiny.yaml"), "tiny.yaml")
         self.assertFalse(self.path("out").exists())

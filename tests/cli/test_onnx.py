@@ -60,7 +60,13 @@ class Onnx(ProgramTest):
                   "train.epochs=1", "--set", "distill=[{method: kd}]")
         # As integers it is an approximation, which is asked for.
         self.bad(1, ["quantize", "alone.safetensors", "--out", "net.integer"], "network of another tool", "quantize --approximate")
-        self.bad(1, ["quantize", "alone.safetensors", "--approximate", "--out", "net.integer"], "layer Concat_13 cannot")
+        record = self.good("quantize", "alone.safetensors", "--approximate", "--out", "net.integer", "--samples", "20",
+                           "--json").json
+        self.assertEqual([layer["name"] for layer in record["comparison"]["layers"]],
+                         ["Relu_2.spikes", "Relu_5.spikes", "capped.spikes", "Relu_14.spikes"])
+        for layer in record["comparison"]["layers"]:
+            self.assertLess(layer["share"], 0.05)
+        self.assertAlmostEqual(record["spikes_per_inference"] / record["spikes_per_inference_before"], 1, delta=0.03)
 
         # Whose layers they are shows when something else is asked of them.
         self.bad(1, ["eval", "alone.safetensors", "--set", "student.layer_thresholds=false"], "no parameter 'Relu_2.threshold'")

@@ -156,7 +156,7 @@ static void test_refusals(void **state) {
     refuse(network, folder, (sst_c_source_options){.name = taken[i]}, SST_INVALID_ARGUMENT, "is taken by C");
   }
   refuse(network, folder, (sst_c_source_options){.samples = -1}, SST_INVALID_ARGUMENT, "-1 golden samples");
-  refuse(network, folder, (sst_c_source_options){.samples = 1025}, SST_INVALID_ARGUMENT, "expected 1 to 1024");
+  refuse(network, folder, (sst_c_source_options){.samples = 65537}, SST_INVALID_ARGUMENT, "expected 1 to 65536");
   int16_t inputs[2 * 40] = {[45] = 2};
   refuse(network, folder, (sst_c_source_options){.samples = 2, .inputs = inputs}, SST_INVALID_ARGUMENT,
          "golden sample 1: number 5 of the input is 2, expected 0 to 1");
