@@ -216,7 +216,7 @@ SST_MUST_CHECK SST_API sst_status sst_integer_from_graph(sst_graph *graph, sst_v
   X(THRESHOLD, "threshold", "that a soft reset subtracts, to the units of the membrane")                               \
   X(LEAK, "leak", "a step's decay, to a multiple of 1/256; 1 - decay, where it multiplies the input, with it")         \
   X(STATE, "state", "stored membranes, to membrane_bits over -4..4 thresholds; or the one before the first step")      \
-  X(READOUT, "readout", "decay of the readout, to a multiple of 1/256")
+  X(READOUT, "readout", "decay of the readout, to a multiple of 1/256, or coarser for the sums of many steps")
 typedef enum sst_approximation_kind {
 #define SST_APPROXIMATION_ENUM(name, word, text) SST_APPROXIMATION_##name,
   SST_APPROXIMATION_LIST(SST_APPROXIMATION_ENUM)

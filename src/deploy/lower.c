@@ -11,7 +11,7 @@
 #include "deploy/dyadic.h"
 #include "neuron/dynamics.h"
 
-enum { NAME_SIZE = 160, TEXT_SIZE = 384, LARGEST_INPUT_EXPONENT = 14, INPUT_BITS = 8, DECAY_BITS = 8 };
+enum { NAME_SIZE = 160, TEXT_SIZE = 384, LARGEST_INPUT_EXPONENT = 14, INPUT_BITS = 8 };
 
 sst_status ssti_lower_refuse(const ssti_lowering *l, sst_value value, const char *format, ...) {
   char name[NAME_SIZE], text[TEXT_SIZE];
@@ -340,10 +340,11 @@ static sst_status integrator_of(ssti_lowering *l, sst_integer_readout *r) {
     return ssti_lower_refuse(l, node->outputs[0], "it rests at %g and begins at %g, expected 0", (double)d.rest,
                              (double)d.start);
   }
-  if (ssti_fraction_bits(decay, 0) > DECAY_BITS) {
+  const int kept = ssti_lower_readout_bits(l, decay);
+  if (ssti_fraction_bits(decay, 0) > kept) {
     SST_TRY(ssti_lower_may_round(l, node->outputs[0],
                                  "its decay is %g, expected a multiple of 1/256; set student.readout_decay", decay));
-    const double rounded = ldexp(floor(ldexp(decay, DECAY_BITS) + 0.5), -DECAY_BITS), lost = rounded - decay;
+    const double rounded = ldexp(floor(ldexp(decay, kept) + 0.5), -kept), lost = rounded - decay;
     SST_TRY(ssti_lower_note(l, SST_APPROXIMATION_READOUT, node->outputs[0], lost * lost, decay * decay));
     decay = rounded;
   }

@@ -101,6 +101,10 @@ static inline double ssti_lower_neuron_unit(const ssti_dynamics *d) {
 void ssti_lower_room_of(const ssti_lowering *l, const ssti_dynamics *d, ssti_lower_room *out);
 // From the logits back: needs and rooms.
 sst_status ssti_lower_find_needs(ssti_lowering *l);
+// Bits behind the point of an integrator's decay: 8, or fewer where 62 bits could not hold its sums over all steps; and
+// what these leave its input.
+int ssti_lower_readout_bits(const ssti_lowering *l, double decay);
+double ssti_lower_readout_room(const ssti_lowering *l, int decay_bits);
 // The positive number that the node multiplies its first input with, in all its places; 0 where it does something else.
 double ssti_lower_common_factor(const ssti_lowering *l, const ssti_node *node);
 // The index-th input of the node in the unit that is wanted; 0: any.

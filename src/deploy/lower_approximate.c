@@ -16,8 +16,9 @@
 
 enum { LARGEST_BITS = 30, FINEST = 30, WEIGHT_BITS = 8, NORM_BITS = 16 };
 // Of 31, so that sums of two and of halves fit.
-enum { FACTOR_BITS = 6 };                // that a layer's factors should have at least
-static const double worst_factors = 0.5; // error that is no approximation any more
+enum { FACTOR_BITS = 6 };                                      // that a layer's factors should have at least
+enum { DECAY_BITS = 8, SUM_BITS = 61, LEAST_LOGIT_BITS = 16 }; // of the readout: its decay, its sums, what they are of
+static const double worst_factors = 0.5;                       // error that is no approximation any more
 
 static double round_half_up(double x) { return floor(x + 0.5); }
 
@@ -92,6 +93,22 @@ static void want(ssti_lowering *l, sst_value value, double unit, ssti_lower_room
   l->rooms[value] = smaller_of(l->rooms[value], room);
 }
 
+// An integrator's sums over T steps are T^2 times its input at most, with its decay's bits for each step.
+static int bits_of_sums(const ssti_lowering *l, int decay_bits) {
+  return decay_bits * (int)(l->timesteps - 1) + 2 * log2_above((double)l->timesteps);
+}
+
+int ssti_lower_readout_bits(const ssti_lowering *l, double decay) {
+  const int exact = ssti_fraction_bits(decay, 0);
+  int bits = exact < DECAY_BITS ? (exact > 0 ? exact : 0) : DECAY_BITS;
+  while (bits > 0 && l->approximate != NULL && bits_of_sums(l, bits) + LEAST_LOGIT_BITS > SUM_BITS) { bits--; }
+  return bits;
+}
+
+double ssti_lower_readout_room(const ssti_lowering *l, int decay_bits) {
+  return ldexp(1.0, SUM_BITS - bits_of_sums(l, decay_bits));
+}
+
 // The number that a product with a parameter multiplies all of its first input with; 0 where it is none.
 static double common_factor(const ssti_lowering *l, const ssti_node *node) {
   const ssti_unary_attributes *u = node->attributes;
@@ -155,7 +172,11 @@ static sst_status find_needs_of(ssti_lowering *l, const ssti_node *node) {
   double unit = l->needs[out];
   if (node->op == &ssti_op_neuron) {
     const sst_neuron *neuron = &((const ssti_neuron_attributes *)node->attributes)->neuron;
-    if (neuron->kind == SST_NEURON_LI) { return SST_OK; }
+    if (neuron->kind == SST_NEURON_LI) {
+      room.most = fmin(room.most, ssti_lower_readout_room(l, ssti_lower_readout_bits(l, (double)neuron->decay)));
+      want(l, in, 0.0, room);
+      return SST_OK;
+    }
     SST_TRY(room_of_neurons(l, node, &room, &unit));
   } else if (node->op == &ssti_op_conv2d || node->op == &ssti_op_linear) {
     room = room_of_product(l, node);
