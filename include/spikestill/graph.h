@@ -99,8 +99,8 @@ SST_API void sst_graph_set_memory(sst_graph *graph, sst_memory use);
 
 // What follows from settled inputs and parameters alone, sample by sample, is the same each time that a sample comes: so is a
 // frozen teacher's part of a loss, if samples are not augmented. Such an input holds a sample at each place of axis N, or never
-// changes; such a store's parameters stay as they are (those that the graph has by now, but for trainable ones). Before
-// compiling. Whatever is settled is computed without regard to the other samples of the batch: no choice by its density.
+// changes; such a store's parameters stay as they are (those that the graph has by now, but for trainable ones), so norms in
+// frozen scopes are folded into the weights before them, at the first forward pass. Before compiling. Whatever is settled is computed without regard to the other samples of the batch: no choice by its density.
 SST_API void sst_graph_settle_input(sst_graph *graph, sst_value input, bool by_sample);
 SST_API void sst_graph_settle_parameters(sst_graph *graph, const sst_parameters *parameters);
 // After compiling: how many bytes a sample's settled values take that others read; 0: nothing is settled.

@@ -173,7 +173,7 @@ done:
 }
 
 // From fewer bytes packed files are read at once.
-enum { WORTH_KEEPING = 16 << 20 };
+enum { WORTH_KEEPING = 4 << 20 };
 
 static sst_status take_kept(sst_dataset *dataset) {
   dataset->info.count = dataset->framed.count;
@@ -454,7 +454,7 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
 void sst_dataset_close(sst_dataset *dataset) {
   if (dataset == NULL) { return; }
   ssti_picture_folder_close(dataset->pictures);
-  if (dataset->framed.block == NULL) { ssti_free(dataset->context, dataset->pixels); }
+  if (dataset->framed.counts == NULL) { ssti_free(dataset->context, dataset->pixels); }
   ssti_framed_free(dataset->context, &dataset->framed);
   ssti_event_set_close(dataset->recordings);
   ssti_free(dataset->context, dataset->labels);

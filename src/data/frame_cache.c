@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <zlib.h>
+#include <string.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "spikestill/version.h"
@@ -17,12 +16,12 @@
 enum { MAX_SIDE = 1 << 16, ALIGNMENT = 8 };
 
 // Read as a number, so that a machine of the other byte order finds no file of its own.
-static const uint64_t MAGIC = UINT64_C(0x0131534d52465353);
+static const uint64_t MAGIC = UINT64_C(0x0132534d52465353);
 
 typedef struct head {
   uint64_t magic, key_bytes;
   int64_t count, timesteps, height, width, channels;
-  uint64_t checksum; // CRC-32 of the head with 0 here, and of labels and counts
+  uint64_t checksum; // of the head with 0 here, and of labels and counts
 } head;
 
 ssti_text ssti_frame_cache_key(sst_context *context, const char *what, const sst_framing *framing) {
@@ -83,6 +82,7 @@ sst_status ssti_framed_allocate(sst_context *context, ssti_framed *framed) {
 
 void ssti_framed_free(sst_context *context, ssti_framed *framed) {
   ssti_free(context, framed->block);
+  ssti_file_unmap(context, &framed->file);
   *framed = (ssti_framed){0};
 }
 
@@ -97,13 +97,36 @@ static sst_status cache_path(sst_context *context, const char *folder, const sst
 
 static size_t padded(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
+// Each word is mixed into one of eight sums by steps that can be undone, so that a change of bytes that meet in one of them is
+// always seen; eight, so that they do not wait for each other. 47 MB take 3 ms, where CRC-32 takes ten times as long.
+enum { SUMS = 8 };
+
+static uint64_t mix_in(uint64_t sum, uint64_t word) {
+  sum = (sum ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+  return sum ^ (sum >> 32);
+}
+
 static uint64_t checksum_of(head h, const void *data, size_t size) {
+  uint64_t sums[SUMS] = {0}, words[SUMS], total = 0;
+  const char *bytes = data;
   h.checksum = 0;
-  return crc32_z(crc32_z(0, (const void *)&h, sizeof h), data, size);
+  memcpy(words, &h, sizeof words);
+  _Static_assert(sizeof h == sizeof words, "the head is one round");
+  for (size_t at = 0;; at += sizeof words) {
+    for (int i = 0; i < SUMS; i++) { sums[i] = mix_in(sums[i], words[i]); }
+    if (at >= size) { break; }
+    const size_t left = size - at;
+    if (left < sizeof words) { memset(words, 0, sizeof words); } // its size is in the head
+    memcpy(words, bytes + at, left < sizeof words ? left : sizeof words);
+  }
+  for (int i = 0; i < SUMS; i++) { total = mix_in(total, sums[i]); }
+  return total;
 }
 
 // Takes the file's bytes over if they are a cache for that key; says what is wrong with them otherwise.
-static const char *take_over(char *data, size_t size, const ssti_text *key, ssti_framed *framed) {
+static const char *take_over(const ssti_file_bytes *file, const ssti_text *key, ssti_framed *framed) {
+  const char *data = file->data;
+  const size_t size = file->size;
   head h;
   size_t labels = 0, counts = 0, start = sizeof h + padded(key->length);
   if (size < sizeof h) { return "it is too short"; }
@@ -112,30 +135,33 @@ static const char *take_over(char *data, size_t size, const ssti_text *key, ssti
   if (h.key_bytes != key->length || size < start || memcmp(data + sizeof h, key->data, key->length) != 0) {
     return "it was made from other files or settings";
   }
-  ssti_framed found = {h.count, h.timesteps, h.height, h.width, h.channels, NULL, NULL, data};
+  ssti_framed found = {.count = h.count, .timesteps = h.timesteps, .height = h.height, .width = h.width,
+                       .channels = h.channels, .file = *file};
   if (!measure(&found, &labels, &counts) || size - start != labels + counts) { return "its size is wrong"; }
   if (h.checksum != checksum_of(h, data + start, labels + counts)) { return "its checksum is wrong"; }
-  found.labels = (void *)(data + start); // aligned: the head and the padded key are multiples of 8 bytes
-  found.counts = (uint8_t *)data + start + labels;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): frames are not written to once they are there
+  char *frames = (char *)(uintptr_t)(data + start);
+  found.labels = (void *)frames; // aligned: the head and the padded key are multiples of 8 bytes
+  found.counts = (uint8_t *)frames + labels;
   *framed = found;
   return NULL;
 }
 
 sst_status ssti_frame_cache_load(sst_context *context, const char *folder, const ssti_text *key, ssti_framed *framed,
                                  bool *found) {
-  char *path = NULL, *data = NULL;
-  size_t size = 0;
+  char *path = NULL;
   *framed = (ssti_framed){0};
   *found = false;
   SST_TRY(cache_path(context, folder, key, &path));
   sst_status status = SST_OK;
   if (ssti_file_exists(path)) {
-    status = ssti_file_read(context, path, 0, &data, &size);
-    const char *wrong = status == SST_OK ? take_over(data, size, key, framed) : sst_context_message(context);
+    ssti_file_bytes file = {0};
+    status = ssti_file_map(context, path, &file);
+    const char *wrong = status == SST_OK ? take_over(&file, key, framed) : sst_context_message(context);
     *found = wrong == NULL;
     if (wrong != NULL) {
       ssti_log(context, SST_LOG_WARNING, "%s: not used: %s", path, wrong);
-      ssti_free(context, data);
+      ssti_file_unmap(context, &file);
     }
   }
   ssti_free(context, path);

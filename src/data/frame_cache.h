@@ -5,6 +5,7 @@
 #ifndef SPIKESTILL_DATA_FRAME_CACHE_H
 #define SPIKESTILL_DATA_FRAME_CACHE_H
 
+#include "base/file.h"
 #include "base/text.h"
 #include "spikestill/events.h"
 
@@ -22,7 +23,8 @@ typedef struct ssti_framed {
   int64_t count, timesteps, height, width, channels;
   int32_t *labels; // [count]
   uint8_t *counts; // [count,T,H,W,C]
-  void *block;     // owned; both lie in it
+  void *block;          // owned; both lie in it,
+  ssti_file_bytes file; // or in a file's bytes, which are only read
 } ssti_framed;
 
 // Room for the sizes in *framed; all 0. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY.

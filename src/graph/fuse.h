@@ -3,6 +3,7 @@
 // what lies between them. Only the steps change; the nodes, and with them taps, costs and exports, stay as they were
 // built.
 //   batch norm, neurons -> norm_neuron
+//   convolution or linear layer, batch norm whose parameters are settled (a frozen teacher's) -> folded_norm
 #ifndef SPIKESTILL_GRAPH_FUSE_H
 #define SPIKESTILL_GRAPH_FUSE_H
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "graph/parameters_internal.h"
@@ -98,14 +99,23 @@ sst_status sst_parameters_require(sst_parameters *parameters, const char *name, 
 
 static int64_t fan_in(sst_shape shape) { return shape.dim[2] * shape.dim[3] * shape.dim[4]; }
 
-static void fill_initial(const parameter_entry *entry, uint64_t seed, float *value) {
+typedef struct fill_work {
+  const parameter_entry *entry;
+  uint64_t seed;
+  float *value;
+} fill_work;
+
+static void fill_range(void *arg, int64_t begin, int64_t end) {
+  const fill_work *w = arg;
+  const parameter_entry *entry = w->entry;
+  const uint64_t seed = w->seed;
+  float *value = w->value;
   uint64_t stream = ssti_random_stream_with(ssti_random_stream("parameter"), ssti_random_stream(entry->name));
-  int64_t count = entry->public.count;
   float gain = entry->initializer.value;
   float inputs = (float)fan_in(entry->public.shape);
   float bound = entry->initializer.kind == SST_INIT_UNIFORM ? gain : gain * sqrtf(3.0f / inputs);
   float deviation = gain / sqrtf(inputs);
-  for (int64_t i = 0; i < count; i++) {
+  for (int64_t i = begin; i < end; i++) {
     switch (entry->initializer.kind) {
     case SST_INIT_CONSTANT: value[i] = gain; break;
     case SST_INIT_KAIMING_NORMAL: value[i] = deviation * ssti_random_normal(seed, stream, (uint64_t)i); break;
@@ -113,6 +123,13 @@ static void fill_initial(const parameter_entry *entry, uint64_t seed, float *val
     case SST_INIT_UNIFORM: value[i] = bound * (2.0f * ssti_random_uniform(seed, stream, (uint64_t)i) - 1.0f); break;
     }
   }
+}
+
+// Each number depends on its place alone.
+static void fill_initial(sst_context *context, const parameter_entry *entry, uint64_t seed, float *value) {
+  enum { GRAIN = 4096 };
+  fill_work work = {.entry = entry, .seed = seed, .value = value};
+  ssti_parallel_for(context, entry->public.count, GRAIN, fill_range, &work);
 }
 
 // Where a parameter lies in the block: 0 decaying weights, 1 other trainable ones, 2 the rest.
@@ -194,7 +211,7 @@ sst_status ssti_parameters_seal_in(sst_parameters *parameters, const ssti_memory
       if (section_of(&entry->public) != section) { continue; }
       entry->public.value = values + offset;
       entry->public.gradient = entry->public.trainable ? gradients + offset : NULL;
-      fill_initial(entry, parameters->seed, entry->public.value);
+      fill_initial(parameters->context, entry, parameters->seed, entry->public.value);
       offset += padded(entry->public.count);
     }
   }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "op/folded_norm.h"
 
 void sst_graph_settle_input(sst_graph *graph, sst_value input, bool by_sample) {
   if (!ssti_graph_accepts(graph, input)) { return; }
@@ -35,7 +36,9 @@ size_t sst_graph_settled_bytes(const sst_graph *graph) { return graph->settled_b
 // ---- compiling ----
 
 // Weights have output channels where others have samples.
-static bool takes_weights(const ssti_op *op) { return op == &ssti_op_conv2d || op == &ssti_op_linear; }
+static bool takes_weights(const ssti_op *op) {
+  return op == &ssti_op_conv2d || op == &ssti_op_linear || op == &ssti_op_folded_norm;
+}
 
 static void settle_step(sst_graph *graph, ssti_node *step) {
   bool settled = step->op->is_by_sample != NULL && step->op->is_by_sample(&step->call), by_sample = false;

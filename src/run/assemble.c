@@ -173,14 +173,14 @@ static sst_precision teacher_precision(const sst_recipe *recipe) {
   return recipe->precision;
 }
 
-// The teacher sees the same of a sample each time that it comes, and does not learn.
+// The teacher does not learn and, where nothing is augmented, sees the same of a sample each time that it comes.
 static void settle_teacher(const sst_recipe *recipe, const sst_network *teacher, const ssti_loss_graph *loss) {
+  sst_graph_settle_parameters(loss->graph, teacher->parameters);
   if (recipe->device == SST_DEVICE_CUDA || !sst_augmentation_is_none(&recipe->data.augmentation)) { return; }
   sst_graph_settle_input(loss->graph, loss->input, true);
   for (int i = 0; i < 2 && loss->to_teacher[i] >= 0; i++) {
     sst_graph_settle_input(loss->graph, loss->to_teacher[i], false);
   }
-  sst_graph_settle_parameters(loss->graph, teacher->parameters);
 }
 
 static void build_teacher(const sst_recipe *recipe, sst_network *teacher, ssti_loss_graph *loss) {

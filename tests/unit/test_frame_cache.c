@@ -33,7 +33,7 @@ static bool has(sst_context *context, const char *folder, ssti_text key) {
   if (is) {
     check_same(&found);
   } else {
-    assert_null(found.block);
+    assert_null(found.counts);
   }
   ssti_framed_free(context, &found);
   ssti_text_free(&key);
@@ -178,7 +178,7 @@ static void test_sizes_are_bounded(void **state) {
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     ssti_framed framed = wrong[i];
     assert_fails(context, SST_INVALID_ARGUMENT, ssti_framed_allocate(context, &framed), "cannot hold");
-    assert_null(framed.block);
+    assert_null(framed.counts);
   }
 }
 
@@ -216,7 +216,7 @@ static void test_faults(void **state) {
     sst_status status = ssti_framed_allocate(context, &framed);
     if (status == SST_OK) { status = ssti_frame_cache_store(context, folder, &key, &framed); }
     if (status == SST_OK) { status = ssti_frame_cache_load(context, folder, &key, &found, &is); }
-    assert_true(is == (found.block != NULL));
+    assert_true(is == (found.counts != NULL));
     assert_true(status == SST_OK || !is);
     ssti_framed_free(context, &found);
     ssti_framed_free(context, &framed);

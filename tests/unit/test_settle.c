@@ -3,6 +3,7 @@
 // seen by the loss and the student's gradients; that it was recalled is seen by parameters that were changed meanwhile.
 #include "graph/graph_internal.h"
 #include "graphs.h"
+#include "op/folded_norm.h"
 #include "spikestill/crossover.h"
 
 enum { BATCH = 4, SIZE = 5, CHANNELS = 3, WIDTH = 6, CLASSES = 4, SAMPLES = 12, TIME = 2 };
@@ -116,8 +117,8 @@ static void check_recalled(sst_context *context, sst_device device, ending end, 
   (void)pass(&s, s.recall, first);
   (void)pass(&s, s.recall, second);
   assert_int_equal(sst_recall_count(s.recall), 2 * BATCH);
-  // Another teacher from now on, so whatever is computed anew is another loss.
-  const sst_parameter *theirs = weight_of(s.teacher, "teacher.weight");
+  // Another teacher from now on (behind what was folded), so whatever is computed anew is another loss.
+  const sst_parameter *theirs = weight_of(s.teacher, "teacher.second.weight");
   for (int64_t i = 0; i < theirs->count; i++) { theirs->value[i] += 1.0f; }
   const float loss = pass(&s, s.recall, mixed);
   assert_same_bits(&loss, &expected, 1);
@@ -182,6 +183,83 @@ static void test_no_choice_by_density(void **state) {
   sst_context_set_crossover(*state, sst_crossover_default());
 }
 
+static int steps_of(const sst_graph *graph, const ssti_op *op) {
+  int count = 0;
+  for (int i = 0; i < graph->node_count; i++) { count += graph->steps[i].live && graph->steps[i].op == op; }
+  return count;
+}
+
+// Frozen, with biases: a convolution and a linear layer with norms behind them, the first norm also scaled.
+static sst_graph *build_norms(sst_context *context, sst_device device, bool settled, sst_parameters **store,
+                              sst_value *input, sst_value *output) {
+  sst_graph *g = NULL;
+  assert_ok(context, sst_parameters_create(context, 5, store));
+  assert_ok(context, sst_graph_create(*store, device, &g));
+  sst_value x = *input = sst_graph_input(g, "x", sst_shape_make(1, BATCH, SIZE, SIZE, CHANNELS));
+  sst_batch_norm_options options = sst_batch_norm_default();
+  for (int i = 0; i < 2; i++) {
+    sst_graph_push(g, i == 0 ? "first" : "second", true);
+    const sst_initializer initial = {SST_INIT_UNIFORM, 1.0f};
+    const sst_value bias = sst_graph_parameter(g, "bias", vector_shape(WIDTH), SST_PARAMETER_BIAS, initial);
+    const int64_t inputs = i == 0 ? CHANNELS : SIZE * SIZE * WIDTH, kernel = i == 0 ? 3 : 1;
+    const sst_value weight = graph_weight(g, "weight", sst_shape_make(1, WIDTH, kernel, kernel, inputs));
+    sst_conv2d_options conv = sst_conv2d_default();
+    conv.pad_h = conv.pad_w = 1;
+    x = i == 0 ? sst_conv2d(g, x, weight, bias, &conv) : sst_linear(g, sst_flatten(g, x), weight, bias);
+    options.scale = i == 0 ? 1.5f : 1.0f;
+    x = sst_batch_norm(g, x, sst_graph_parameter(g, "gamma", vector_shape(WIDTH), SST_PARAMETER_NORM, initial),
+                       sst_graph_parameter(g, "beta", vector_shape(WIDTH), SST_PARAMETER_NORM, initial),
+                       sst_graph_parameter(g, "mean", vector_shape(WIDTH), SST_PARAMETER_BUFFER, initial),
+                       constant(g, "variance", SST_PARAMETER_BUFFER, 0.5f), &options);
+    sst_graph_tap(g, "norm", x);
+    sst_graph_pop(g);
+  }
+  if (settled) { sst_graph_settle_parameters(g, *store); }
+  *output = x;
+  sst_graph_keep(g, x);
+  assert_ok(context, sst_graph_compile(g, SST_NO_VALUE));
+  fill_normal(sst_graph_data(g, *input), (int64_t)BATCH * SIZE * SIZE * CHANNELS, 1.0f, 7);
+  return g;
+}
+
+static void test_norms_are_folded(void **state) {
+  const sst_device devices[] = {SST_DEVICE_CPU, SST_DEVICE_CPU_REFERENCE};
+  for (int d = 0; d < 2; d++) {
+    sst_parameters *stores[2] = {NULL};
+    sst_graph *graphs[2] = {NULL};
+    sst_value input, output;
+    for (int settled = 0; settled < 2; settled++) {
+      graphs[settled] = build_norms(*state, devices[d], settled != 0, &stores[settled], &input, &output);
+      assert_int_equal(steps_of(graphs[settled], &ssti_op_folded_norm), settled ? 2 : 0);
+      for (int run = 0; run < 2; run++) { // the second time with what the first has folded
+        sst_graph_forward(graphs[settled], &(sst_run_options){.training = true});
+      }
+    }
+    support_assert_all_near(sst_graph_data(graphs[1], output), sst_graph_data(graphs[0], output),
+                            (int64_t)BATCH * WIDTH, 1e-5, 1e-5, "folded", __FILE__, __LINE__);
+    for (int i = 0; i < 2; i++) { graph_end(graphs[i], stores[i]); }
+  }
+}
+
+// Norms that learn, or go with neurons, are left as they are.
+static void test_norms_that_are_not_folded(void **state) {
+  const struct {
+    sst_device device;
+    ending end;
+    int folded;
+  } cases[] = {{SST_DEVICE_CPU, PLAIN, 1},
+               {SST_DEVICE_CPU, LEARNS, 0},
+               {SST_DEVICE_CPU, SPIKES, 0},
+               {SST_DEVICE_CPU_REFERENCE, SPIKES, 1}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    scene s = begin(*state, cases[i].device, cases[i].end, true);
+    assert_int_equal(steps_of(s.graph, &ssti_op_folded_norm), cases[i].folded);
+    const int alone = steps_of(s.graph, &ssti_op_batch_norm), fused = steps_of(s.graph, &ssti_op_norm_neuron);
+    assert_int_equal(alone + fused, 1 - cases[i].folded);
+    end_scene(&s);
+  }
+}
+
 static void test_wrong_arguments(void **state) {
   sst_recall *recall = NULL;
   assert_int_equal(sst_recall_create(*state, 0, 1, 4, &recall), SST_INVALID_ARGUMENT);
@@ -242,6 +320,8 @@ int main(void) {
       TEST(test_recalled_is_the_same),
       TEST(test_what_is_not_settled),
       TEST(test_no_choice_by_density),
+      TEST(test_norms_are_folded),
+      TEST(test_norms_that_are_not_folded),
       TEST(test_wrong_arguments),
       TEST(test_another_graph),
       cmocka_unit_test(test_out_of_memory),
