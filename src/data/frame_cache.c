@@ -97,31 +97,37 @@ static sst_status cache_path(sst_context *context, const char *folder, const sst
 
 static size_t padded(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
-// Each word is mixed into one of eight sums by steps that can be undone, so that a change of bytes that meet in one of them is
-// always seen; eight, so that they do not wait for each other. 47 MB take 3 ms, where CRC-32 takes ten times as long.
-enum { SUMS = 8 };
+// Four sums that do not wait for each other. Each word goes into one of them by steps that can be undone, so whatever is
+// changed within one sum's words is seen for certain. 47 MB take 3 ms; CRC-32 takes ten times as long.
+enum { SUMS = 4 };
 
 static uint64_t mix_in(uint64_t sum, uint64_t word) {
   sum = (sum ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-  return sum ^ (sum >> 32);
+  return sum << 29 | sum >> 35;
+}
+
+static void mix_words(uint64_t sums[SUMS], const char *bytes) {
+  uint64_t words[SUMS];
+  memcpy(words, bytes, sizeof words);
+  for (int i = 0; i < SUMS; i++) { sums[i] = mix_in(sums[i], words[i]); }
 }
 
 static uint64_t checksum_of(head h, const void *data, size_t size) {
-  uint64_t sums[SUMS] = {0}, words[SUMS], total = 0;
   const char *bytes = data;
+  const size_t step = SUMS * sizeof(uint64_t);
+  uint64_t sums[SUMS] = {0}, total = 0;
+  char start[sizeof h], rest[SUMS * sizeof(uint64_t)] = {0};
   h.checksum = 0;
-  memcpy(words, &h, sizeof words);
-  _Static_assert(sizeof h == sizeof words, "the head is one round");
-  for (size_t at = 0;; at += sizeof words) {
-    for (int i = 0; i < SUMS; i++) { sums[i] = mix_in(sums[i], words[i]); }
-    if (at >= size) { break; }
-    const size_t left = size - at;
-    if (left < sizeof words) { memset(words, 0, sizeof words); } // its size is in the head
-    memcpy(words, bytes + at, left < sizeof words ? left : sizeof words);
-  }
+  memcpy(start, &h, sizeof h);
+  for (size_t at = 0; at < sizeof h; at += step) { mix_words(sums, start + at); }
+  for (size_t at = 0; at < size / step * step; at += step) { mix_words(sums, bytes + at); }
+  memcpy(rest, bytes + size / step * step, size % step); // how long it is stands in the head
+  mix_words(sums, rest);
   for (int i = 0; i < SUMS; i++) { total = mix_in(total, sums[i]); }
   return total;
 }
+
+_Static_assert(sizeof(head) % (SUMS * sizeof(uint64_t)) == 0, "the head is mixed in by whole steps");
 
 // Takes the file's bytes over if they are a cache for that key; says what is wrong with them otherwise.
 static const char *take_over(const ssti_file_bytes *file, const ssti_text *key, ssti_framed *framed) {
