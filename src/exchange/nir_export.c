@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "backend/reference/reference.h"
+#include "base/fold_norm.h"
 #include "exchange/nir_internal.h"
 #include "exchange/nir_neurons.h"
 #include "graph/graph_internal.h"
 #include "graph/quantized_layer.h"
-#include "op/fold_norm.h"
 #include "spikestill/version.h"
 
 enum { NAME_SIZE = 160 };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A convolution or linear layer and the batch norm behind it as one product, where the norm takes its running statistics and
-// no parameter changes: the norm is folded into weights and bias (op/fold_norm.h), once, at the first forward pass.
+// no parameter changes: the norm is folded into weights and bias (base/fold_norm.h), once, at the first forward pass.
 //   inputs: x; weight, optional bias; gamma, beta, running mean, running variance [1,1,1,1,O]
 //   state:  whether the rest is there; folded weights and bias
 // What comes out differs from the two alone by rounding: in f32 by about 1e-6 of the outputs' deviation, in bf16, where
 // the folded weights are rounded, by as much as the product's own rounding.
 #include "op/folded_norm.h"
 
-#include "op/fold_norm.h"
+#include "base/fold_norm.h"
 
 enum { ALIGNMENT = 64, NORM_INPUTS = 4 };
 

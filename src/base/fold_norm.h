@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch norm with running statistics is a factor and an offset a channel, so it folds into the layer before it:
 //   w' = f * w,  b' = f * (b - mean) + beta,  f = scale * gamma / sqrt(variance + epsilon)
-#ifndef SPIKESTILL_OP_FOLD_NORM_H
-#define SPIKESTILL_OP_FOLD_NORM_H
+#ifndef SPIKESTILL_BASE_FOLD_NORM_H
+#define SPIKESTILL_BASE_FOLD_NORM_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "op/fold_norm.h"
+#include "base/fold_norm.h"
 
 #include <math.h>
 
