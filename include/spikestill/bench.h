@@ -115,6 +115,17 @@ typedef struct sst_kernel_speed {
 // INVALID_ARGUMENT (repetitions below 1).
 SST_MUST_CHECK SST_API sst_status sst_measure_norm_neuron(sst_context *context, int repetitions, sst_kernel_speed *out);
 
+typedef struct sst_code_speed {
+  double seconds, float_seconds; // medians: in 8-bit integers, and the same numbers in f32 by dense products
+  double products;               // multiply-adds
+  bool in_integers;              // false: there is no such kernel here; both are f32
+} sst_code_speed;
+
+// The forward pass of a 3x3 convolution of spikes [4,64,32,32,64], a fifth of which is 1, with 64 outputs of 4-bit codes, as
+// quantised networks have it (sst_codes). Errors: OUT_OF_MEMORY (it takes 150 MiB), UNSUPPORTED, INVALID_ARGUMENT
+// (repetitions below 1).
+SST_MUST_CHECK SST_API sst_status sst_measure_code_product(sst_context *context, int repetitions, sst_code_speed *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -24,7 +24,9 @@ extern "C" {
   X(bf16_convolution_forward, 0.12, "outputs of convolutions in precision bf16")                                        \
   X(bf16_convolution_weights, 0.19, "weight gradients of convolutions in precision bf16")                              \
   X(bf16_linear_forward, -1, "outputs of linear layers in precision bf16")                                           \
-  X(bf16_linear_weights, -1, "weight gradients of linear layers in precision bf16")
+  X(bf16_linear_weights, -1, "weight gradients of linear layers in precision bf16")                                    \
+  X(code_convolution_forward, 0.15, "outputs of convolutions that 8-bit integers would give otherwise")                \
+  X(code_linear_forward, 0.15, "outputs of linear layers that 8-bit integers would give otherwise")
 
 typedef struct sst_crossover {
 #define SST_CROSSOVER_FIELD(name, value, meaning) double name;
@@ -52,6 +54,23 @@ typedef enum sst_convolution {
 // The algorithm of graphs that are compiled from now on. A context begins with DIRECT.
 SST_API void sst_context_set_convolution(sst_context *context, sst_convolution convolution);
 SST_API sst_convolution sst_context_convolution(const sst_context *context);
+
+// X(NAME, word, meaning): how products of weights that are codes (quantize.h) are computed forward, where the input is
+// spikes of 0 and 1 or averages of up to sixteen of them: multiples of 1/16 below 8. Sums of integers are exact. Those of
+// f32 are too, in any order, while they stay below 2^24 steps of the input's grid; then both give the same bits. Only
+// beyond that (at weights of 8 bits from 132,000 spikes of a neuron on, or 8,000 averages of sixteen) may the last one differ.
+#define SST_CODES_LIST(X)                                                                                              \
+  X(INTEGER, "integer", "in 8-bit integers, if the CPU's kernels can")                                                 \
+  X(FLOAT, "float", "as other weights are")
+typedef enum sst_codes {
+#define SST_CODES_ENUM(name, word, meaning) SST_CODES_##name,
+  SST_CODES_LIST(SST_CODES_ENUM)
+#undef SST_CODES_ENUM
+} sst_codes;
+
+// The same for products of codes. A context begins with INTEGER.
+SST_API void sst_context_set_codes(sst_context *context, sst_codes codes);
+SST_API sst_codes sst_context_codes(const sst_context *context);
 
 #ifdef __cplusplus
 }

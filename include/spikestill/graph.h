@@ -179,9 +179,9 @@ typedef struct sst_node_info {
   bool frozen;            // built in a frozen scope: as in inference, nothing of it learns
   int bits;               // of the codes, factors or stored membranes it makes; 0: full precision
   // Of convolutions and linear layers, in the last run: the share of spikes in the input (negative: it is not spikes, or
-  // nobody looked), and what was computed from spikes alone (crossover.h).
+  // nobody looked), and what was computed from spikes alone, or in 8-bit integers (crossover.h).
   double density;
-  bool forward_by_events, weights_by_events;
+  bool forward_by_events, weights_by_events, forward_by_codes;
   // Of all runs since sst_graph_measure, else 0. What a node was fused with counts for the last of them; a forward call that
   // the backward pass makes again counts for backward.
   double forward_seconds, backward_seconds;

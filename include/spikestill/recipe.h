@@ -124,6 +124,7 @@ typedef struct sst_recipe_train { // section train
 typedef struct sst_recipe_speed { // section speed: how layers are computed (crossover.h)
   bool record;                   // default true: see sst_training.step_by_step
   sst_convolution convolution;   // default direct
+  sst_codes codes;               // default integer
   sst_crossover crossover;       // keys by its fields' names
 } sst_recipe_speed;
 

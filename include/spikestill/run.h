@@ -285,6 +285,7 @@ typedef struct sst_layer_bench { // a convolution or linear layer in the last tr
   char name[64];
   double density; // of spikes in its input; negative: they are none
   bool forward_by_events, weights_by_events;
+  bool forward_by_codes; // in 8-bit integers
 } sst_layer_bench;
 enum { SST_BENCH_OPS = 256 };
 typedef struct sst_op_bench { // an operation of a training step; what was fused counts for the last of them

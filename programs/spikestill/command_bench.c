@@ -21,6 +21,9 @@
   "optimizer: {kind: adamw, learning_rate: 0.001}\ntrain: {batch: 64}\n"
 #define VGG9                                                                                                           \
   "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: {batch: 64}\n"
+#define VGG9_4_BITS                                                                                                    \
+  "data: {name: cifar10}\ntrain: {batch: 64}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count, "    \
+  "quantize: {weights: learned_step, weight_bits: 4, membrane_bits: 4, norm_bits: 8}}\n"
 static const struct {
   const char *name, *recipe;
   bool bf16;
@@ -31,6 +34,8 @@ static const struct {
     {"vgg9", VGG9, false},
     {"vgg9, winograd", VGG9 "speed: {convolution: winograd}\n", false},
     {"vgg9, bf16", VGG9 "precision: bf16\n", true},
+    {"vgg9, 4 bits", VGG9_4_BITS, false},
+    {"vgg9, 4 bits, bf16", VGG9_4_BITS "precision: bf16\n", true},
 };
 enum { TASK_COUNT = sizeof tasks / sizeof *tasks };
 
@@ -62,11 +67,12 @@ static sst_status run_task(sst_context *context, const arguments *a, int task, c
 static void print_layers(const sst_step_bench *b) {
   for (int i = 0; i < b->layer_count; i++) {
     const sst_layer_bench *l = &b->layers[i];
+    const char *dense = l->forward_by_codes ? "in 8-bit integers" : "dense";
     if (l->density < 0) {
-      printf("    %-28s no spikes: dense\n", l->name);
+      printf("    %-28s no spikes: forward %s, weights dense\n", l->name, dense);
     } else {
       printf("    %-28s %5.1f %% spikes: forward %s, weights %s\n", l->name, 100 * l->density,
-             l->forward_by_events ? "from spikes" : "dense", l->weights_by_events ? "from spikes" : "dense");
+             l->forward_by_events ? "from spikes" : dense, l->weights_by_events ? "from spikes" : "dense");
     }
   }
 }
@@ -95,9 +101,10 @@ static json_t *layers_json(const sst_step_bench *b) {
   json_t *layers = json_array();
   for (int i = 0; i < b->layer_count; i++) {
     const sst_layer_bench *l = &b->layers[i];
-    json_array_append_new(layers, json_pack("{s:s, s:o, s:b, s:b}", "layer", l->name, "density",
+    json_array_append_new(layers, json_pack("{s:s, s:o, s:b, s:b, s:b}", "layer", l->name, "density",
                                             l->density < 0 ? json_null() : json_real(l->density), "forward_by_events",
-                                            l->forward_by_events, "weights_by_events", l->weights_by_events));
+                                            l->forward_by_events, "weights_by_events", l->weights_by_events,
+                                            "forward_by_codes", l->forward_by_codes));
   }
   return layers;
 }
@@ -151,12 +158,12 @@ static void print_memory(const sst_step_bench *b) {
   printf("%-16s %.0f ms from the recipe to the end of the first training step\n", "", 1e3 * b->start_seconds);
 }
 
-static const char fused_name[] = "batch norm and lif";
+static const char fused_name[] = "batch norm and lif", codes_name[] = "8-bit convolution";
 
 static bool is_wanted(const arguments *a, const char *name) { return a->only == NULL || strstr(name, a->only) != NULL; }
 
 static bool is_any_task(const arguments *a) {
-  if (is_wanted(a, fused_name)) { return true; }
+  if (is_wanted(a, fused_name) || is_wanted(a, codes_name)) { return true; }
   for (int task = 0; task < TASK_COUNT; task++) {
     if (is_wanted(a, tasks[task].name)) { return true; }
   }
@@ -178,6 +185,29 @@ static int bench_fused(sst_context *context, const arguments *a, json_t *all) {
   printf("batch norm and lif in one, forward and backward, [4,64,32,32,64]: %.1f MB to move at %.1f GB/s, %.1f %% of the "
          "triad's %.1f GB/s meanwhile\n", fused.bytes * 1e-6, rate, 100 * rate / fused.triad_gb_per_s,
          fused.triad_gb_per_s);
+  return EXIT_DONE;
+}
+
+// A convolution of codes and spikes in integers, and beside it the same in f32.
+static int bench_codes(sst_context *context, const arguments *a, json_t *all) {
+  sst_code_speed speed;
+  const sst_status status = sst_measure_code_product(context, a->repetitions, &speed);
+  if (status != SST_OK) { return report_failure(context, status); }
+  const double most = sst_measure_kernel_ceiling(context).products;
+  if (a->json) {
+    json_object_set_new(all, "code_product_seconds", json_real(speed.seconds));
+    json_object_set_new(all, "code_product_float_seconds", json_real(speed.float_seconds));
+    json_object_set_new(all, "code_products", json_real(speed.products));
+    json_object_set_new(all, "ceiling_products_per_s", json_real(most));
+    return EXIT_DONE;
+  }
+  if (!speed.in_integers) {
+    printf("8-bit convolution: this CPU has none\n");
+    return EXIT_DONE;
+  }
+  printf("8-bit convolution of spikes [4,64,32,32,64] and codes: %.0f G products/s, %.1f %% of the %.0f G in registers, "
+         "%.2f times as fast as f32\n", speed.products / speed.seconds * 1e-9,
+         100 * speed.products / speed.seconds / most, most * 1e-9, speed.float_seconds / speed.seconds);
   return EXIT_DONE;
 }
 
@@ -225,6 +255,7 @@ int command_bench(sst_context *context, const arguments *a) {
   json_t *all = json_pack("{s:f, s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops, "ceiling_bf16_gflops",
                           ceiling.bf16_gflops, "ceiling_triad_gb_per_s", ceiling.triad_gb_per_s, "threads", threads, "tasks", rows);
   int code = is_wanted(a, fused_name) ? bench_fused(context, a, all) : EXIT_DONE;
+  if (code == EXIT_DONE && is_wanted(a, codes_name)) { code = bench_codes(context, a, all); }
   if (code == EXIT_DONE) { code = bench_tasks(context, a, &ceiling, rows); }
   if (a->json && code == EXIT_DONE) { return print_json(all); }
   json_decref(all);

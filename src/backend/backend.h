@@ -51,6 +51,7 @@ typedef struct ssti_plan {
   // What the last run found and chose, for reports.
   double density; // share of spikes in the input; negative: the input is not spikes, or nobody looked
   bool forward_by_events, weights_by_events;
+  bool forward_by_codes; // in 8-bit integers
 } ssti_plan;
 
 typedef struct ssti_conv2d {
@@ -60,6 +61,7 @@ typedef struct ssti_conv2d {
   sst_precision precision;     // of the products
   ssti_type in_type, out_type; // of x and y; bf16 only with precision BF16
   bool settled;                // an image's result must not depend on the other images: no choice by the batch's density
+  int code_bits;               // weights are symmetric codes of so many bits; 0: any numbers
 } ssti_conv2d;
 
 typedef struct ssti_linear {
@@ -67,6 +69,7 @@ typedef struct ssti_linear {
   sst_precision precision;
   ssti_type in_type, out_type;
   bool settled; // as ssti_conv2d's
+  int code_bits;
 } ssti_linear;
 
 // What copy_box copies: a box of four axes, with a stride in elements for each on either side.
@@ -239,6 +242,7 @@ typedef struct ssti_kernels {
                                  bool accumulate);
 
   // Training: normalises with the batch's statistics, updates the running ones, keeps [2*channels]: mean, 1/sqrt(var+eps).
+  // y may be NULL: then only the statistics are made.
   void (*batch_norm_forward_training)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                       const float *gamma, const float *beta, float *running_mean,
                                       float *running_variance, float *y, float *saved);

@@ -25,6 +25,7 @@ struct sst_context {
   int threads;
   sst_crossover crossover;
   sst_convolution convolution;
+  sst_codes codes;
 
   pthread_mutex_t log_mutex;     // one line at a time
   pthread_mutex_t message_mutex; // workers may fail at the same time

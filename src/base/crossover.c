@@ -20,3 +20,7 @@ void sst_context_set_convolution(sst_context *context, sst_convolution convoluti
 }
 
 sst_convolution sst_context_convolution(const sst_context *context) { return context->convolution; }
+
+void sst_context_set_codes(sst_context *context, sst_codes codes) { context->codes = codes; }
+
+sst_codes sst_context_codes(const sst_context *context) { return context->codes; }

@@ -414,6 +414,7 @@ static sst_status append_node(sst_graph *graph, const ssti_op *op, const void *a
       status = graph->status;
       break;
     }
+    value->tensor.code_bits = outputs[i].code_bits;
     value->node = graph->node_count;
     value->output = i;
     value->wants_gradient = wants_gradient && op->backward;

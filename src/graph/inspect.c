@@ -39,6 +39,7 @@ sst_node_info sst_graph_node_info(const sst_graph *graph, int index) {
   if (plan) {
     info.density = plan->density;
     info.forward_by_events = plan->forward_by_events;
+    info.forward_by_codes = plan->forward_by_codes;
     info.weights_by_events = plan->weights_by_events;
   }
   if (node->op->bits) { info.bits = node->op->bits(&node->call); }

@@ -97,8 +97,9 @@ static void forward(ssti_call *call) {
   if (call->run->again) { shape.momentum = 0.0f; } // the running statistics have moved already
   float *mean = call->x[RUNNING_MEAN]->data, *variance = call->x[RUNNING_VARIANCE]->data, *saved = call->saved;
   if (uses_batch_statistics(call)) {
+    float *y = bits_of(call) > 0 ? NULL : call->y[0]->data; // fixed point makes its own from the statistics
     kernels->batch_norm_forward_training(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,
-                                         call->x[BETA]->data, mean, variance, call->y[0]->data, saved);
+                                         call->x[BETA]->data, mean, variance, y, saved);
     if (bits_of(call) > 0) { apply_fixed_point(call, &shape); }
     return;
   }

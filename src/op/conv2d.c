@@ -107,7 +107,8 @@ static ssti_conv2d kernel_shape(const ssti_call *call) {
                        .precision = call->precision,
                        .in_type = call->x[0]->type,
                        .out_type = call->y[0]->type,
-                       .settled = call->settled};
+                       .settled = call->settled,
+                       .code_bits = call->x[1]->code_bits};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {

@@ -10,6 +10,7 @@
 typedef struct ssti_tensor {
   sst_shape shape;
   ssti_type type; // ssti_bf16 lies at `data` where it says so, which only ops see that take it: see bf16_inputs
+  int code_bits;  // whole numbers, as symmetric codes of so many bits (quantize.h); 0: nothing is known. Set by `infer`
   float *data;
 } ssti_tensor;
 

@@ -62,6 +62,7 @@ static sst_status infer(sst_context *context, ssti_call *call) {
              sst_shape_text(call->x[1]->shape, text, sizeof text), groups);
   }
   call->y[0]->shape = weight;
+  call->y[0]->code_bits = sst_weight_quantizer_bits(quantizer);
   call->y[1]->shape = scale;
   return SST_OK;
 }

@@ -30,6 +30,7 @@ static const char *const quantizer_words[] = {SST_WEIGHT_QUANTIZER_LIST(WORDS_2)
 static const char *const first_last_words[] = {"full", "same"};
 static const char *const precision_words[] = {"same", "full"}; // of a twin
 static const char *const convolution_words[] = {SST_CONVOLUTION_LIST(WORDS_2)};
+static const char *const codes_words[] = {SST_CODES_LIST(WORDS_2)};
 static const char *const memory_words[] = {SST_MEMORY_LIST(WORDS_2)};
 static const char *const twin_words[] = {"same", "ann"}; // sst_twin_kind
 
@@ -274,6 +275,9 @@ static const ssti_option speed_options[] = {
          "device cuda: training steps are given to the card as one recording, not kernel by kernel; the same bits"),
     WORD("convolution", recipe.speed.convolution, convolution_words, "direct",
          "dense 3x3 convolutions of stride 1; winograd: faster, errors below 1e-4 of the outputs' deviation"),
+    WORD("codes", recipe.speed.codes, codes_words, "integer",
+         "quantised layers whose inputs are spikes or their averages, forward: integer: in 8-bit integers, exactly; "
+         "float: as other layers"),
 #define CROSSOVER_OPTION(name, value, meaning)                                                                         \
   NUMBER(#name, DOUBLE, recipe.speed.crossover.name, -1, 1, #value,                                                    \
          "density of spikes up to which " meaning " are computed from spikes alone; below 0: never, 1: always"),

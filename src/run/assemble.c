@@ -49,6 +49,7 @@ sst_status ssti_create_graph(const sst_recipe *recipe, sst_parameters *parameter
   sst_context *context = ssti_parameters_context(parameters);
   sst_context_set_crossover(context, recipe->speed.crossover);
   sst_context_set_convolution(context, recipe->speed.convolution);
+  sst_context_set_codes(context, recipe->speed.codes);
   SST_TRY(sst_graph_create(parameters, recipe->device, out));
   (void)sst_graph_use_precision(*out, recipe->precision);
   const sst_status status = sst_graph_status(*out);

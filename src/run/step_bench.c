@@ -54,6 +54,7 @@ static void note_layers(const sst_graph *graph, sst_step_bench *out) {
     snprintf(layer->name, sizeof layer->name, "%s", info.name != NULL ? info.name : info.op);
     layer->density = info.density;
     layer->forward_by_events = info.forward_by_events;
+    layer->forward_by_codes = info.forward_by_codes;
     layer->weights_by_events = info.weights_by_events;
   }
 }

@@ -13,7 +13,8 @@ import unittest
 from program import COMMANDS, PROGRAM, SOURCE, ProgramTest, environment
 
 
-TASKS = ["mlp 784-800-10", "mnist cnn", "mnist cnn, bf16", "vgg9", "vgg9, winograd", "vgg9, bf16"]
+TASKS = ["mlp 784-800-10", "mnist cnn", "mnist cnn, bf16", "vgg9", "vgg9, winograd", "vgg9, bf16", "vgg9, 4 bits",
+         "vgg9, 4 bits, bf16"]
 
 
 def has_bf16():
@@ -369,6 +370,21 @@ class Looking(ProgramTest):
         self.assertIsNone(densities["student.7.conv"])  # nor are averages of them
         for layer in ("student.3.conv", "student.10.conv", "student.17.conv", "student.24.linear"):
             self.assertTrue(0 < densities[layer] < 1, densities)
+        codes = next(task for task in answer["tasks"] if task["task"] == "vgg9, 4 bits")
+        in_integers = {layer["layer"]: layer["forward_by_codes"] for layer in codes["layers"]}
+        self.assertFalse(in_integers["student.0.conv"])  # in full precision, as the last layer
+        self.assertFalse(in_integers["student.24.linear"])
+        self.assertFalse(any(layer["forward_by_codes"] for layer in vgg["layers"]))
+        if HAS_BF16:  # then the CPU has 8-bit products as well; averages of spikes are never computed from spikes
+            self.assertTrue(in_integers["student.7.conv"] and in_integers["student.14.conv"], in_integers)
+
+    def test_bench_of_codes(self):
+        answer = self.good("bench", "--only", "8-bit", "--repetitions", "1", "--threads", "1", "--json").json
+        self.assertEqual(answer["tasks"], [])
+        for name in ("code_product_seconds", "code_product_float_seconds", "ceiling_products_per_s"):
+            self.assertGreater(answer[name], 0)
+        self.assertEqual(answer["code_products"], 4 * 64 * 32 * 32 * 64 * 64 * 9)
+        self.assertIn("8-bit convolution", self.good("bench", "--only", "8-bit", "--repetitions", "1").out)
 
     def test_bench_on_a_card(self):
         """Never beside ceilings of the CPU: the card's own numbers, or one sentence."""
@@ -401,6 +417,7 @@ class Looking(ProgramTest):
     def test_calibrate(self):
         names = ["convolution_forward", "convolution_weights", "linear_forward", "linear_weights"]
         names += ["bf16_" + name for name in names]
+        names += ["code_convolution_forward", "code_linear_forward"]
         answer = self.good("bench", "--calibrate", "--threads", "1", "--json").json
         self.assertEqual(list(answer), names)
         section = self.good("bench", "--calibrate", "--threads", "1").out

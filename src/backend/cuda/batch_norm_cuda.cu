@@ -154,7 +154,7 @@ void forward_training(ssti_backend *backend, const ssti_batch_norm *shape, const
                       const float *beta, float *running_mean, float *running_variance, float *y, float *saved) {
   float *factor = numbers_in_scratch(backend, shape->channels, 1);
   statistics_and_factor(backend, shape, x, gamma, running_mean, running_variance, saved, factor);
-  normalize(backend, shape, {saved, factor, beta}, x, y);
+  if (y != NULL) { normalize(backend, shape, {saved, factor, beta}, x, y); }
 }
 
 void forward_inference(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,

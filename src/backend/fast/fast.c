@@ -97,6 +97,7 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   state->level = ssti_simd_best();
   state->crossover = sst_context_crossover(backend->context);
   state->convolution = sst_context_convolution(backend->context);
+  state->codes = sst_context_codes(backend->context);
   (void)ssti_simd_fill(state->level, &state->simd);
   note_bf16(backend);
   sst_status status = ssti_allocate_raw(backend->context, (size_t)2 * SSTI_FAST_CHUNKS * SSTI_FAST_PARTIAL_COLUMNS,
@@ -120,6 +121,8 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   ssti_fast_fill_neuron(kernels);
   ssti_fast_fill_norm_neuron(kernels);
   ssti_fast_fill_flat(kernels);
+  ssti_fast_fill_quantize(kernels);
+  ssti_fast_fill_reduce(kernels);
   ssti_log(backend->context, SST_LOG_DEBUG, "backend cpu: own kernels for %s, oneDNN %d.%d.%d, %d threads",
            ssti_simd_word(state->level), dnnl_version()->major, dnnl_version()->minor, dnnl_version()->patch,
            sst_context_threads(backend->context));

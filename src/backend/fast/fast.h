@@ -21,6 +21,7 @@ typedef struct ssti_fast_state {
   ssti_simd_level level;
   sst_crossover crossover; // the context's, when the backend was made
   sst_convolution convolution;
+  sst_codes codes;
   ssti_kernels reference; // the table as it was, for shapes and kinds that it keeps
   dnnl_engine_t engine;
   dnnl_stream_t stream;
@@ -52,6 +53,7 @@ typedef struct ssti_dnnl {
 typedef struct ssti_dnnl_recipe {
   const_dnnl_op_desc_t operation;
   bool add;                   // adds to the output instead of overwriting it
+  float scale;                // multiplies sums of integers; 0: none
   dnnl_primitive_desc_t hint; // backward: the forward descriptor; else NULL
 } ssti_dnnl_recipe;
 
@@ -97,6 +99,7 @@ typedef struct ssti_fast_plan {
   bool data_as_forward; // the gradient of the input is a convolution with turned weights
   size_t forward_layout_bytes, data_layout_bytes, weights_layout_bytes; // of weights in oneDNN's layout; 0: ours
   struct ssti_winograd *winograd, *winograd_data;                       // forward and input gradient; or NULL
+  struct ssti_codes *codes; // forward in 8-bit integers; or NULL
   float *zero_bias;                                                     // [O]: primitives always add a bias
 } ssti_fast_plan;
 
@@ -143,5 +146,7 @@ void ssti_fast_fill_batch_norm(ssti_kernels *kernels);
 void ssti_fast_fill_neuron(ssti_kernels *kernels);
 void ssti_fast_fill_norm_neuron(ssti_kernels *kernels);
 void ssti_fast_fill_flat(ssti_kernels *kernels);
+void ssti_fast_fill_quantize(ssti_kernels *kernels);
+void ssti_fast_fill_reduce(ssti_kernels *kernels);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch norm forward and sums over rows, by own kernels; backward is in fast_norm_neuron.c. A matrix [rows, channels] is worked on in sweeps of columns; a sweep is
+// Batch norm forward, y = factor * x + offset, and sums over rows, by own kernels; backward is in fast_norm_neuron.c. A matrix [rows, channels] is worked on in sweeps of columns; a sweep is
 // cut into chunks of rows, whose number depends on the shape alone, and the chunks' results are combined in order: the
 // bits do not depend on the number of threads.
 //
@@ -31,6 +31,7 @@ typedef struct sweep {
   const float *x;
   ssti_type type; // of x; bf16 in reductions only
   float *out;
+  bool accumulate; // into `out`
   reduction kind;
 } sweep;
 
@@ -150,7 +151,8 @@ static void fold_columns(const sweep *s, float *values) {
 // ---- forward
 
 static void apply_part(const sweep *s, const ssti_columns *m, int64_t at, int64_t column) {
-  s->simd->batch_norm_apply(m, s->x + at, s->mean + column, s->factor + column, s->offset + column, s->out + at);
+  s->simd->batch_norm_apply(m, s->x + at, s->mean + column, s->factor + column, s->offset + column, s->out + at,
+                            s->accumulate);
 }
 
 static void each_part(const sweep *s, int64_t begin, int64_t end,
@@ -212,7 +214,7 @@ static void forward_training(ssti_backend *backend, const ssti_batch_norm *shape
     norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .beta = beta, .running_mean = running_mean,
                       .running_variance = running_variance, .saved = saved};
     reduce(backend, &s, REDUCE_MOMENTS, finish_moments, &work);
-    normalize(backend, &s, y);
+    if (y != NULL) { normalize(backend, &s, y); }
   }
 }
 
@@ -245,6 +247,22 @@ static void forward_inference(ssti_backend *backend, const ssti_batch_norm *shap
   }
 }
 
+// A norm whose mean is 0.
+static void channel_affine(ssti_backend *backend, int64_t rows, int64_t channels, const float *x, const float *factor,
+                           const float *offset, float *y, bool accumulate) {
+  for (int64_t first = 0; first < channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
+    sweep s = sweep_make(backend, rows, channels, first);
+    s.x = x;
+    s.accumulate = accumulate;
+    for (int64_t c = 0; c < s.columns; c++) {
+      s.mean[c] = 0.0f;
+      s.factor[c] = factor[first + c];
+      s.offset[c] = offset != NULL ? offset[first + c] : 0.0f;
+    }
+    normalize(backend, &s, y);
+  }
+}
+
 // ---- sums over rows
 
 typedef struct sums_work {
@@ -271,4 +289,5 @@ void ssti_fast_column_sums(ssti_backend *backend, int64_t rows, int64_t channels
 void ssti_fast_fill_batch_norm(ssti_kernels *kernels) {
   kernels->batch_norm_forward_training = forward_training;
   kernels->batch_norm_forward_inference = forward_inference;
+  kernels->channel_affine = channel_affine;
 }

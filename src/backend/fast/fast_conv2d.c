@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backend/fast/fast_bf16_weights.h"
+#include "backend/fast/fast_codes.h"
 #include "backend/fast/fast_event.h"
 #include "backend/fast/fast_winograd.h"
 #include "base/log.h"
@@ -269,17 +270,17 @@ static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, con
 
 static int64_t positions_of(const ssti_conv2d *s) { return s->images * s->out_h * s->out_w; }
 
-// Densities from which on the dense product is faster.
+// Densities from which on the dense product is faster, and 8-bit integers.
 typedef struct crossing {
-  double forward, weights;
+  double forward, weights, codes;
 } crossing;
 
 static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s) {
   const sst_crossover *c = &ssti_fast_state_of(backend)->crossover;
   if (s->precision == SST_PRECISION_BF16) {
-    return (crossing){c->bf16_convolution_forward, c->bf16_convolution_weights};
+    return (crossing){c->bf16_convolution_forward, c->bf16_convolution_weights, c->code_convolution_forward};
   }
-  return (crossing){c->convolution_forward, c->convolution_weights};
+  return (crossing){c->convolution_forward, c->convolution_weights, c->code_convolution_forward};
 }
 
 // Room for spikes as bits, and for working on them.
@@ -292,6 +293,15 @@ static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool trainin
   if (!training) { return; }
   plan->base.backward_workspace =
       larger(plan->base.backward_workspace, ssti_event_conv2d_weights_workspace(backend, s));
+}
+
+static sst_status plan_codes(ssti_backend *backend, const ssti_conv2d *s, ssti_fast_plan *plan) {
+  if (ssti_fast_state_of(backend)->codes != SST_CODES_INTEGER) { return SST_OK; }
+  SST_TRY(ssti_codes_create(backend, s, crossover_of(backend, s).codes, &plan->codes));
+  if (plan->codes != NULL) {
+    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_codes_workspace(plan->codes));
+  }
+  return SST_OK;
 }
 
 // The reference computes what oneDNN refuses, but in f32 only.
@@ -338,6 +348,7 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
     add_events(backend, shape, training, plan);
     status = plan_winograd(backend, shape, &g, training, plan);
   }
+  if (status == SST_OK) { status = plan_codes(backend, shape, plan); }
   if (status == SST_OK) { status = check_refusals(backend, shape, plan); }
   if (status != SST_OK) {
     ssti_fast_plan_destroy(backend, &plan->base);
@@ -375,9 +386,18 @@ static const void *as_factor(ssti_backend *backend, const ssti_conv2d *s, const 
 static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                            const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
-  if (plan->has_events &&
-      ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x, shape->in_type, saved,
-                      crossover_of(backend, shape).forward, positions_of(shape))) {
+  const crossing at = crossover_of(backend, shape);
+  const bool codes = plan->codes != NULL && bias == NULL;
+  base->forward_by_codes = false;
+  bool events = plan->has_events &&
+                ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x,
+                                shape->in_type, saved, codes ? at.codes : at.forward, positions_of(shape));
+  if (codes && !events) {
+    base->forward_by_codes = ssti_codes_run(backend, plan->codes, x, weight, y, workspace);
+    if (base->forward_by_codes) { return; }
+    events = plan->has_events && ssti_event_look_again(base, shape->in_c, saved, at.forward, positions_of(shape));
+  }
+  if (events) {
     ssti_event_conv2d_forward(backend, shape, saved, weight, bias, y, workspace);
     return;
   }

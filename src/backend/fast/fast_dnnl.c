@@ -5,6 +5,7 @@
 #endif
 #include <string.h>
 
+#include "backend/fast/fast_codes.h"
 #include "backend/fast/fast_winograd.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -39,11 +40,12 @@ static sst_status translate(ssti_backend *backend, dnnl_status_t status, bool *m
   return SST_OK;
 }
 
-// Scratchpads belong to the workspace; `add` becomes a sum with the output.
-static dnnl_status_t make_attributes(bool add, dnnl_primitive_attr_t *out) {
+// Scratchpads belong to the workspace; `add` becomes a sum with the output, a scale other than 0 a factor.
+static dnnl_status_t make_attributes(bool add, float scale, dnnl_primitive_attr_t *out) {
   dnnl_status_t status = dnnl_primitive_attr_create(out);
   if (status != dnnl_success) { return status; }
   status = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
+  if (status == dnnl_success && scale != 0.0f) { status = dnnl_primitive_attr_set_output_scales(*out, 1, 0, &scale); }
   if (status != dnnl_success || !add) { return status; }
   dnnl_post_ops_t operations = NULL;
   status = dnnl_post_ops_create(&operations);
@@ -65,7 +67,7 @@ sst_status ssti_dnnl_make(ssti_backend *backend, const ssti_dnnl_recipe *recipe,
   dnnl_primitive_desc_t chosen = NULL;
   memset(out, 0, sizeof *out);
   int before = ssti_fast_threads_enter(backend);
-  dnnl_status_t status = make_attributes(recipe->add, &attributes);
+  dnnl_status_t status = make_attributes(recipe->add, recipe->scale, &attributes);
   if (status == dnnl_success) {
     status = dnnl_primitive_desc_create(&chosen, recipe->operation, attributes, state->engine, recipe->hint);
   }
@@ -88,7 +90,7 @@ sst_status ssti_dnnl_make_reorder(ssti_backend *backend, const dnnl_memory_desc_
   dnnl_primitive_desc_t description = NULL;
   memset(out, 0, sizeof *out);
   int before = ssti_fast_threads_enter(backend);
-  dnnl_status_t status = make_attributes(false, &attributes);
+  dnnl_status_t status = make_attributes(false, 0.0f, &attributes);
   if (status == dnnl_success) {
     status = dnnl_reorder_primitive_desc_create(&description, from, state->engine, to, state->engine, attributes);
   }
@@ -180,6 +182,7 @@ void ssti_fast_plan_destroy(ssti_backend *backend, ssti_plan *base) {
   for (int i = 0; i < SSTI_FAST_PARTS; i++) { ssti_dnnl_end(&plan->part[i]); }
   ssti_winograd_destroy(backend, plan->winograd);
   ssti_winograd_destroy(backend, plan->winograd_data);
+  ssti_codes_destroy(backend, plan->codes);
   ssti_free(backend->context, plan->zero_bias);
   ssti_free(backend->context, plan);
 }

@@ -110,6 +110,11 @@ bool ssti_event_look(ssti_backend *backend, ssti_plan *plan, int64_t pixels, int
   pack(backend, pixels, channels, x, type, saved);
   const ssti_event_saved found = ssti_event_found(saved);
   plan->density = found.binary ? found.density : -1.0;
+  return ssti_event_look_again(plan, channels, saved, crossover, positions);
+}
+
+bool ssti_event_look_again(ssti_plan *plan, int64_t channels, const void *saved, double crossover, int64_t positions) {
+  const ssti_event_saved found = ssti_event_found(saved);
   plan->forward_by_events = wins(crossover, channels, positions, &found);
   return plan->forward_by_events;
 }

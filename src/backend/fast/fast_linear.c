@@ -6,6 +6,7 @@
 //
 // In precision BF16 factors go in as bf16, rounded at the start of the call where they are f32, as weights always are; y
 // and dx are of their tensors' types, gradients of weights f32.
+#include "backend/fast/fast_codes.h"
 #include "backend/fast/fast_event.h"
 #include "base/log.h"
 
@@ -90,7 +91,8 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static ssti_conv2d as_conv2d(const ssti_linear *s) {
   return (ssti_conv2d){.images = 1, .in_h = s->rows, .in_w = 1, .in_c = s->in, .out_h = s->rows, .out_w = 1, .out_c = s->out,
                        .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
-                       .groups = 1, .precision = s->precision, .in_type = s->in_type, .out_type = s->out_type};
+                       .groups = 1, .precision = s->precision, .in_type = s->in_type, .out_type = s->out_type,
+                       .settled = s->settled, .code_bits = s->code_bits};
 }
 
 static double forward_crossover(const ssti_backend *backend, const ssti_linear *s) {
@@ -145,6 +147,18 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
              x + dy + ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad,
                                                 part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
   add_events(backend, shape, training, plan);
+  const ssti_fast_state *state = ssti_fast_state_of(backend);
+  if (state->codes == SST_CODES_INTEGER) {
+    const ssti_conv2d conv = as_conv2d(shape);
+    status = ssti_codes_create(backend, &conv, state->crossover.code_linear_forward, &plan->codes);
+    if (status != SST_OK) {
+      ssti_fast_plan_destroy(backend, &plan->base);
+      return status;
+    }
+    if (plan->codes != NULL) {
+      plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_codes_workspace(plan->codes));
+    }
+  }
   if (refused) {
     ssti_log(backend->context, SST_LOG_DEBUG,
              "oneDNN has no matrix product for the linear layer %lld x %lld to %lld; the reference kernel does it",
@@ -157,8 +171,18 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
 static void linear_forward(ssti_backend *backend, const ssti_linear *shape, ssti_plan *base, const float *x,
                            const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
-  if (plan->has_events && ssti_event_look(backend, base, shape->rows, shape->in, x, shape->in_type, saved,
-                                          forward_crossover(backend, shape), shape->rows)) {
+  const bool codes = plan->codes != NULL && bias == NULL;
+  const double crossover = forward_crossover(backend, shape);
+  const double codes_crossover = ssti_fast_state_of(backend)->crossover.code_linear_forward;
+  base->forward_by_codes = false;
+  bool events = plan->has_events && ssti_event_look(backend, base, shape->rows, shape->in, x, shape->in_type, saved,
+                                                    codes ? codes_crossover : crossover, shape->rows);
+  if (codes && !events) {
+    base->forward_by_codes = ssti_codes_run(backend, plan->codes, x, weight, y, workspace);
+    if (base->forward_by_codes) { return; }
+    events = plan->has_events && ssti_event_look_again(base, shape->in, saved, crossover, shape->rows);
+  }
+  if (events) {
     const ssti_conv2d conv = as_conv2d(shape);
     ssti_event_conv2d_forward(backend, &conv, saved, weight, bias, y, workspace);
     return;

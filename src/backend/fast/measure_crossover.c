@@ -100,7 +100,7 @@ static sst_status find_crossing(sst_context *context, measurement *m, double *fo
   sst_status status = SST_OK;
   for (int i = 0; i < 4 && status == SST_OK; i++) {
     status = ssti_allocate_tensors(context, (size_t)counts[i] * sizeof(float), arrays[i]);
-    for (int64_t k = 0; status == SST_OK && k < counts[i]; k++) { (*arrays[i])[k] = 0.01f * (float)(k % 17 - 8); }
+    for (int64_t k = 0; status == SST_OK && k < counts[i]; k++) { (*arrays[i])[k] = (float)(k % 17 - 8); }
   }
   if (status == SST_OK) { status = measure(context, m, high, false, &dense); }
   if (status == SST_OK) { status = measure(context, m, low, true, &few); }
@@ -113,6 +113,9 @@ static sst_status find_crossing(sst_context *context, measurement *m, double *fo
   return status;
 }
 
+// Whole numbers of -8 to 8, as the weights of a quantised layer.
+static void use_codes(measurement *m, int bits) { m->conv.code_bits = m->product.code_bits = bits; }
+
 // As in a graph of that precision, between layers that have it too.
 static void use_bf16(measurement *m) {
   m->conv.precision = m->product.precision = SST_PRECISION_BF16;
@@ -121,7 +124,9 @@ static void use_bf16(measurement *m) {
 
 sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
   const sst_crossover before = sst_context_crossover(context);
+  const sst_codes codes_before = sst_context_codes(context);
   *out = before;
+  sst_context_set_codes(context, SST_CODES_INTEGER);
   measurement conv = {.conv = {.images = IMAGES, .in_h = SIZE, .in_w = SIZE, .in_c = CHANNELS, .out_h = SIZE,
                                .out_w = SIZE, .out_c = CHANNELS, .kernel_h = 3, .kernel_w = 3, .stride_h = 1,
                                .stride_w = 1, .pad_h = 1, .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1},
@@ -133,6 +138,13 @@ sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
                         .weights = (int64_t)INPUTS * OUTPUTS};
   sst_status status = find_crossing(context, &conv, &out->convolution_forward, &out->convolution_weights);
   if (status == SST_OK) { status = find_crossing(context, &linear, &out->linear_forward, &out->linear_weights); }
+  double unused;
+  use_codes(&conv, 5);
+  use_codes(&linear, 5);
+  if (status == SST_OK) { status = find_crossing(context, &conv, &out->code_convolution_forward, &unused); }
+  if (status == SST_OK) { status = find_crossing(context, &linear, &out->code_linear_forward, &unused); }
+  use_codes(&conv, 0);
+  use_codes(&linear, 0);
   if (status == SST_OK && ssti_bf16_is_supported()) {
     use_bf16(&conv);
     use_bf16(&linear);
@@ -142,5 +154,6 @@ sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
     }
   }
   sst_context_set_crossover(context, before);
+  sst_context_set_codes(context, codes_before);
   return status;
 }

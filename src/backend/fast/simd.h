@@ -10,6 +10,7 @@
 
 #include "backend/backend.h"
 #include "backend/fast/event.h"
+#include "backend/quantize_rows.h"
 #include "neuron/dynamics.h"
 
 #ifndef SSTI_SIMD_LEVEL
@@ -25,7 +26,8 @@ typedef enum ssti_simd_level { SSTI_SIMD_BASELINE, SSTI_SIMD_V3, SSTI_SIMD_V4, S
 enum {
   SSTI_SIMD_CHANNELS = 256,     // columns that a column kernel takes at once
   SSTI_SIMD_NEURON_BLOCK = 512, // neurons whose state stays in the first-level cache
-  SSTI_SIMD_LANES = 16          // running sums of a flat reduction
+  SSTI_SIMD_LANES = 16,         // running sums of a flat reduction
+  SSTI_LARGEST_BYTE = 127       // code of an input, so that two products fit into 16 bits
 };
 
 // A matrix [rows, columns <= SSTI_SIMD_CHANNELS] inside rows of `stride` elements.
@@ -73,9 +75,9 @@ typedef struct ssti_simd {
   // sum[c] = sum of x, in f32 over few rows and in double over those.
   void (*column_sums)(const ssti_columns *m, const float *x, double *sum);
   void (*column_sums_bf16)(const ssti_columns *m, const ssti_bf16 *x, double *sum);
-  // y = (x - mean) * factor + offset
+  // y = (x - mean) * factor + offset; or that is added to y.
   void (*batch_norm_apply)(const ssti_columns *m, const float *x, const float *mean, const float *factor,
-                           const float *offset, float *y);
+                           const float *offset, float *y, bool accumulate);
   void (*neuron_forward)(const ssti_neuron_block *block);
   void (*neuron_backward)(const ssti_neuron_block *block);
   // Backward of the norm alone: `dspikes` is the gradient of its output. The sums are in the order of neuron_backward.
@@ -102,6 +104,12 @@ typedef struct ssti_simd {
                    float momentum, bool nesterov, float weight_decay, float gradient_scale);
   void (*adamw_step)(int64_t count, float *value, const float *gradient, float *first, float *second,
                      const ssti_adamw_factors *factors);
+
+  // Rows of weights and their codes.
+  ssti_quantize_rows quantize;
+  // y = x * scale as whole numbers of 0 to SSTI_LARGEST_BYTE; false where some are not, and then the rest is left out.
+  bool (*to_bytes)(int64_t count, const float *x, float scale, uint8_t *y);
+  bool (*to_bytes_bf16)(int64_t count, const ssti_bf16 *x, float scale, uint8_t *y);
 
   // Event-driven products, see event.h. Bits of `rows` pixels; where they are not binary the rest is left out.
   void (*event_pack)(int64_t rows, int64_t channels, const float *x, uint64_t *bits, ssti_event_census *census);
@@ -140,7 +148,7 @@ typedef struct ssti_simd {
 } ssti_simd;
 
 // Each simd_*.c puts its functions into the table; simd_table.c calls them all.
-#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(bf16) X(event) X(few_rows) X(ceiling)
+#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(bf16) X(event) X(few_rows) X(quantize) X(ceiling)
 #define SSTI_SIMD_FILL_DECLARE(name) void SSTI_SIMD(ssti_simd_fill_##name)(ssti_simd * table);
 SSTI_SIMD_FILL_LIST(SSTI_SIMD_FILL_DECLARE)
 #undef SSTI_SIMD_FILL_DECLARE

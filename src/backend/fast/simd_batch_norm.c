@@ -114,11 +114,15 @@ static void column_sums(const ssti_columns *m, const float *x, double *sum) { su
 static void column_sums_bf16(const ssti_columns *m, const ssti_bf16 *x, double *sum) { sums(m, x, true, sum); }
 
 static void batch_norm_apply(const ssti_columns *m, const float *x, const float *restrict mean,
-                             const float *restrict factor, const float *restrict offset, float *y) {
+                             const float *restrict factor, const float *restrict offset, float *y, bool accumulate) {
   for (int64_t r = 0; r < m->rows; r++) {
     const float *xr = x + r * m->stride;
     float *restrict yr = y + r * m->stride;
-    for (int64_t c = 0; c < m->columns; c++) { yr[c] = (xr[c] - mean[c]) * factor[c] + offset[c]; }
+    if (accumulate) {
+      for (int64_t c = 0; c < m->columns; c++) { yr[c] += (xr[c] - mean[c]) * factor[c] + offset[c]; }
+    } else {
+      for (int64_t c = 0; c < m->columns; c++) { yr[c] = (xr[c] - mean[c]) * factor[c] + offset[c]; }
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 // The common case of simd_neuron.c where there are 32 registers: groups of 64 neurons go through all steps, forward and
 // back, with what they carry in registers, as four columns of sixteen, because a neuron's steps wait for each other. Only
 // x, the spikes and the gradients touch memory. The arithmetic is the same, in the same order. The other cases (smoothed
-// firing, stored grids, a leak that learns, gradients through the reset, very many steps) stay with the loops over rows.
+// firing, a leak that learns, gradients through the reset, very many steps) stay with the loops over rows.
 #include "backend/fast/simd_neuron.h"
 #include "neuron/surrogate.h"
 
@@ -30,7 +30,7 @@ INLINE lanes all(float value) { return (lanes){0} + value; }
 int64_t SSTI_SIMD(ssti_neuron_columns)(const ssti_neuron_block *b) {
   const ssti_dynamics *d = b->dynamics;
   const bool is_forward = b->spikes != NULL;
-  const bool common = !b->smooth && !d->stores && b->steps <= MOST_STEPS &&
+  const bool common = !b->smooth && b->steps <= MOST_STEPS &&
                       (is_forward || (b->dleak == NULL && d->detach_reset));
   return common ? b->length / GROUP * GROUP : 0;
 }
@@ -39,6 +39,23 @@ INLINE lanes charge(const ssti_dynamics *d, lanes u, lanes x) { return (d->decay
 
 INLINE lanes reset(const ssti_dynamics *d, bool hard, lanes h, masks fired) {
   return hard ? choose(fired, all(d->reset_to), h) : h - keep_if(fired, all(d->threshold));
+}
+
+// The grid's rules are written for single numbers.
+INLINE lanes stored(const ssti_dynamics *d, lanes u) {
+  float in[LANES], out[LANES];
+  store(in, u);
+  for (int l = 0; l < LANES; l++) { out[l] = ssti_stored(d, in[l]); }
+  return load(out);
+}
+
+// The gradient of u from that of what is stored of it.
+INLINE lanes through_storing(const ssti_dynamics *d, lanes u, lanes du) {
+  float at[LANES], in[LANES], out[LANES];
+  store(at, u);
+  store(in, du);
+  for (int l = 0; l < LANES; l++) { out[l] = ssti_keep_if(ssti_is_inside(d, at[l]), d->stored_decay * in[l]); }
+  return load(out);
 }
 
 // What a group of columns has of its block; `i` is its first neuron.
@@ -81,7 +98,7 @@ INLINE void forward_group(const ssti_neuron_block *b, const ssti_dynamics *d, in
     fetch(&g, b->spikes, b->steps);
   }
   lanes u[COLUMNS];
-  EACH_COLUMN(k) { u[k] = b->resumes ? load(b->state + b->begin + i + k * LANES) : all(d->start); }
+  EACH_COLUMN(k) { u[k] = b->resumes ? load(b->state + b->begin + i + k * LANES) : all(ssti_start(d)); }
   for (int64_t t = 0; t < b->steps; t++) {
     const int64_t at = t * b->count + b->begin + i;
     EACH_COLUMN(k) {
@@ -90,6 +107,7 @@ INLINE void forward_group(const ssti_neuron_block *b, const ssti_dynamics *d, in
       if (b->membrane != NULL) { store(b->membrane + at + k * LANES, h); }
       store(b->spikes + at + k * LANES, keep_if(fired, all(1.0f)));
       u[k] = reset(d, hard, h, fired);
+      if (d->stores) { u[k] = stored(d, u[k]); }
     }
   }
   if (b->state == NULL) { return; }
@@ -144,7 +162,7 @@ INLINE void backward_group(const ssti_neuron_block *b, const ssti_dynamics *d, i
   }
   lanes h[MOST_STEPS][COLUMNS], u[COLUMNS], du[COLUMNS], dh_sum[COLUMNS], sum[COLUMNS], centred[COLUMNS];
   EACH_COLUMN(k) {
-    u[k] = all(d->start);
+    u[k] = all(ssti_start(d));
     du[k] = dh_sum[k] = all(0.0f);
     if (w.sums) { sum[k] = number(b->norm->sum_dy, &g, k), centred[k] = number(b->norm->sum_dy_centred, &g, k); }
   }
@@ -152,12 +170,14 @@ INLINE void backward_group(const ssti_neuron_block *b, const ssti_dynamics *d, i
     EACH_COLUMN(k) {
       h[t][k] = charge(d, u[k], input_at(&g, t, k));
       u[k] = reset(d, w.hard, h[t][k], h[t][k] >= d->threshold);
+      if (d->stores) { u[k] = stored(d, u[k]); }
     }
   }
   for (int64_t t = b->steps - 1; t >= 0; t--) {
     const int64_t at = t * b->count + b->begin + i;
     EACH_COLUMN(k) {
       const masks fired = h[t][k] >= d->threshold;
+      if (d->stores) { du[k] = through_storing(d, reset(d, w.hard, h[t][k], fired), du[k]); }
       const lanes slope = derivative(w.kind, d->alpha, h[t][k] - d->threshold);
       const lanes ds = b->dspikes != NULL ? load(b->dspikes + at + k * LANES) : all(0.0f);
       lanes dh = ds * slope;

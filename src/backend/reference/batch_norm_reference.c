@@ -83,7 +83,7 @@ static void training_range(void *arg, int64_t begin, int64_t end) {
       b.factor[c] = (float)((double)s->scale * (double)w->gamma[channel] * inverse);
       b.offset[c] = w->beta[channel];
     }
-    normalize(w, &b);
+    if (w->y != NULL) { normalize(w, &b); }
   }
 }
 

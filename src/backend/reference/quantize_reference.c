@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weight quantisers, fixed-point factors of norms, and y = factor * x + offset. A group is what shares a scale: an
-// output channel, or the whole layer. Sums go over each output channel in order, in double, and then over the channels.
+// output channel, or the whole layer. Sums go over each output channel, in double, and then over the channels.
 #include <math.h>
 
+#include "backend/quantize_rows.h"
 #include "backend/reference/products_reference.h"
 #include "backend/reference/reference.h"
 #include "quantize/grid.h"
@@ -12,48 +13,30 @@ static const double ternary_share = 0.7;
 
 typedef struct quantize_job {
   const ssti_weight_shape *shape;
+  const ssti_quantize_rows *loops;
   const float *weight, *scale, *dcodes;
   float *codes, *dweight, *delta;
   double *sums, *counts; // [rows]
-  bool accumulate;
+  bool accumulate, wants_step;
 } quantize_job;
 
 static int64_t group_count(const ssti_weight_shape *shape) { return shape->quantizer.per_channel ? shape->rows : 1; }
 static int64_t group_of(const ssti_weight_shape *shape, int64_t row) { return shape->quantizer.per_channel ? row : 0; }
+static bool is_ternary(const ssti_weight_shape *shape) {
+  return shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY;
+}
 
 static void run_rows(ssti_backend *backend, quantize_job *job, ssti_range_function *range) {
   ssti_parallel_for(backend->context, job->shape->rows, ssti_reference_grain(job->shape->columns), range, job);
 }
 
-// Sum of |W| of a row.
+// Of each row, the weights above its group's Delta; before there is one, all.
 static void sizes_range(void *arg, int64_t begin, int64_t end) {
   const quantize_job *job = arg;
   const int64_t columns = job->shape->columns;
   for (int64_t row = begin; row < end; row++) {
-    const float *w = job->weight + row * columns;
-    double sum = 0.0;
-    for (int64_t i = 0; i < columns; i++) { sum += fabs((double)w[i]); }
-    job->sums[row] = sum;
-    job->counts[row] = (double)columns;
-  }
-}
-
-// The same of those above Delta.
-static void large_range(void *arg, int64_t begin, int64_t end) {
-  const quantize_job *job = arg;
-  const int64_t columns = job->shape->columns;
-  for (int64_t row = begin; row < end; row++) {
-    const float *w = job->weight + row * columns, delta = job->delta[group_of(job->shape, row)];
-    double sum = 0.0, count = 0.0;
-    for (int64_t i = 0; i < columns; i++) {
-      const float size = fabsf(w[i]);
-      if (size > delta) {
-        sum += (double)size;
-        count += 1.0;
-      }
-    }
-    job->sums[row] = sum;
-    job->counts[row] = count;
+    const float least = job->delta != NULL ? job->delta[group_of(job->shape, row)] : -1.0f;
+    job->loops->sizes(columns, job->weight + row * columns, least, &job->sums[row], &job->counts[row]);
   }
 }
 
@@ -76,19 +59,13 @@ static float largest_code(const sst_weight_quantizer *quantizer) {
 static void codes_range(void *arg, int64_t begin, int64_t end) {
   const quantize_job *job = arg;
   const int64_t columns = job->shape->columns;
-  const bool ternary = job->shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY;
-  const float largest = largest_code(&job->shape->quantizer);
   for (int64_t row = begin; row < end; row++) {
     const int64_t group = group_of(job->shape, row);
-    const float *w = job->weight + row * columns;
-    float *codes = job->codes + row * columns;
-    if (ternary) {
-      const float delta = job->delta[group];
-      for (int64_t i = 0; i < columns; i++) { codes[i] = (float)(w[i] > delta) - (float)(w[i] < -delta); }
-    } else {
-      const float step = job->scale[group];
-      for (int64_t i = 0; i < columns; i++) { codes[i] = ssti_code(w[i] / step, largest); }
-    }
+    const ssti_row_codes how = {.ternary = is_ternary(job->shape),
+                                .threshold = job->delta != NULL ? job->delta[group] : 0.0f,
+                                .step = job->scale[group],
+                                .largest = largest_code(&job->shape->quantizer)};
+    job->loops->codes(columns, job->weight + row * columns, &how, job->codes + row * columns);
   }
 }
 
@@ -96,16 +73,18 @@ size_t ssti_reference_quantize_workspace(const ssti_weight_shape *shape) {
   return (size_t)shape->rows * (2 * sizeof(double) + sizeof(float));
 }
 
-void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
-                                             const float *step, float *codes, float *scale, void *workspace) {
-  quantize_job job = {.shape = shape, .weight = weight, .scale = scale, .codes = codes, .sums = workspace};
+void ssti_quantize_forward_by(ssti_backend *backend, const ssti_quantize_rows *loops, const ssti_weight_shape *shape,
+                              const float *weight, const float *step, float *codes, float *scale, void *workspace) {
+  quantize_job job = {
+      .shape = shape, .loops = loops, .weight = weight, .scale = scale, .codes = codes, .sums = workspace};
   job.counts = job.sums + shape->rows;
-  job.delta = (float *)(void *)(job.counts + shape->rows);
   run_rows(backend, &job, sizes_range);
   const int64_t groups = group_count(shape);
-  if (shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY) {
-    for (int64_t g = 0; g < groups; g++) { job.delta[g] = (float)(ternary_share * (double)group_mean(&job, g)); }
-    run_rows(backend, &job, large_range);
+  if (is_ternary(shape)) {
+    float *delta = (float *)(void *)(job.counts + shape->rows);
+    for (int64_t g = 0; g < groups; g++) { delta[g] = (float)(ternary_share * (double)group_mean(&job, g)); }
+    job.delta = delta;
+    run_rows(backend, &job, sizes_range);
     for (int64_t g = 0; g < groups; g++) { scale[g] = group_mean(&job, g); }
   } else {
     const double root = sqrt((double)ssti_largest_code(shape->quantizer.bits));
@@ -123,41 +102,32 @@ static void gradient_range(void *arg, int64_t begin, int64_t end) {
   const quantize_job *job = arg;
   const int64_t columns = job->shape->columns;
   const sst_weight_quantizer *quantizer = &job->shape->quantizer;
-  const bool ternary = quantizer->kind == SST_WEIGHT_QUANTIZER_TERNARY;
   const float largest = largest_code(quantizer);
   for (int64_t row = begin; row < end; row++) {
     const float scale = job->scale[group_of(job->shape, row)];
-    const float limit = !ternary                           ? largest
+    const float limit = !is_ternary(job->shape)            ? largest
                         : quantizer->gradient_limit > 0.0f ? quantizer->gradient_limit / scale
                                                            : INFINITY;
+    const ssti_row_gradient how = {
+        .accumulate = job->accumulate, .scale = scale, .limit = limit, .largest = largest};
     const float *w = job->weight + row * columns, *dcodes = job->dcodes + row * columns;
-    double sum = 0.0;
-    for (int64_t i = 0; i < columns; i++) {
-      const float steps = w[i] / scale, dquantized = dcodes[i] / scale;
-      const bool inside = fabsf(steps) <= limit;
-      if (job->dweight != NULL) {
-        float *dweight = &job->dweight[row * columns + i];
-        const float gradient = inside ? dquantized : 0.0f;
-        *dweight = job->accumulate ? *dweight + gradient : gradient;
-      }
-      const float code = ternary ? 0.0f : ssti_code(steps, largest);
-      sum += (double)dquantized * (double)(inside ? code - steps : code);
-    }
-    job->sums[row] = sum;
+    if (job->wants_step) { job->sums[row] = job->loops->step_gradient(columns, w, dcodes, &how); }
+    if (job->dweight != NULL) { job->loops->gradient(columns, w, dcodes, &how, job->dweight + row * columns); }
   }
 }
 
-void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_weight_shape *shape,
-                                              const float *weight, const float *scale, const float *dcodes,
-                                              float *dweight, bool accumulate_weight, float *dstep,
-                                              bool accumulate_step, void *workspace) {
+void ssti_quantize_backward_by(ssti_backend *backend, const ssti_quantize_rows *loops, const ssti_weight_shape *shape,
+                               const float *weight, const float *scale, const float *dcodes, float *dweight,
+                               bool accumulate_weight, float *dstep, bool accumulate_step, void *workspace) {
   quantize_job job = {.shape = shape,
+                      .loops = loops,
                       .weight = weight,
                       .scale = scale,
                       .dcodes = dcodes,
                       .dweight = dweight,
                       .sums = workspace,
-                      .accumulate = accumulate_weight};
+                      .accumulate = accumulate_weight,
+                      .wants_step = dstep != NULL};
   run_rows(backend, &job, gradient_range);
   if (dstep == NULL) { return; }
   const int64_t groups = group_count(shape), rows = shape->rows / groups;
@@ -168,6 +138,35 @@ void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_
     for (int64_t row = g * rows; row < (g + 1) * rows; row++) { sum += job.sums[row]; }
     dstep[g] = (float)((accumulate_step ? (double)dstep[g] : 0.0) + share * sum);
   }
+}
+
+static void row_sizes(int64_t count, const float *weight, float least, double *sum, double *counted) {
+  ssti_row_sizes(count, weight, least, sum, counted);
+}
+static void row_codes(int64_t count, const float *weight, const ssti_row_codes *how, float *codes) {
+  ssti_row_to_codes(count, weight, how, codes);
+}
+static void row_gradient(int64_t count, const float *weight, const float *dcodes, const ssti_row_gradient *how,
+                         float *dweight) {
+  ssti_row_gradients(count, weight, dcodes, how, dweight);
+}
+static double row_step_gradient(int64_t count, const float *weight, const float *dcodes,
+                                const ssti_row_gradient *how) {
+  return ssti_row_step_gradient(count, weight, dcodes, how);
+}
+static const ssti_quantize_rows plain_loops = {row_sizes, row_codes, row_gradient, row_step_gradient};
+
+void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
+                                             const float *step, float *codes, float *scale, void *workspace) {
+  ssti_quantize_forward_by(backend, &plain_loops, shape, weight, step, codes, scale, workspace);
+}
+
+void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_weight_shape *shape,
+                                              const float *weight, const float *scale, const float *dcodes,
+                                              float *dweight, bool accumulate_weight, float *dstep,
+                                              bool accumulate_step, void *workspace) {
+  ssti_quantize_backward_by(backend, &plain_loops, shape, weight, scale, dcodes, dweight, accumulate_weight, dstep,
+                            accumulate_step, workspace);
 }
 
 static float largest_size(int64_t count, const float *x) {

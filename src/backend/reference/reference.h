@@ -42,6 +42,15 @@ void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_
                                               float *dweight, bool accumulate_weight, float *dstep,
                                               bool accumulate_step, void *workspace);
 size_t ssti_reference_quantize_workspace(const ssti_weight_shape *shape);
+// The same with other loops over rows (quantize_rows.h), which must give the same bits.
+struct ssti_quantize_rows;
+void ssti_quantize_forward_by(ssti_backend *backend, const struct ssti_quantize_rows *loops,
+                              const ssti_weight_shape *shape, const float *weight, const float *step, float *codes,
+                              float *scale, void *workspace);
+void ssti_quantize_backward_by(ssti_backend *backend, const struct ssti_quantize_rows *loops,
+                               const ssti_weight_shape *shape, const float *weight, const float *scale,
+                               const float *dcodes, float *dweight, bool accumulate_weight, float *dstep,
+                               bool accumulate_step, void *workspace);
 void ssti_reference_norm_constants(ssti_backend *backend, const ssti_batch_norm *shape, const float *gamma,
                                    const float *mean, const float *variance, float *saved);
 void ssti_reference_norm_fixed_point(ssti_backend *backend, const ssti_batch_norm *shape, int bits, const float *gamma,
