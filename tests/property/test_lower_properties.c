@@ -257,8 +257,8 @@ static void leave_grids(drawn *d) {
   d->options.readout_decay = ssti_draw_uniform(&d->random);
   for (int i = 0; i < d->options.layer_count; i++) {
     sst_layer *layer = &d->layers[i];
-    const bool grows = layer->kind == SST_LAYER_AVERAGE_POOL && layer->stride == 1 && layer->padding == 1;
-    if (grows) { layer->kernel = 3; }
+    // With a border its output is no smaller than before, so that what follows still fits.
+    if (layer->kind == SST_LAYER_AVERAGE_POOL && layer->padding == 0) { layer->kernel = 3, layer->padding = 1; }
   }
 }
 
