@@ -22,7 +22,7 @@ if(CMAKE_CXX_COMPILER)
   target_compile_options(spikestill_cuda_emulated PRIVATE -Wall -Wextra -Wshadow -Wconversion
     -Wdouble-promotion -Wno-unknown-pragmas -ffp-contract=off $<$<BOOL:${SPIKESTILL_WERROR}>:-Werror>)
   file(GLOB cuda_host_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/backend/cuda/*.c)
-  list(FILTER cuda_host_sources EXCLUDE REGEX "/cuda_(absent|products|conv2d|linear)\\.c$")
+  list(FILTER cuda_host_sources EXCLUDE REGEX "/cuda_(absent|libraries|conv2d|linear)\\.c$")
   add_library(spikestill_cuda_emulated_host OBJECT EXCLUDE_FROM_ALL ${cuda_host_sources})
   target_include_directories(spikestill_cuda_emulated_host BEFORE PRIVATE ${emulator_dir})
   target_link_libraries(spikestill_cuda_emulated_host PRIVATE spikestill_flags)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Everything that needs an NVIDIA card, in one sitting of less than ten minutes: the suites of the CUDA backend, a short
-# training three times, the benchmarks. Writes one record, docs/verification/<date>_<card>.md, and prints where it is.
+# training in each precision, twice each and once without recorded steps, the benchmarks. Writes one record,
+# docs/verification/<date>_<card>.md, and prints where it is.
 # Usage: scripts/gpu_check.sh              builds with CUDA (docs/gpu.md says what that needs) and checks
 #        scripts/gpu_check.sh --pack DIR   only builds, and puts into DIR what a machine with nothing but the card needs
 #        scripts/gpu_check.sh --packed DIR checks what is in DIR
@@ -10,7 +11,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 build=build/cuda
-suites=(test_cuda_kernels test_cuda_training test_cuda_bench)
+suites=(test_cuda_kernels test_cuda_precision test_cuda_training test_cuda_bench)
 export SPIKESTILL_REQUIRE_CUDA=1 SPIKESTILL_SOURCE_DIR=$PWD CMOCKA_MESSAGE_OUTPUT=STDOUT
 nvidia_libraries=/usr/local/cuda/lib64:/usr/local/cuda/lib:/usr/local/nvidia/lib64
 
@@ -107,6 +108,7 @@ train() {
   rm -rf "$work/$1"
   "$bin/spikestill" train "$work/check.yaml" --out "$work/$1" "${@:2}"
 }
+differ() { ! cmp "$work/$1/history.jsonl" "$work/$2/history.jsonl"; }
 same() { cmp "$work/$1/history.jsonl" "$work/$2/history.jsonl" && cmp "$work/$1/checkpoint.safetensors" "$work/$2/checkpoint.safetensors"; }
 
 cat >"$work/check.yaml" <<'RECIPE'
@@ -125,9 +127,17 @@ check "it trains again" two timeout 60 bash -c "$(declare -f train); bin='$bin' 
 check "two runs with the same seed give the same bits" same same one two
 check "it trains without recorded steps" steps timeout 60 bash -c "$(declare -f train); bin='$bin' work='$work'; train steps --set speed.record=false"
 check "recorded steps give the same bits" same_steps same one steps
-check "benchmarks" bench timeout 200 "$bin/spikestill" bench --device cuda
+for precision in bf16 tf32; do
+  for run in one two; do
+    check "a network trains in $precision, run $run" "${precision}_$run" timeout 60 bash -c \
+      "$(declare -f train); bin='$bin' work='$work'; train ${precision}_$run --precision $precision"
+  done
+  check "two runs in $precision with the same seed give the same bits" "same_$precision" same "${precision}_one" "${precision}_two"
+  check "the run in $precision is not that of f32" "other_$precision" differ one "${precision}_one"
+done
+check "benchmarks" bench timeout 240 "$bin/spikestill" bench --device cuda
 
-for name in "${suites[@]}" one two same steps same_steps bench; do
+for name in "${suites[@]}" one two same steps same_steps {bf16,tf32}_one {same,other}_{bf16,tf32} bench; do
   [[ -s $work/$name.log ]] || continue
   if [[ $name == two || $name == steps ]] && [[ $failed -eq 0 ]]; then continue; fi
   printf '\n## %s\n\n```\n' "$name"

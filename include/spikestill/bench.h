@@ -5,6 +5,7 @@
 
 #include "spikestill/crossover.h"
 #include "spikestill/engine.h"
+#include "spikestill/precision.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,7 +32,9 @@ SST_MUST_CHECK SST_API sst_status sst_measure_crossover(sst_context *context, ss
 // What a card can do at most, measured on device cuda.
 typedef struct sst_card_ceiling {
   double copy_gb_per_s; // copies within the card's memory: bytes read and written, 1e9 a second
-  double f32_gflops;    // products of square f32 matrices by cuBLASLt, as linear layers are computed: never TF32; 1e9 a second
+  // Products of square matrices by cuBLASLt in each precision, 1e9 operations a second; bf16 matrices give bf16. 0: this card
+  // has no such products.
+  double gflops[SST_PRECISION_COUNT];
 } sst_card_ceiling;
 enum { SST_CARD_SIDE = 8192 }; // of matrices with which a card is measured: three of 256 MiB
 
@@ -44,6 +47,7 @@ SST_MUST_CHECK SST_API sst_status sst_measure_card(sst_context *context, int64_t
 typedef struct sst_neuron_work {
   int64_t steps, batch, size, channels;
   bool norm;
+  bool bf16; // x, spikes and their gradients are; else f32
 } sst_neuron_work;
 typedef struct sst_card_speed {
   double seconds; // median, timed by the card
@@ -51,8 +55,8 @@ typedef struct sst_card_speed {
                   // with the norm: x read four times (statistics, firing, sums, gradient), the spikes' gradient twice
 } sst_card_speed;
 
-// On device cuda, in f32. Errors: INVALID_ARGUMENT (a number below 1, or 2^31 elements), OUT_OF_MEMORY (it takes four tensors
-// of that shape), those of sst_device_check.
+// On device cuda. Errors: INVALID_ARGUMENT (a number below 1, or 2^31 elements), OUT_OF_MEMORY (it takes four tensors of that
+// shape, and one of f32), those of sst_device_check and sst_precision_check.
 SST_MUST_CHECK SST_API sst_status sst_measure_card_neuron(sst_context *context, const sst_neuron_work *work,
                                                           int repetitions, sst_card_speed *out);
 

@@ -5,7 +5,7 @@
 //     name: mnist_cnn_kd
 //     seed: 1
 //     device: cpu                      # cpu | cpu-ref
-//     precision: f32                   # f32 | bf16
+//     precision: f32                   # f32 | bf16 | tf32
 //     data: {name: mnist, validation: 0.0833, encoding: direct, mean: [0.1307], deviation: [0.3081],
 //            augment: {crop_padding: 2, flip: false, cutout: 0, autoaugment: none, mixup: 0}}
 //     student: {kind: snn, model: cnn, timesteps: 4, norm: batch, readout: current,
@@ -100,7 +100,8 @@ typedef struct sst_recipe_twin { // section twin: a network of the student's lay
 #define SST_TEACHER_PRECISION_LIST(X)                                                                                  \
   X(SAME, "same", "as the student")                                                                                    \
   X(F32, "f32", "in f32")                                                                                              \
-  X(BF16, "bf16", "in bf16")
+  X(BF16, "bf16", "in bf16")                                                                                           \
+  X(TF32, "tf32", "in tf32")
 typedef enum sst_teacher_precision {
 #define SST_TEACHER_PRECISION_ENUM(name, word, meaning) SST_TEACHER_PRECISION_##name,
   SST_TEACHER_PRECISION_LIST(SST_TEACHER_PRECISION_ENUM)

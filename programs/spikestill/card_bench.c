@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `bench --device cuda`: neuron kernels and steps of published sizes on a card, beside its copies and products measured in
-// the same run. All in f32, the one precision of that device; nothing of the CPU's is shown, because no share of it would
-// say anything.
+// the same run, in every precision that it has; nothing of the CPU's is shown, because no share of it would say anything.
 #include "card_bench.h"
 
 #include <stdio.h>
@@ -51,22 +50,39 @@ static bool is_any_wanted(const arguments *a) {
   return any;
 }
 
-// Forward and backward; the share is that of the copies.
-static sst_status bench_kernel(sst_context *context, const arguments *a, int kernel, const sst_card_ceiling *card,
-                               json_t *rows) {
+// What the last --precision or --set precision=... names, or NULL.
+static const char *precision_asked_for(const arguments *a) {
+  static const char key[] = "precision=";
+  const char *found = NULL;
+  for (int i = 0; i < a->override_count; i++) {
+    if (strncmp(a->overrides[i], key, sizeof key - 1) == 0) { found = a->overrides[i] + sizeof key - 1; }
+  }
+  return found;
+}
+
+// A precision that the card lacks has no ceiling.
+static bool is_measured(const arguments *a, const sst_card_ceiling *card, sst_precision precision) {
+  const char *asked_for = precision_asked_for(a);
+  if (asked_for != NULL) { return strcmp(asked_for, sst_precision_word(precision)) == 0; }
+  return card->gflops[precision] > 0;
+}
+
+// Forward and backward; the share is that of the copies. TF32 is no other way to store anything.
+static sst_status bench_kernel(sst_context *context, const arguments *a, int kernel, sst_precision precision,
+                               const sst_card_ceiling *card, json_t *rows) {
   for (int i = 0; i < LENGTHS; i++) {
     const sst_neuron_work work = {.steps = FIRST_LENGTH << i, .batch = BATCH, .size = SIZE, .channels = CHANNELS,
-                                  .norm = kernel == 1};
+                                  .norm = kernel == 1, .bf16 = precision == SST_PRECISION_BF16};
     sst_card_speed speed;
     const sst_status status = sst_measure_card_neuron(context, &work, a->repetitions, &speed);
     if (status != SST_OK) { return status; }
     const double rate = speed.bytes / speed.seconds * 1e-9, share = rate / card->copy_gb_per_s;
-    json_array_append_new(rows, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "kernel", kernel_names[kernel], "timesteps",
-                                          (json_int_t)work.steps, "seconds", speed.seconds, "bytes", speed.bytes,
+    json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f}", "kernel", kernel_names[kernel],
+                                          "precision", sst_precision_word(precision), "timesteps", (json_int_t)work.steps, "seconds", speed.seconds, "bytes", speed.bytes,
                                           "gb_per_s", rate, "share_of_copy", share));
     if (a->json) { continue; }
-    printf("%-20s %4lld %12.1f %12.1f %10.1f %8.1f %%\n", kernel_names[kernel], (long long)work.steps,
-           1e6 * speed.seconds, 1e-6 * speed.bytes, rate, 100 * share);
+    printf("%-20s %-5s %4lld %12.1f %12.1f %10.1f %8.1f %%\n", kernel_names[kernel], sst_precision_word(precision),
+           (long long)work.steps, 1e6 * speed.seconds, 1e-6 * speed.bytes, rate, 100 * share);
   }
   return SST_OK;
 }
@@ -76,41 +92,46 @@ static sst_status bench_kernels(sst_context *context, const arguments *a, const 
   for (int kernel = 0; kernel < KERNEL_COUNT; kernel++) {
     if (!is_wanted(a, kernel_names[kernel])) { continue; }
     if (!a->json && !any) {
-      printf("\nforward and backward on [T,%d,%d,%d,%d], f32; share of the copies\n\n%-20s %4s %12s %12s %10s %10s\n",
-             BATCH, SIZE, SIZE, CHANNELS, "kernel", "T", "us", "MB to move", "GB/s", "share");
+      printf("\nforward and backward on [T,%d,%d,%d,%d]; share of the copies\n\n%-20s %-5s %4s %12s %12s %10s %10s\n", BATCH,
+             SIZE, SIZE, CHANNELS, "kernel", "", "T", "us", "MB to move", "GB/s", "share");
     }
     any = true;
-    const sst_status status = bench_kernel(context, a, kernel, card, rows);
-    if (status != SST_OK) { return status; }
+    for (int i = 0; i < SST_PRECISION_COUNT; i++) {
+      const sst_precision precision = (sst_precision)i;
+      if (precision == SST_PRECISION_TF32 || !is_measured(a, card, precision)) { continue; }
+      const sst_status status = bench_kernel(context, a, kernel, precision, card, rows);
+      if (status != SST_OK) { return status; }
+    }
   }
   return SST_OK;
 }
 
-static sst_status bench_task(sst_context *context, const arguments *a, int task, const sst_card_ceiling *card,
-                             json_t *rows) {
+static sst_status bench_task(sst_context *context, const arguments *a, int task, sst_precision precision,
+                             const sst_card_ceiling *card, json_t *rows) {
   sst_recipe *recipe;
   sst_step_bench b;
   sst_status status =
       sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides, a->override_count, &recipe);
   if (status != SST_OK) { return status; }
+  recipe->precision = precision;
   const int64_t steps = recipe->student.options.timesteps;
   status = sst_run_bench(context, recipe, a->repetitions, &b);
   sst_recipe_close(context, recipe);
   if (status != SST_OK) { return status; }
-  const double most = 1e9 * card->f32_gflops, batch = (double)b.batch;
+  const double most = 1e9 * card->gflops[precision], batch = (double)b.batch;
   const double train_share = b.train_flops / b.train_seconds / most;
   const double inference_share = b.inference_flops / b.inference_seconds / most;
   json_array_append_new(
-      rows, json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f}", "task", tasks[task].name,
-                      "timesteps", (json_int_t)steps, "batch", (json_int_t)b.batch, "train_samples_per_second",
+      rows, json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f}", "task", tasks[task].name,
+                      "precision", sst_precision_word(precision), "timesteps", (json_int_t)steps, "batch", (json_int_t)b.batch, "train_samples_per_second",
                       batch / b.train_seconds, "train_seconds", b.train_seconds, "train_share", train_share,
                       "inference_samples_per_second", batch / b.inference_seconds, "inference_seconds",
                       b.inference_seconds, "inference_share", inference_share, "train_device_bytes",
                       (json_int_t)b.train_device_bytes, "train_predicted_bytes", (json_int_t)b.memory.total,
                       "start_seconds", b.start_seconds));
   if (a->json) { return SST_OK; }
-  printf("%-12s %4lld %6lld %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", tasks[task].name, (long long)steps,
-         (long long)b.batch, batch / b.train_seconds, 100 * train_share, batch / b.inference_seconds,
+  printf("%-12s %-5s %4lld %6lld %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", tasks[task].name,
+         sst_precision_word(precision), (long long)steps, (long long)b.batch, batch / b.train_seconds, 100 * train_share, batch / b.inference_seconds,
          100 * inference_share, (double)b.train_device_bytes / 1048576);
   return SST_OK;
 }
@@ -120,13 +141,16 @@ static sst_status bench_tasks(sst_context *context, const arguments *a, const ss
   for (int task = 0; task < TASK_COUNT; task++) {
     if (!is_wanted(a, tasks[task].name)) { continue; }
     if (!a->json && !any) {
-      printf("\nwhole steps, f32, median of %d; share of the products, direct convolutions, stem once; most of the "
-             "card's memory that training took\n\n%-12s %4s %6s %12s %10s %12s %10s %10s\n",
-             a->repetitions, "task", "T", "batch", "training/s", "share", "inference/s", "share", "MiB");
+      printf("\nwhole steps, median of %d; share of the products in the same precision, direct convolutions, stem once; most "
+             "of the card's memory that training took\n\n%-12s %-5s %4s %6s %12s %10s %12s %10s %10s\n",
+             a->repetitions, "task", "", "T", "batch", "training/s", "share", "inference/s", "share", "MiB");
     }
     any = true;
-    const sst_status status = bench_task(context, a, task, card, rows);
-    if (status != SST_OK) { return status; }
+    for (int i = 0; i < SST_PRECISION_COUNT; i++) {
+      if (!is_measured(a, card, (sst_precision)i)) { continue; }
+      const sst_status status = bench_task(context, a, task, (sst_precision)i, card, rows);
+      if (status != SST_OK) { return status; }
+    }
   }
   return SST_OK;
 }
@@ -139,13 +163,18 @@ int bench_card(sst_context *context, const arguments *a) {
   if (status == SST_OK) { status = sst_measure_card(context, SST_CARD_SIDE, a->repetitions, &card); }
   if (status != SST_OK) { return report_failure(context, status); }
   if (!a->json) {
-    printf("%s: %.0f GB/s copying, %.1f TFLOP/s products of f32 matrices (side %d, not TF32)\n", info.name,
-           card.copy_gb_per_s, 1e-3 * card.f32_gflops, (int)SST_CARD_SIDE);
+    printf("%s: %.0f GB/s copying; products of matrices with side %d:", info.name, card.copy_gb_per_s, (int)SST_CARD_SIDE);
+    for (int i = 0; i < SST_PRECISION_COUNT; i++) {
+      if (card.gflops[i] == 0) { continue; }
+      printf("%s %.1f TFLOP/s in %s", i > 0 ? "," : "", 1e-3 * card.gflops[i], sst_precision_word((sst_precision)i));
+    }
+    printf("\n");
   }
   json_t *kernels = json_array(), *rows = json_array();
-  json_t *all = json_pack("{s:s, s:s, s:f, s:f, s:o, s:o}", "card", info.name, "precision", "f32",
-                          "ceiling_copy_gb_per_s", card.copy_gb_per_s, "ceiling_f32_gflops", card.f32_gflops, "kernels",
-                          kernels, "tasks", rows);
+  json_t *all = json_pack("{s:s, s:f, s:f, s:f, s:f, s:o, s:o}", "card", info.name, "ceiling_copy_gb_per_s",
+                          card.copy_gb_per_s, "ceiling_f32_gflops", card.gflops[SST_PRECISION_F32], "ceiling_bf16_gflops",
+                          card.gflops[SST_PRECISION_BF16], "ceiling_tf32_gflops", card.gflops[SST_PRECISION_TF32],
+                          "kernels", kernels, "tasks", rows);
   status = bench_kernels(context, a, &card, kernels);
   if (status == SST_OK) { status = bench_tasks(context, a, &card, rows); }
   if (status == SST_OK && a->json) { return print_json(all); }

@@ -93,7 +93,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
   X('S', "seed", "N", NULL, "the same as --set seed=N")                                                                \
   X('d', "device", "cpu|cpu-ref|cuda", NULL,                                                                          \
     "the same as --set device=...: the fast backend, the plain one, or a card")                                        \
-  X('7', "precision", "f32|bf16", NULL, "the same as --set precision=...: of products, see recipes")                   \
+  X('7', "precision", "f32|bf16|tf32", NULL, "the same as --set precision=...: of products, see recipes")              \
   X('D', "data", "NAME", NULL, "the same as --set data.name=NAME")                                                     \
   X('z', "normalize", "NAME", NULL, "the same as --set data.normalize=NAME, for an ONNX file")                         \
   X('p', "part", "train|validation|test", NULL, "part of the data (default: test)")                                    \

@@ -39,10 +39,8 @@ static sst_status measure_peer(sst_context *context, const arguments *a, deploy_
   sst_step_bench bench;
   sst_status status = sst_recipe_from_text(context, "vgg9", peer_recipe, a->overrides, a->override_count, &recipe);
   if (status != SST_OK) { return status; }
-  sst_ceiling ceiling;
-  status = sst_measure_ceiling(context, &ceiling);
   for (int i = 0; i < SST_PRECISION_COUNT && status == SST_OK; i++) {
-    if (i == SST_PRECISION_BF16 && (ceiling.bf16_gflops == 0 || recipe->device != SST_DEVICE_CPU)) { continue; }
+    if (sst_precision_check(context, recipe->device, (sst_precision)i) != SST_OK) { continue; }
     recipe->precision = (sst_precision)i;
     status = sst_run_bench(context, recipe, a->repetitions, &bench);
     if (status != SST_OK) { break; }

@@ -14,7 +14,8 @@ sst_status ssti_backend_create(sst_context *context, sst_device device, ssti_bac
   SST_TRY(ssti_allocate(context, 1, sizeof *backend, &backend));
   backend->context = context;
   backend->device = device;
-  backend->without_bf16 = "it computes in f32 only";
+  backend->without[SST_PRECISION_BF16] = "it computes in f32 only";
+  backend->without[SST_PRECISION_TF32] = "only cards multiply in it";
   // Every backend starts from the complete reference table, so no slot is empty but those of fused ops.
   ssti_reference_fill(&backend->kernels);
   sst_status status = SST_OK;
@@ -40,6 +41,24 @@ sst_status sst_device_check(sst_context *context, sst_device device) {
   SST_TRY(ssti_backend_create(context, device, &backend));
   ssti_backend_destroy(backend);
   return SST_OK;
+}
+
+sst_status ssti_backend_check_precision(const ssti_backend *backend, sst_precision precision) {
+  if ((int)precision < 0 || precision >= SST_PRECISION_COUNT) {
+    SST_FAIL(backend->context, SST_INVALID_ARGUMENT, "there is no precision number %d, expected 0..%d", (int)precision,
+             SST_PRECISION_COUNT - 1);
+  }
+  if (backend->without[precision] == NULL) { return SST_OK; }
+  SST_FAIL(backend->context, SST_UNSUPPORTED, "precision %s is not to be had on device %s: %s; expected precision f32",
+           sst_precision_word(precision), sst_device_word(backend->device), backend->without[precision]);
+}
+
+sst_status sst_precision_check(sst_context *context, sst_device device, sst_precision precision) {
+  ssti_backend *backend = NULL;
+  SST_TRY(ssti_backend_create(context, device, &backend));
+  const sst_status status = ssti_backend_check_precision(backend, precision);
+  ssti_backend_destroy(backend);
+  return status;
 }
 
 sst_status sst_device_describe(sst_context *context, sst_device device, sst_device_info *out) {

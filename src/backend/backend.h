@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/everywhere.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "spikestill/device.h"
@@ -26,7 +27,7 @@ typedef struct ssti_backend ssti_backend;
 typedef enum ssti_type { SSTI_F32, SSTI_BF16 } ssti_type;
 typedef uint16_t ssti_bf16; // the upper half of an f32; rounded to nearest, halves to even
 
-static inline float ssti_bf16_value(ssti_bf16 x) {
+SSTI_EVERYWHERE float ssti_bf16_value(ssti_bf16 x) {
   const uint32_t bits = (uint32_t)x << 16;
   float value;
   memcpy(&value, &bits, sizeof value);
@@ -34,7 +35,7 @@ static inline float ssti_bf16_value(ssti_bf16 x) {
 }
 
 // Numbers that are none stay none: without the middle case rounding might carry into the sign.
-static inline ssti_bf16 ssti_bf16_of(float value) {
+SSTI_EVERYWHERE ssti_bf16 ssti_bf16_of(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   const uint32_t rounded = bits + (0x7fffu + (bits >> 16 & 1));
@@ -180,6 +181,8 @@ typedef struct ssti_neuron_shape {
   int64_t input_steps; // T of x: `steps` or 1
   int64_t count;       // neurons: N*H*W*C
   bool smooth;         // forward on the surrogate's primitive instead of the step, for gradient tests
+  // Of x and of the spikes; x is the norm's where it is fused with one. bf16 only there, but on device cuda also alone.
+  ssti_type in_type, out_type;
   // Forward only: [ssti_neuron_state_rows, n], what the neurons carry over the last step; NULL: nobody wants it. With
   // `resumes` they go on from what is there, otherwise they start fresh.
   float *state;
@@ -190,7 +193,6 @@ typedef struct ssti_neuron_shape {
 typedef struct ssti_norm_neuron {
   ssti_batch_norm norm;
   ssti_neuron_shape neuron;
-  ssti_type out_type; // of the spikes
 } ssti_norm_neuron;
 
 // Where its gradients go; each pointer may be NULL.
@@ -429,7 +431,7 @@ typedef struct ssti_beside {
 struct ssti_backend {
   sst_context *context;
   sst_device device;
-  const char *without_bf16; // why it lacks precision BF16, as the end of a sentence; NULL: it has it
+  const char *without[SST_PRECISION_COUNT]; // why it lacks a precision, as the end of a sentence; NULL: it has it
   ssti_kernels kernels; // a copy, so that tests can replace single slots
   const ssti_memory_space *space; // where tensors lie; NULL: in the host's memory
   const ssti_beside *beside;      // NULL: the work of a slot is done when it returns
@@ -439,6 +441,9 @@ struct ssti_backend {
 // Makes the backend of a device. Errors: UNSUPPORTED (not built in, CPU too old), OUT_OF_MEMORY.
 sst_status ssti_backend_create(sst_context *context, sst_device device, ssti_backend **out);
 void ssti_backend_destroy(ssti_backend *backend);
+
+// As sst_precision_check.
+sst_status ssti_backend_check_precision(const ssti_backend *backend, sst_precision precision);
 
 // Fills every slot.
 void ssti_reference_fill(ssti_kernels *kernels);

@@ -156,9 +156,9 @@ void sst_graph_pop(sst_graph *graph) {
 
 sst_precision sst_graph_use_precision(sst_graph *graph, sst_precision precision) {
   const sst_precision before = graph->precision;
-  if (precision == SST_PRECISION_BF16 && graph->backend->without_bf16 != NULL) {
-    sst_graph_fail(graph, SST_UNSUPPORTED, "precision bf16 is not to be had on device %s: %s; expected precision f32",
-                   sst_device_word(graph->backend->device), graph->backend->without_bf16);
+  const sst_status status = ssti_backend_check_precision(graph->backend, precision);
+  if (status != SST_OK) {
+    (void)keep_failure(graph, status);
     return before;
   }
   graph->precision = precision;

@@ -198,6 +198,7 @@ static void share_gradients(layout *l) {
     const sst_value x = node->inputs[0], y = node->outputs[0];
     const int from = l->gradient_buffer[x], to = l->gradient_buffer[y];
     if (from < 0 || to < 0 || graph->values[y].kept || y == graph->loss) { continue; }
+    if (node->call.dx[0]->type != node->call.dy[0]->type) { continue; } // elements would lie at other places
     ssti_plan_buffer *buffer = &l->buffers[from];
     if (buffer->bytes != l->buffers[to].bytes) { continue; }
     extend(l, to, buffer->first, buffer->last);

@@ -27,10 +27,10 @@ static ssti_norm_neuron kernel_shape(const ssti_call *call) {
                                        .steps = a->neuron.steps,
                                        .input_steps = x.dim[SST_AXIS_T],
                                        .count = elements / x.dim[SST_AXIS_T],
+                                       .out_type = call->y[0]->type,
                                        .smooth = call->run != NULL && call->run->smooth,
                                        .state = call->state,
-                                       .resumes = call->run != NULL && call->run->resumes},
-                            .out_type = call->y[0]->type};
+                                       .resumes = call->run != NULL && call->run->resumes}};
 }
 
 static sst_status prepare(ssti_call *call, ssti_needs *needs) {

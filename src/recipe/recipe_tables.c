@@ -57,7 +57,8 @@ static const ssti_option root_options[] = {
     NUMBER("seed", UINT64, recipe.seed, 0, 1.8446744073709551615e19, "1", "of every random number of the run"),
     WORD("device", recipe.device, device_words, "cpu", "where it runs"),
     WORD("precision", recipe.precision, compute_words, "f32",
-         "of products; bf16: of numbers rounded to bfloat16, parameters stay f32; for device cpu with AVX512_BF16"),
+         "of products; bf16: of numbers rounded to bfloat16, parameters stay f32; tf32: of numbers rounded to 11 bits; bf16 is "
+         "for CPUs with AVX512_BF16 and for cards, tf32 for cards"),
     WORD("teacher_precision", recipe.teacher_precision, teacher_compute_words, "same", "of the teacher's products"),
     NUMBER("teacher_memory", INT64, recipe.teacher_memory, 0, 1e9, "1024",
            "MiB that what the teacher makes of pictures may take to be kept, on CPUs and where they are not augmented, so that it is "

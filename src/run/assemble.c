@@ -169,6 +169,7 @@ static sst_precision teacher_precision(const sst_recipe *recipe) {
   switch (recipe->teacher_precision) {
   case SST_TEACHER_PRECISION_F32: return SST_PRECISION_F32;
   case SST_TEACHER_PRECISION_BF16: return SST_PRECISION_BF16;
+  case SST_TEACHER_PRECISION_TF32: return SST_PRECISION_TF32;
   case SST_TEACHER_PRECISION_SAME: break;
   }
   return recipe->precision;

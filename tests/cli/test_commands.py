@@ -226,7 +226,7 @@ class TrainAndEval(ProgramTest):
     def test_bf16_is_refused(self):
         self.bad(1, ["train", "tiny.yaml", "--precision", "bf16", "--device", "cpu-ref", "--out", "run"],
                  "precision bf16 is not to be had on device cpu-ref")
-        self.bad(2, ["train", "tiny.yaml", "--precision", "f16"], "f32|bf16")
+        self.bad(2, ["train", "tiny.yaml", "--precision", "f16"], "f32|bf16|tf32")
 
     def test_teacher_and_term(self):
         self.good("train", "tiny.yaml", "--out", "teacher", "--set", "student={kind: ann, model: mlp, hidden: 16}")
@@ -393,7 +393,9 @@ class Looking(ProgramTest):
         if "cuda" in self.good("version", "--json").json["devices"]:
             answer = self.good(*words, "lif", "--json").json
             self.assertGreater(answer["ceiling_copy_gb_per_s"], 0)
-            self.assertEqual([row["timesteps"] for row in answer["kernels"]], [4, 8, 16, 32] * 2)
+            words = ["f32", "bf16"] if answer["ceiling_bf16_gflops"] else ["f32"]
+            self.assertEqual([(row["precision"], row["timesteps"]) for row in answer["kernels"]],
+                             [(word, steps) for word in words for steps in (4, 8, 16, 32)] * 2)
         else:
             self.bad(1, [*words, "lif"], "device cuda")
 

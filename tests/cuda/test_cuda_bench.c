@@ -17,7 +17,10 @@ static void test_ceilings(void **state) {
   sst_card_ceiling card;
   assert_ok(*state, sst_measure_card(*state, 64, 3, &card));
   assert_true(card.copy_gb_per_s > 0 && card.copy_gb_per_s < 1e5);
-  assert_true(card.f32_gflops > 0 && card.f32_gflops < 1e6);
+  for (int i = 0; i < SST_PRECISION_COUNT; i++) {
+    const bool has = sst_precision_check(*state, SST_DEVICE_CUDA, (sst_precision)i) == SST_OK;
+    assert_true(has ? card.gflops[i] > 0 && card.gflops[i] < 1e7 : card.gflops[i] == 0);
+  }
   assert_fails(*state, SST_INVALID_ARGUMENT, sst_measure_card(*state, 0, 3, &card), "side is 0");
   assert_fails(*state, SST_INVALID_ARGUMENT, sst_measure_card(*state, 64, 0, &card), "repetitions are 0");
   assert_fails(*state, SST_INVALID_ARGUMENT, sst_measure_card(*state, 32769, 1, &card), "1 to 32768");
@@ -26,11 +29,12 @@ static void test_ceilings(void **state) {
 static void test_neurons(void **state) {
   require_card(*state);
   sst_card_speed speed;
-  for (int i = 0; i < 4; i++) {
-    const sst_neuron_work work = {.steps = i < 2 ? 4 : 32, .batch = 2, .size = 3, .channels = 8, .norm = i % 2};
+  const bool has_bf16 = sst_precision_check(*state, SST_DEVICE_CUDA, SST_PRECISION_BF16) == SST_OK;
+  for (int i = 0; i < (has_bf16 ? 8 : 4); i++) {
+    const sst_neuron_work work = {.steps = i & 2 ? 32 : 4, .batch = 2, .size = 3, .channels = 8, .norm = i & 1, .bf16 = i & 4};
     assert_ok(*state, sst_measure_card_neuron(*state, &work, 2, &speed));
     assert_true(speed.seconds > 0 && speed.seconds < 10);
-    assert_true(speed.bytes == (work.norm ? 8.0 : 5.0) * (double)work.steps * 2 * 3 * 3 * 8 * 4);
+    assert_true(speed.bytes == (work.norm ? 8.0 : 5.0) * (double)work.steps * 2 * 3 * 3 * 8 * (work.bf16 ? 2 : 4));
   }
   const sst_neuron_work none = {.steps = 0, .batch = 2, .size = 3, .channels = 8};
   assert_fails(*state, SST_INVALID_ARGUMENT, sst_measure_card_neuron(*state, &none, 2, &speed), "above 0");

@@ -38,6 +38,7 @@ int main(void) {
       TEST(test_norm_neuron),
       TEST(test_norm_neuron_without_some),
       TEST(test_norm_neuron_many_steps),
+      TEST(test_norm_neuron_bf16),
       TEST(test_quantize_weights),
       TEST(test_fixed_point),
       TEST(test_norm_constants),

@@ -139,6 +139,36 @@ static void test_sgd(void **state) { check_training(*state, "{learning_rate: 0.0
 
 static void test_adamw(void **state) { check_training(*state, "{kind: adamw, learning_rate: 0.001}"); }
 
+// Whole runs in another precision: the same seed gives the same bits, recorded or not; the numbers are not those of f32, but
+// near them.
+static void check_precision(const scene *s, const char *precision, const char *teachers, float tolerance) {
+  sst_context *context = test_context();
+  require_card(context);
+  static const char *const names[] = {"one", "two", "steps", "wide"};
+  for (int i = 0; i < 4; i++) {
+    char run[TEST_PATH_SIZE], more[256];
+    temp_folder_remove(test_path(run, s->folder, names[i]));
+    snprintf(more, sizeof more, "device: cuda\noptimizer: {learning_rate: 0.05, clip_norm: 0.5}\nspeed: {record: %s}\n",
+             i == 2 ? "false" : "true");
+    const size_t end = strlen(more);
+    if (i < 3) {
+      snprintf(more + end, sizeof more - end, "precision: %s\nteacher_precision: %s\n", precision, teachers);
+    }
+    assert_ok(context, train(context, s, student_text, more, names[i]));
+  }
+  assert_same_file(s, "one", "two", "history.jsonl");
+  assert_same_file(s, "one", "two", "checkpoint.safetensors");
+  assert_same_file(s, "one", "steps", "history.jsonl");
+  assert_near_checkpoint(s, "one", "steps", 0.0f);
+  assert_near_checkpoint(s, "one", "wide", tolerance);
+  test_context_end(context);
+}
+
+// Two epochs from 8 bits: some spikes come on other steps.
+static void test_bf16(void **state) { check_precision(*state, "bf16", "same", 0.1f); }
+
+static void test_tf32(void **state) { check_precision(*state, "tf32", "bf16", 0.05f); }
+
 // A slot of the reference would run on the host before the card has done what comes first.
 static void test_every_slot_is_the_cards(void **state) {
   (void)state;
@@ -263,6 +293,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sgd),
       cmocka_unit_test(test_adamw),
+      cmocka_unit_test(test_bf16),
+      cmocka_unit_test(test_tf32),
       cmocka_unit_test(test_every_slot_is_the_cards),
       cmocka_unit_test(test_memory_is_refused),
       cmocka_unit_test(test_parameters_move),

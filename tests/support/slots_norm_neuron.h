@@ -242,4 +242,73 @@ static void test_norm_neuron_many_steps(void **state) {
   pair_end(&p);
 }
 
+// ---- x and spikes as bf16, one or both: the f32 kernel on the same numbers, with what it writes rounded once
+
+static float *narrowed(float *numbers, int64_t count, ssti_type type) {
+  if (type == SSTI_F32) { return numbers; }
+  ssti_bf16 *to = memory_of((size_t)count * sizeof *to);
+  for (int64_t i = 0; i < count; i++) {
+    to[i] = ssti_bf16_of(numbers[i]);
+    numbers[i] = ssti_bf16_value(to[i]);
+  }
+  return (float *)(void *)to;
+}
+
+static void assert_narrowed(const float *found, const float *expected, int64_t count, ssti_type type) {
+  if (type == SSTI_F32) {
+    assert_same_bits(found, expected, count);
+    return;
+  }
+  const ssti_bf16 *half = (const ssti_bf16 *)(const void *)found;
+  for (int64_t i = 0; i < count; i++) { assert_int_equal(half[i], ssti_bf16_of(expected[i])); }
+}
+
+static void check_types(pair *p, const fused_case *c, ssti_type in, ssti_type out) {
+  const ssti_neuron_shape *n = &c->shape.neuron;
+  const int64_t channels = c->shape.norm.channels, ny = n->steps * n->count, nx = n->input_steps * n->count;
+  fused_case wide = *c, half = *c;
+  half.shape.norm.in_type = in;
+  half.shape.neuron.out_type = out;
+  half.x = narrowed(wide.x, nx, in);
+  half.dspikes = narrowed(wide.dspikes, ny, out);
+  EACH_LEVEL(p, level) {
+    fused_result expected = fused_result_make(&wide), found = fused_result_make(&half);
+    float *dx = found.dx, *dx_half = narrowed(expected.dx, nx, in);
+    if (dx_half != expected.dx) { found.dx = dx_half; } else { memcpy(dx, expected.dx, (size_t)nx * sizeof *dx); }
+    run_fused(p, p->tested, &wide, &expected);
+    run_fused(p, p->tested, &half, &found);
+    assert_narrowed(found.spikes, expected.spikes, ny, out);
+    assert_narrowed(found.dx, expected.dx, nx, in);
+    if (c->membrane) { assert_same_bits(found.membrane, expected.membrane, ny); }
+    assert_same_bits(found.vectors, expected.vectors, 6 * channels);
+    assert_same_bits(found.ddecay, expected.ddecay, 1);
+    found.dx = dx;
+    if (dx_half != expected.dx) { release(dx_half); }
+    fused_result_end(&expected), fused_result_end(&found);
+  }
+  if (half.x != wide.x) { release(half.x); }
+  if (half.dspikes != wide.dspikes) { release(half.dspikes); }
+}
+
+static void test_norm_neuron_bf16(void **state) {
+  pair p = pair_make(*state);
+  const sst_neuron_kind kinds[] = {SST_NEURON_IF, SST_NEURON_LIF, SST_NEURON_PLIF};
+  for (int number = 0; number < 60; number++) {
+    sst_neuron neuron = sst_neuron_default();
+    neuron.kind = kinds[number % 3];
+    neuron.hard_reset = number % 2;
+    neuron.detach_reset = number % 4 < 2;
+    const size_t shape = (size_t)number % (sizeof fused_shapes / sizeof *fused_shapes);
+    const int64_t steps = 1 + number % 5;
+    fused_case c = fused_case_make(neuron, fused_shapes[shape].pixels, fused_shapes[shape].channels, steps,
+                                   number % 4 == 0 ? 1 : steps, number % 2 ? 1.0f : 0.5f);
+    c.membrane = number % 7 == 1;
+    c.accumulate = number % 5 == 1;
+    c.batch_statistics = number % 7 != 3;
+    check_types(&p, &c, number % 4 != 1 ? SSTI_BF16 : SSTI_F32, number % 4 != 2 ? SSTI_BF16 : SSTI_F32);
+    fused_case_end(&c);
+  }
+  pair_end(&p);
+}
+
 #endif

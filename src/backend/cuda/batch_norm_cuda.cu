@@ -4,7 +4,7 @@
 // Statistics: one pass in double of x - pivot and its square, the pivot being the channel's first value, so that a far
 // mean cancels nothing; 4 bytes an element. Forward: 8 bytes. Backward: one pass for the sums (8 bytes), one for the
 // gradient (12, or 16 where it is added). With neurons, backward recomputes the neurons in both passes and stores nothing
-// between them: 20 bytes an element in all, where keeping the norm's gradient would take 28.
+// between them: 20 bytes an element in all, where keeping the norm's gradient would take 28. Half of all that in bf16.
 #include "backend/cuda/cuda_reduce.h"
 #include "backend/cuda/neuron_steps_cuda.h"
 
@@ -14,8 +14,8 @@ enum { MEAN_DY, SLOPE, NUMBERS }; // of each channel, for the second pass
 
 // ---- statistics
 
-template <int V>
-__global__ void __launch_bounds__(256) statistics_kernel(ssti_tiling t, const float *x, double *partial) {
+template <int V, typename X>
+__global__ void __launch_bounds__(256) statistics_kernel(ssti_tiling t, X x, double *partial) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   const bool has = p.channel < t.channels;
   double sum[V] = {}, squares[V] = {};
@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(256) statistics_kernel(ssti_tiling t, const fl
   const ssti_lanes<V> pivot = has ? ssti_load<V>(x + p.channel) : ssti_splat<V>(0.0f);
 #pragma unroll 4
   for (int64_t row = p.begin; row < end; row += p.step) {
-    const ssti_lanes<V> in = ssti_load<V>(x + row * t.channels + p.channel);
+    const ssti_lanes<V> in = ssti_load<V>(x + (row * t.channels + p.channel));
     for (int v = 0; v < V; v++) {
       const double difference = (double)in.at[v] - (double)pivot.at[v];
       sum[v] += difference;
@@ -39,7 +39,8 @@ __global__ void __launch_bounds__(256) statistics_kernel(ssti_tiling t, const fl
 }
 
 // saved: mean and 1/deviation.
-__global__ void __launch_bounds__(256) finish_statistics_kernel(ssti_tiling t, ssti_batch_norm s, const float *x,
+template <typename X>
+__global__ void __launch_bounds__(256) finish_statistics_kernel(ssti_tiling t, ssti_batch_norm s, X x,
                                                                 const double *partial, const float *gamma,
                                                                 float *running_mean, float *running_variance,
                                                                 float *saved, float *factor) {
@@ -48,7 +49,7 @@ __global__ void __launch_bounds__(256) finish_statistics_kernel(ssti_tiling t, s
   const double rows = (double)s.rows, momentum = (double)s.momentum;
   const double shift = ssti_sum_of_chunks(partial, t, 2, 0, c) / rows;
   const double squares = ssti_sum_of_chunks(partial, t, 2, 1, c) / rows - shift * shift;
-  const double mean = (double)x[c] + shift, variance = squares < 0.0 ? 0.0 : squares;
+  const double mean = (double)ssti_load_one(x + c) + shift, variance = squares < 0.0 ? 0.0 : squares;
   // One row has no unbiased variance; the op refuses it, the kernel keeps to finite numbers.
   const double unbiased = s.rows > 1 ? rows / (rows - 1.0) : 1.0, inverse = 1.0 / sqrt(variance + (double)s.epsilon);
   running_mean[c] = (float)((1.0 - momentum) * (double)running_mean[c] + momentum * mean);
@@ -58,29 +59,29 @@ __global__ void __launch_bounds__(256) finish_statistics_kernel(ssti_tiling t, s
   factor[c] = (float)((double)s.scale * (double)gamma[c] * inverse);
 }
 
-bool in_fours(int64_t channels, const float *x) { return channels % 4 == 0 && ssti_is_aligned16(x); }
+// Whether rows are whole accesses, of tensors of these types.
+bool is_whole(int64_t channels, ssti_type a, ssti_type b, const float *x) {
+  return channels % ssti_lane_count(a, b) == 0 && ssti_is_aligned16(x);
+}
 
 dim3 blocks_of_channels(int64_t channels) {
   return dim3((unsigned)((channels + ssti_block_threads - 1) / ssti_block_threads));
 }
 
-template <int V>
-void start_statistics(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
-                      float *running_mean, float *running_variance, float *saved, float *factor) {
-  const ssti_tiling t = ssti_tiling_of<V>(shape->rows, shape->channels);
-  double *partial = static_cast<double *>(ssti_cuda_scratch(backend, ssti_partial_bytes(t, 2)));
-  ssti_launch(backend, statistics_kernel<V>, ssti_tiling_grid<V>(t), dim3(ssti_block_threads), t, x, partial);
-  ssti_launch(backend, finish_statistics_kernel, blocks_of_channels(t.channels), dim3(ssti_block_threads), t, *shape, x,
-              partial, gamma, running_mean, running_variance, saved, factor);
-}
-
 void statistics_and_factor(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
                            float *running_mean, float *running_variance, float *saved, float *factor) {
-  if (in_fours(shape->channels, x)) {
-    start_statistics<4>(backend, shape, x, gamma, running_mean, running_variance, saved, factor);
-  } else {
-    start_statistics<1>(backend, shape, x, gamma, running_mean, running_variance, saved, factor);
-  }
+  const ssti_type type = shape->in_type;
+  ssti_with_access(is_whole(shape->channels, type, type, x), type, [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    const ssti_tiling t = ssti_tiling_of<V>(shape->rows, shape->channels);
+    double *partial = static_cast<double *>(ssti_cuda_scratch(backend, ssti_partial_bytes(t, 2)));
+    const auto in = types::a(x, type);
+    ssti_launch(backend, statistics_kernel<V, typename types::A>, ssti_tiling_grid<V>(t), dim3(ssti_block_threads), t,
+                in, partial);
+    ssti_launch(backend, finish_statistics_kernel<typename types::A>, blocks_of_channels(t.channels),
+                dim3(ssti_block_threads), t, *shape, in, partial, gamma, running_mean, running_variance, saved, factor);
+  });
 }
 
 void statistics(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
@@ -111,25 +112,18 @@ struct norm_numbers { // [channels] each
   const float *mean, *factor, *beta;
 };
 
-template <int V>
-__global__ void __launch_bounds__(256) normalize_kernel(ssti_tiling t, norm_numbers n, const float *x, float *y) {
+template <int V, typename X>
+__global__ void __launch_bounds__(256) normalize_kernel(ssti_tiling t, norm_numbers n, X x, X y) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   if (p.channel >= t.channels) { return; }
   const ssti_lanes<V> mean = ssti_load<V>(n.mean + p.channel), factor = ssti_load<V>(n.factor + p.channel);
   const ssti_lanes<V> beta = ssti_load<V>(n.beta + p.channel);
 #pragma unroll 4
   for (int64_t row = p.begin; row < p.end; row += p.step) {
-    ssti_lanes<V> lanes = ssti_load<V>(x + row * t.channels + p.channel);
+    ssti_lanes<V> lanes = ssti_load<V>(x + (row * t.channels + p.channel));
     for (int v = 0; v < V; v++) { lanes.at[v] = normed(lanes.at[v], mean.at[v], factor.at[v], beta.at[v]); }
-    ssti_store<V>(y + row * t.channels + p.channel, lanes);
+    ssti_store<V>(y + (row * t.channels + p.channel), lanes);
   }
-}
-
-template <int V>
-void start_normalize(ssti_backend *backend, const ssti_batch_norm *shape, const norm_numbers &n, const float *x,
-                     float *y) {
-  const ssti_tiling t = ssti_tiling_of<V>(shape->rows, shape->channels);
-  ssti_launch(backend, normalize_kernel<V>, ssti_tiling_grid<V>(t), dim3(ssti_block_threads), t, n, x, y);
 }
 
 // The numbers of the channels, [channels] each, at the end of the scratch: partial sums are at its beginning.
@@ -142,12 +136,16 @@ float *numbers_in_scratch(const ssti_backend *backend, int64_t channels, int cou
 }
 
 void normalize(ssti_backend *backend, const ssti_batch_norm *shape, const norm_numbers &n, const float *x, float *y) {
-  const bool aligned = ssti_is_aligned16(y) && ssti_is_aligned16(n.mean) && ssti_is_aligned16(n.beta);
-  if (in_fours(shape->channels, x) && aligned) {
-    start_normalize<4>(backend, shape, n, x, y);
-  } else {
-    start_normalize<1>(backend, shape, n, x, y);
-  }
+  const ssti_type type = SSTI_F32;
+  const bool whole = is_whole(shape->channels, type, type, x) && ssti_is_aligned16(y) && ssti_is_aligned16(n.mean) &&
+                     ssti_is_aligned16(n.factor) && ssti_is_aligned16(n.beta);
+  ssti_with_f32_access(whole, [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    const ssti_tiling t = ssti_tiling_of<V>(shape->rows, shape->channels);
+    ssti_launch(backend, normalize_kernel<V, typename types::A>, ssti_tiling_grid<V>(t), dim3(ssti_block_threads), t, n,
+                types::a(x, type), types::a(y, type));
+  });
 }
 
 void forward_training(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
@@ -169,8 +167,8 @@ void forward_inference(ssti_backend *backend, const ssti_batch_norm *shape, cons
 
 // ---- backward, alone or through neurons
 
-template <int V> struct normed_input {
-  const float *x;
+template <int V, typename X> struct normed_input {
+  X x;
   ssti_lanes<V> mean, factor, beta;
   __device__ ssti_lanes<V> operator()(int64_t at) const {
     ssti_lanes<V> in = ssti_load<V>(x + at);
@@ -181,46 +179,54 @@ template <int V> struct normed_input {
 
 // The norm alone, as if neurons followed that hand on what comes in. Both sources call emit(t, gradient of the norm's
 // output) from the last step to the first, so that fusing changes no order of additions.
-struct norm_source {
-  const float *dy;
+template <typename X, typename DY> struct norm_source {
+  X x;
+  DY dy;
   int steps;
   int64_t count;
 };
-struct neuron_source {
+template <typename X, typename DY> struct neuron_source {
   ssti_neuron_task task;
   norm_numbers norm;
-  const float *x, *dspikes, *dmembrane;
+  X x;
+  DY dspikes;
+  const float *dmembrane;
   double *dleaks; // sums of blocks, or NULL
 };
 
-template <int V> struct norm_walker {
-  __device__ norm_walker(const norm_source &, int64_t) {}
-  template <typename Emit> __device__ void operator()(const norm_source &s, int64_t i, double *, const Emit &emit) const {
-    for (int t = s.steps - 1; t >= 0; t--) { emit(t, ssti_load<V>(s.dy + t * s.count + i)); }
+template <int V, typename X, typename DY> struct norm_walker {
+  __device__ norm_walker(const norm_source<X, DY> &, int64_t) {}
+  template <typename Emit>
+  __device__ void operator()(const norm_source<X, DY> &s, int64_t i, double *, const Emit &emit) const {
+    for (int t = s.steps - 1; t >= 0; t--) { emit(t, ssti_load<V>(s.dy + (t * s.count + i))); }
   }
 };
-template <int V> struct neuron_walker {
+template <int V, typename X, typename DY> struct neuron_walker {
   ssti_dynamics dynamics;
-  normed_input<V> input;
-  __device__ neuron_walker(const neuron_source &s, int64_t channel)
+  normed_input<V, X> input;
+  __device__ neuron_walker(const neuron_source<X, DY> &s, int64_t channel)
       : dynamics(ssti_dynamics_of(s.task)), input{s.x, ssti_load<V>(s.norm.mean + channel),
                                                   ssti_load<V>(s.norm.factor + channel),
                                                   ssti_load<V>(s.norm.beta + channel)} {}
   template <typename Emit>
-  __device__ void operator()(const neuron_source &s, int64_t i, double *dleak, const Emit &emit) const {
+  __device__ void operator()(const neuron_source<X, DY> &s, int64_t i, double *dleak, const Emit &emit) const {
     ssti_neurons_back<V, true>(s.task, dynamics, input, i, s.dspikes, s.dmembrane, dleak, emit);
   }
 };
-template <int V> __device__ norm_walker<V> walker_of(const norm_source &s, int64_t channel) { return {s, channel}; }
-template <int V> __device__ neuron_walker<V> walker_of(const neuron_source &s, int64_t channel) {
+template <int V, typename X, typename DY>
+__device__ norm_walker<V, X, DY> walker_of(const norm_source<X, DY> &s, int64_t channel) {
   return {s, channel};
 }
-__device__ double *dleaks_of(const norm_source &) { return nullptr; }
-__device__ double *dleaks_of(const neuron_source &s) { return s.dleaks; }
+template <int V, typename X, typename DY>
+__device__ neuron_walker<V, X, DY> walker_of(const neuron_source<X, DY> &s, int64_t channel) {
+  return {s, channel};
+}
+template <typename X, typename DY> __device__ double *dleaks_of(const norm_source<X, DY> &) { return nullptr; }
+template <typename X, typename DY> __device__ double *dleaks_of(const neuron_source<X, DY> &s) { return s.dleaks; }
 
 // First pass: the sums of dy and of dy * (x - mean). `count` is a step's elements.
 template <int V, typename Source>
-__global__ void __launch_bounds__(256) sums_kernel(ssti_tiling t, Source source, int64_t count, const float *x,
+__global__ void __launch_bounds__(256) sums_kernel(ssti_tiling t, Source source, int64_t count,
                                                    const float *means, double *partial) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   double sum[V] = {}, centred[V] = {}, dleak = 0.0;
@@ -231,7 +237,7 @@ __global__ void __launch_bounds__(256) sums_kernel(ssti_tiling t, Source source,
     for (int64_t row = p.begin; row < p.end; row += p.step) {
       const int64_t i = row * t.channels + p.channel;
       walker(source, i, dleaks != nullptr ? &dleak : nullptr, [&](int step, const ssti_lanes<V> &dy) {
-        const ssti_lanes<V> in = ssti_load<V>(x + step * count + i);
+        const ssti_lanes<V> in = ssti_load<V>(source.x + (step * count + i));
         for (int v = 0; v < V; v++) {
           sum[v] += (double)dy.at[v];
           centred[v] += (double)dy.at[v] * ((double)in.at[v] - (double)mean.at[v]);
@@ -268,10 +274,10 @@ __global__ void __launch_bounds__(256) finish_sums_kernel(ssti_tiling t, ssti_ba
 }
 
 // Second pass: dx = factor * ((dy - mean_dy) - (x - mean) * slope).
-template <int V, typename Source>
-__global__ void __launch_bounds__(256) gradient_kernel(ssti_tiling t, Source source, int64_t count, const float *x,
-                                                       const float *means, const float *factors, const float *numbers,
-                                                       float *dx, bool accumulate) {
+template <int V, typename Source, typename DX>
+__global__ void __launch_bounds__(256) gradient_kernel(ssti_tiling t, Source source, int64_t count, const float *means,
+                                                       const float *factors, const float *numbers, DX dx,
+                                                       bool accumulate) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   if (p.channel >= t.channels) { return; }
   const auto walker = walker_of<V>(source, p.channel);
@@ -281,32 +287,41 @@ __global__ void __launch_bounds__(256) gradient_kernel(ssti_tiling t, Source sou
   for (int64_t row = p.begin; row < p.end; row += p.step) {
     const int64_t i = row * t.channels + p.channel;
     walker(source, i, nullptr, [&](int step, const ssti_lanes<V> &dy) {
-      const ssti_lanes<V> in = ssti_load<V>(x + step * count + i);
-      float *to = dx + step * count + i;
+      const ssti_lanes<V> in = ssti_load<V>(source.x + (step * count + i));
       ssti_lanes<V> out;
       for (int v = 0; v < V; v++) {
         out.at[v] = factor.at[v] * ((dy.at[v] - mean_dy.at[v]) - (in.at[v] - mean.at[v]) * slope.at[v]);
       }
-      if (accumulate) {
-        const ssti_lanes<V> before = ssti_load<V>(to);
-        for (int v = 0; v < V; v++) { out.at[v] = before.at[v] + out.at[v]; }
-      }
-      ssti_store<V>(to, out);
+      ssti_store_or_add<V>(dx + (step * count + i), out, accumulate);
     });
   }
+}
+
+// Numbers for constant statistics: nothing is taken away from dy.
+void clear_numbers(ssti_backend *backend, int64_t channels, float *numbers) {
+  ssti_map(backend, NUMBERS * channels, numbers, false, [] __device__(int64_t) { return 0.0f; });
+}
+
+void make_factors(ssti_backend *backend, const ssti_batch_norm &s, const float *gamma, const float *saved,
+                  float *factor) {
+  const double scale = (double)s.scale;
+  const int64_t channels = s.channels;
+  ssti_for_each(backend, channels, [=] __device__(int64_t c) {
+    factor[c] = (float)(scale * (double)gamma[c] * (double)saved[channels + c]);
+  });
 }
 
 // What both ways back have in common.
 struct back_call {
   const ssti_batch_norm *norm;
   int64_t count; // elements of a step
-  const float *x, *gamma, *saved;
+  const float *gamma, *saved;
   bool batch_statistics;
   ssti_norm_neuron_gradients out;
 };
 
-template <int V, typename Source>
-void go_back(ssti_backend *backend, const back_call &call, Source source, bool learns) {
+template <int V, typename Source, typename DX>
+void go_back(ssti_backend *backend, const back_call &call, const Source &source, DX dx, bool learns) {
   const ssti_batch_norm s = *call.norm;
   const ssti_tiling t = ssti_tiling_of<V>(call.count / s.channels, s.channels);
   const dim3 grid = ssti_tiling_grid<V>(t), threads(ssti_block_threads);
@@ -317,35 +332,35 @@ void go_back(ssti_backend *backend, const back_call &call, Source source, bool l
   const bool sums = learns || out.dgamma != nullptr || out.dbeta != nullptr ||
                     (call.batch_statistics && out.dx != nullptr);
   if (sums) {
-    ssti_launch(backend, sums_kernel<V, Source>, grid, threads, t, source, call.count, call.x, saved, partial);
+    ssti_launch(backend, sums_kernel<V, Source>, grid, threads, t, source, call.count, saved, partial);
     ssti_launch(backend, finish_sums_kernel, blocks_of_channels(s.channels), threads, t, s, partial, saved,
                 call.batch_statistics, out, numbers);
   } else {
-    ssti_map(backend, NUMBERS * s.channels, numbers, false, [] __device__(int64_t) { return 0.0f; });
+    clear_numbers(backend, s.channels, numbers);
   }
   if (out.dx == nullptr) { return; }
-  ssti_for_each(backend, s.channels, [=] __device__(int64_t c) {
-    factor[c] = (float)((double)s.scale * (double)gamma[c] * (double)saved[s.channels + c]);
-  });
-  ssti_launch(backend, gradient_kernel<V, Source>, grid, threads, t, source, call.count, call.x, saved, factor, numbers,
-              out.dx, out.accumulate_dx);
+  make_factors(backend, s, gamma, saved, factor);
+  ssti_launch(backend, gradient_kernel<V, Source, DX>, grid, threads, t, source, call.count, saved, factor, numbers, dx,
+              out.accumulate_dx);
 }
 
 void backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy, const float *gamma,
               const float *saved, bool batch_statistics, float *dx, bool accumulate_dx, float *dgamma,
               bool accumulate_dgamma, float *dbeta, bool accumulate_dbeta, void *) {
   const int64_t steps = shape->steps > 0 ? shape->steps : 1;
-  back_call call = {shape, shape->rows / steps * shape->channels, x, gamma, saved, batch_statistics, {}};
+  back_call call = {shape, shape->rows / steps * shape->channels, gamma, saved, batch_statistics, {}};
   call.out.dx = dx, call.out.dgamma = dgamma, call.out.dbeta = dbeta;
   call.out.accumulate_dx = accumulate_dx, call.out.accumulate_dgamma = accumulate_dgamma;
   call.out.accumulate_dbeta = accumulate_dbeta;
-  const norm_source source = {dy, (int)steps, call.count};
-  const bool aligned = ssti_is_aligned16(dy) && ssti_is_aligned16(dx) && ssti_is_aligned16(saved);
-  if (in_fours(shape->channels, x) && aligned) {
-    go_back<4>(backend, call, source, false);
-  } else {
-    go_back<1>(backend, call, source, false);
-  }
+  const ssti_type type = SSTI_F32;
+  const bool whole = is_whole(shape->channels, type, type, x) && ssti_is_aligned16(dy) && ssti_is_aligned16(dx) &&
+                     ssti_is_aligned16(saved);
+  ssti_with_f32_access(whole, [&](auto access) {
+    using types = decltype(access);
+    const norm_source<typename types::A, typename types::B> source = {types::a(x, type), types::b(dy, type), (int)steps,
+                                                                      call.count};
+    go_back<types::V>(backend, call, source, types::a(dx, type), false);
+  });
 }
 
 size_t no_workspace(ssti_backend *, const ssti_batch_norm *) { return 0; }
@@ -357,26 +372,18 @@ bool fuses(const ssti_norm_neuron *shape) {
   return ssti_is_plain_neuron(shape->neuron.neuron.kind) && shape->neuron.neuron.kind != SST_NEURON_LI;
 }
 
-template <int V>
-__global__ void __launch_bounds__(256) fused_forward_kernel(ssti_tiling t, ssti_neuron_task task, norm_numbers n,
-                                                            const float *x, float *spikes, float *membrane,
-                                                            float *state, bool resumes) {
+template <int V, typename X, typename Spikes>
+__global__ void __launch_bounds__(256) fused_forward_kernel(ssti_tiling t, ssti_neuron_task task, norm_numbers n, X x,
+                                                            Spikes spikes, float *membrane, float *state,
+                                                            bool resumes) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   if (p.channel >= t.channels) { return; }
   const ssti_dynamics d = ssti_dynamics_of(task);
-  const normed_input<V> input = {x, ssti_load<V>(n.mean + p.channel), ssti_load<V>(n.factor + p.channel),
-                                 ssti_load<V>(n.beta + p.channel)};
+  const normed_input<V, X> input = {x, ssti_load<V>(n.mean + p.channel), ssti_load<V>(n.factor + p.channel),
+                                    ssti_load<V>(n.beta + p.channel)};
   for (int64_t row = p.begin; row < p.end; row += p.step) {
     ssti_neurons_forward<V, true>(task, d, input, row * t.channels + p.channel, spikes, membrane, state, resumes);
   }
-}
-
-template <int V>
-void start_fused(ssti_backend *backend, const ssti_norm_neuron *shape, const ssti_neuron_task &task,
-                 const norm_numbers &n, const float *x, float *spikes, float *membrane) {
-  const ssti_tiling t = ssti_tiling_of<V>(task.count / shape->norm.channels, shape->norm.channels);
-  ssti_launch(backend, fused_forward_kernel<V>, ssti_tiling_grid<V>(t), dim3(ssti_block_threads), t, task, n, x, spikes,
-              membrane, shape->neuron.state, shape->neuron.resumes);
 }
 
 norm_numbers numbers_of(const ssti_norm_neuron *shape, const float *saved, const float *beta) {
@@ -387,18 +394,23 @@ void fused_forward(ssti_backend *backend, const ssti_norm_neuron *shape, const f
                    const float *saved, const float *decay_parameter, float *spikes, float *membrane, void *) {
   const ssti_neuron_task task = ssti_neuron_task_of(&shape->neuron, decay_parameter);
   const norm_numbers n = numbers_of(shape, saved, beta);
-  const bool aligned = ssti_is_aligned16(spikes) && ssti_is_aligned16(membrane) && ssti_is_aligned16(saved) &&
-                       ssti_is_aligned16(beta);
-  if (in_fours(shape->norm.channels, x) && aligned) {
-    start_fused<4>(backend, shape, task, n, x, spikes, membrane);
-  } else {
-    start_fused<1>(backend, shape, task, n, x, spikes, membrane);
-  }
+  const int64_t channels = shape->norm.channels;
+  const ssti_type in = shape->norm.in_type, out = shape->neuron.out_type;
+  const bool whole = is_whole(channels, in, out, x) && ssti_is_aligned16(spikes) && ssti_is_aligned16(membrane) &&
+                     ssti_is_aligned16(saved) && ssti_is_aligned16(beta);
+  ssti_with_access(whole, in, out, [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    const ssti_tiling t = ssti_tiling_of<V>(task.count / channels, channels);
+    ssti_launch(backend, fused_forward_kernel<V, typename types::A, typename types::B>, ssti_tiling_grid<V>(t),
+                dim3(ssti_block_threads), t, task, n, types::a(x, in), types::b(spikes, out), membrane,
+                shape->neuron.state, shape->neuron.resumes);
+  });
 }
 
-template <int V>
-void fused_go_back(ssti_backend *backend, const ssti_norm_neuron *shape, const back_call &call, neuron_source source) {
-  const ssti_tiling t = ssti_tiling_of<V>(source.task.count / shape->norm.channels, shape->norm.channels);
+template <int V, typename X, typename DY>
+void fused_go_back(ssti_backend *backend, const back_call &call, neuron_source<X, DY> source, X dx) {
+  const ssti_tiling t = ssti_tiling_of<V>(source.task.count / call.norm->channels, call.norm->channels);
   const dim3 grid = ssti_tiling_grid<V>(t);
   float *ddecay = call.out.ddecay;
   if (ddecay != nullptr) {
@@ -407,7 +419,7 @@ void fused_go_back(ssti_backend *backend, const ssti_norm_neuron *shape, const b
     source.dleaks = reinterpret_cast<double *>(scratch + ssti_partial_bytes(t, 2));
     assert(ssti_partial_bytes(t, 2) + sizeof(double) * grid.x * grid.y <= SSTI_CUDA_SCRATCH - SSTI_CUDA_SCRATCH / 4);
   }
-  go_back<V>(backend, call, source, ddecay != nullptr);
+  go_back<V>(backend, call, source, dx, ddecay != nullptr);
   if (ddecay != nullptr) {
     ssti_finish_dleak(backend, source.task, source.dleaks, (int64_t)grid.x * grid.y, ddecay,
                       call.out.accumulate_ddecay);
@@ -418,18 +430,21 @@ void fused_backward(ssti_backend *backend, const ssti_norm_neuron *shape, const 
                     const float *beta, const float *saved, bool batch_statistics, const float *decay_parameter,
                     const float *dspikes, const float *dmembrane, const ssti_norm_neuron_gradients *out,
                     void *workspace) {
-  neuron_source source = {ssti_neuron_task_of(&shape->neuron, decay_parameter), numbers_of(shape, saved, beta), x,
-                          dspikes, dmembrane, nullptr};
-  source.task.checkpoints = static_cast<float *>(workspace);
-  back_call call = {&shape->norm, shape->neuron.count, x, gamma, saved, batch_statistics, *out};
+  ssti_neuron_task task = ssti_neuron_task_of(&shape->neuron, decay_parameter);
+  task.checkpoints = static_cast<float *>(workspace);
+  back_call call = {&shape->norm, shape->neuron.count, gamma, saved, batch_statistics, *out};
   if (decay_parameter == nullptr) { call.out.ddecay = nullptr; }
-  const bool aligned = ssti_is_aligned16(dspikes) && ssti_is_aligned16(dmembrane) && ssti_is_aligned16(out->dx) &&
-                       ssti_is_aligned16(saved) && ssti_is_aligned16(beta);
-  if (in_fours(shape->norm.channels, x) && aligned) {
-    fused_go_back<4>(backend, shape, call, source);
-  } else {
-    fused_go_back<1>(backend, shape, call, source);
-  }
+  const ssti_type in_type = shape->norm.in_type, out_type = shape->neuron.out_type;
+  const bool whole = is_whole(shape->norm.channels, in_type, out_type, x) && ssti_is_aligned16(dspikes) &&
+                     ssti_is_aligned16(dmembrane) && ssti_is_aligned16(out->dx) && ssti_is_aligned16(saved) &&
+                     ssti_is_aligned16(beta);
+  ssti_with_access(whole, in_type, out_type, [&](auto access) {
+    using types = decltype(access);
+    const neuron_source<typename types::A, typename types::B> source = {
+        task,      numbers_of(shape, saved, beta), types::a(x, in_type), types::b(dspikes, out_type),
+        dmembrane, nullptr};
+    fused_go_back<types::V>(backend, call, source, types::a(out->dx, in_type));
+  });
 }
 
 size_t fused_workspace(ssti_backend *, const ssti_norm_neuron *shape, bool is_backward) {

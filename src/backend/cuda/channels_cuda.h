@@ -6,37 +6,7 @@
 #ifndef SPIKESTILL_BACKEND_CUDA_CHANNELS_CUDA_H
 #define SPIKESTILL_BACKEND_CUDA_CHANNELS_CUDA_H
 
-#include "backend/cuda/cuda_kernel.h"
-
-// V floats: one load and one store of 16 bytes for 4, of 4 bytes for 1.
-template <int V> struct ssti_lanes {
-  float at[V];
-};
-template <int V> __device__ inline ssti_lanes<V> ssti_load(const float *x) {
-  ssti_lanes<V> lanes;
-  if constexpr (V == 4) {
-    const float4 four = ssti_load4(x);
-    lanes.at[0] = four.x, lanes.at[1] = four.y, lanes.at[2] = four.z, lanes.at[3] = four.w;
-  } else {
-    lanes.at[0] = *x;
-  }
-  return lanes;
-}
-template <int V> __device__ inline void ssti_store(float *y, const ssti_lanes<V> &lanes) {
-  if constexpr (V == 4) {
-    ssti_store4(y, make_float4(lanes.at[0], lanes.at[1], lanes.at[2], lanes.at[3]));
-  } else {
-    *y = lanes.at[0];
-  }
-}
-template <int V> __device__ inline ssti_lanes<V> ssti_splat(float value) {
-  ssti_lanes<V> lanes;
-  for (int v = 0; v < V; v++) { lanes.at[v] = value; }
-  return lanes;
-}
-template <int V> __device__ inline ssti_lanes<V> ssti_load_or(const float *x, int64_t at, float otherwise) {
-  return x != nullptr ? ssti_load<V>(x + at) : ssti_splat<V>(otherwise);
-}
+#include "backend/cuda/lanes_cuda.h"
 
 // How [rows, channels] is cut. rows: positions, whatever is done at each.
 struct ssti_tiling {

@@ -34,10 +34,15 @@ void ssti_cuda_check(const ssti_backend *backend, cudaError_t error, const char 
 // Multiprocessors of the device.
 int ssti_cuda_processors(const ssti_backend *backend);
 
-// y [rows,channels] += bias, and the gradient of that, sums over the rows in a fixed order.
-void ssti_cuda_add_bias(const ssti_backend *backend, int64_t rows, int64_t channels, float *y, const float *bias);
-void ssti_cuda_bias_gradient(const ssti_backend *backend, int64_t rows, int64_t channels, const float *dy, float *dbias,
-                             bool accumulate);
+// y [rows,channels] += bias, and the gradient of that, sums over the rows in a fixed order. y and dy are of that type.
+void ssti_cuda_add_bias(const ssti_backend *backend, int64_t rows, int64_t channels, ssti_type type, float *y,
+                        const float *bias);
+void ssti_cuda_bias_gradient(const ssti_backend *backend, int64_t rows, int64_t channels, ssti_type type,
+                             const float *dy, float *dbias, bool accumulate);
+
+// Copies elements to another type, or adds them. `through_bf16`: f32 elements are rounded to bf16 and stay f32.
+void ssti_cuda_convert(const ssti_backend *backend, int64_t count, const void *from, ssti_type from_type, void *to,
+                       ssti_type to_type, bool through_bf16, bool accumulate);
 
 // Puts the slots of all own kernels into the table.
 void ssti_cuda_kernels_fill(ssti_kernels *kernels);

@@ -3,6 +3,8 @@
 // same memory, but before the card is done with what comes first.
 #include "backend/cuda/cuda_state.h"
 
+enum { FIRST_WITH_BF16 = 80 }; // compute capability, of TF32 too
+
 cudaStream_t ssti_cuda_stream(const ssti_backend *backend) { return ssti_cuda_card_of(backend)->stream; }
 
 ssti_cuda_cells *ssti_cuda_cells_of(const ssti_backend *backend) { return ssti_cuda_state_of(backend)->cells; }
@@ -34,7 +36,9 @@ sst_status ssti_cuda_begin(ssti_backend *backend) {
   backend->space = &state->card->space;
   backend->beside = &ssti_cuda_beside;
   backend->kernels.name = "cuda";
-  backend->without_bf16 = "its kernels are f32 only";
+  const bool has = state->card->capability >= FIRST_WITH_BF16;
+  backend->without[SST_PRECISION_BF16] = has ? NULL : "this card has no matrix units for bf16";
+  backend->without[SST_PRECISION_TF32] = has ? NULL : "this card has no matrix units for TF32";
   ssti_cuda_kernels_fill(&backend->kernels);
   ssti_cuda_products_fill(&backend->kernels);
   return SST_OK;

@@ -86,6 +86,7 @@ static sst_status start(ssti_cuda_card *card) {
   sst_device_info info;
   SST_TRY(look(card->context, &card->device, &info));
   card->total_bytes = info.memory_bytes;
+  card->capability = info.capability;
   cudaError_t error = cudaSetDevice(card->device);
   if (error == cudaSuccess) {
     error = cudaDeviceGetAttribute(&card->processors, cudaDevAttrMultiProcessorCount, card->device);
@@ -99,14 +100,14 @@ static sst_status start(ssti_cuda_card *card) {
     SST_FAIL(card->context, SST_UNSUPPORTED, "device cuda: %s cannot be used: %s", info.name, cudaGetErrorString(error));
   }
   ssti_cuda_memory_space(card);
-  SST_TRY(ssti_cuda_products_open(card));
+  SST_TRY(ssti_cuda_libraries_open(card));
   ssti_log(card->context, SST_LOG_DEBUG, "backend cuda: %s, compute capability %d.%d, driver for CUDA %d.%d", info.name,
            info.capability / 10, info.capability % 10, info.driver / 1000, info.driver % 1000 / 10);
   return SST_OK;
 }
 
 static void stop(ssti_cuda_card *card) {
-  ssti_cuda_products_close(card);
+  ssti_cuda_libraries_close(card);
   if (card->scratch != NULL) { (void)cudaFree(card->scratch); }
   if (card->stream != NULL) { (void)cudaStreamDestroy(card->stream); }
   ssti_free(card->context, card);

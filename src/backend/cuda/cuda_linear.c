@@ -2,12 +2,10 @@
 // Linear layers by cuBLASLt. Its matrices are column-major, so each of ours is seen transposed:
 //   y  [rows,out]^T = weight [out,in] * x [rows,in]^T
 //   dx [rows,in]^T  = weight^T * dy^T            dweight [out,in]^T = x^T * dy
-// Products are full f32, never TF32. Algorithms come from the heuristics when the plan is made; those that combine partial
-// sums do so in a fixed order.
-#include "backend/cuda/cuda_products.h"
-#include "backend/cuda/cuda_state.h"
+// Factors are f32 or bf16, sums and results f32, or bf16 results of bf16 factors. Algorithms come from the heuristics
+// when the plan is made; those that combine partial sums do so in a fixed order.
+#include "backend/cuda/cuda_libraries.h"
 
-enum { FORWARD, DATA, WEIGHTS, PASSES };
 static const size_t most_workspace = (size_t)32 << 20;
 enum { LEAST_ALIGNMENT = 16 };
 
@@ -16,26 +14,17 @@ typedef struct product {
   cublasLtMatmulDesc_t call;
   cublasLtMatrixLayout_t a, b, c;
   cublasLtMatmulAlgo_t algorithm;
-  size_t workspace;
 } product;
 
-typedef struct linear_plan {
-  ssti_cuda_plan base;
-  product products[PASSES];
-} linear_plan;
+static cublasLtHandle_t handle_of(const ssti_backend *backend) { return ssti_cuda_card_of(backend)->libraries->blas; }
 
-static linear_plan *plan_of(ssti_plan *plan) { return (linear_plan *)(void *)plan; }
-
-static void destroy(ssti_backend *backend, ssti_plan *plan) {
-  linear_plan *p = plan_of(plan);
-  for (int i = 0; i < PASSES; i++) {
-    product *q = &p->products[i];
-    if (q->a != NULL) { (void)cublasLtMatrixLayoutDestroy(q->a); }
-    if (q->b != NULL) { (void)cublasLtMatrixLayoutDestroy(q->b); }
-    if (q->c != NULL) { (void)cublasLtMatrixLayoutDestroy(q->c); }
-    if (q->call != NULL) { (void)cublasLtMatmulDescDestroy(q->call); }
-  }
-  ssti_free(backend->context, p);
+static void close_pass(ssti_backend *backend, void *handle) {
+  product *q = handle;
+  if (q->a != NULL) { (void)cublasLtMatrixLayoutDestroy(q->a); }
+  if (q->b != NULL) { (void)cublasLtMatrixLayoutDestroy(q->b); }
+  if (q->c != NULL) { (void)cublasLtMatrixLayoutDestroy(q->c); }
+  if (q->call != NULL) { (void)cublasLtMatmulDescDestroy(q->call); }
+  ssti_free(backend->context, q);
 }
 
 // A matrix as it lies in memory: columns of `length`, `count` of them.
@@ -44,11 +33,33 @@ typedef struct matrix {
   bool transposed;
 } matrix;
 
-static cublasStatus_t describe(product *q, matrix a, matrix b) {
+// Which operands the factors are, and their matrices.
+typedef struct factors {
+  int a, b;
+  matrix a_matrix, b_matrix;
+} factors;
+
+static factors factors_of(const ssti_linear *s, int pass) {
+  const matrix x = {.length = s->in, .count = s->rows}, dy = {.length = s->out, .count = s->rows};
+  const matrix w = {.length = s->in, .count = s->out},
+               turned_w = {.length = s->in, .count = s->out, .transposed = true};
+  const matrix turned_dy = {.length = s->out, .count = s->rows, .transposed = true};
+  switch (pass) {
+  case SSTI_CUDA_FORWARD: return (factors){SSTI_CUDA_W, SSTI_CUDA_X, turned_w, x};
+  case SSTI_CUDA_DATA: return (factors){SSTI_CUDA_W, SSTI_CUDA_Y, w, dy};
+  default: return (factors){SSTI_CUDA_X, SSTI_CUDA_Y, x, turned_dy};
+  }
+}
+
+static cudaDataType_t data_type(ssti_type type) { return type == SSTI_BF16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+static cublasStatus_t describe(product *q, const ssti_cuda_pass *p, matrix a, matrix b) {
   const int64_t m = a.transposed ? a.count : a.length, n = b.transposed ? b.length : b.count;
   const cublasOperation_t turn_a = a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   const cublasOperation_t turn_b = b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-  cublasStatus_t status = cublasLtMatmulDescCreate(&q->call, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+  const cudaDataType_t factor = data_type(p->factors);
+  const cublasComputeType_t how = p->is_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+  cublasStatus_t status = cublasLtMatmulDescCreate(&q->call, how, CUDA_R_32F);
   if (status == CUBLAS_STATUS_SUCCESS) {
     status = cublasLtMatmulDescSetAttribute(q->call, CUBLASLT_MATMUL_DESC_TRANSA, &turn_a, sizeof turn_a);
   }
@@ -56,13 +67,13 @@ static cublasStatus_t describe(product *q, matrix a, matrix b) {
     status = cublasLtMatmulDescSetAttribute(q->call, CUBLASLT_MATMUL_DESC_TRANSB, &turn_b, sizeof turn_b);
   }
   if (status == CUBLAS_STATUS_SUCCESS) {
-    status = cublasLtMatrixLayoutCreate(&q->a, CUDA_R_32F, (uint64_t)a.length, (uint64_t)a.count, a.length);
+    status = cublasLtMatrixLayoutCreate(&q->a, factor, (uint64_t)a.length, (uint64_t)a.count, a.length);
   }
   if (status == CUBLAS_STATUS_SUCCESS) {
-    status = cublasLtMatrixLayoutCreate(&q->b, CUDA_R_32F, (uint64_t)b.length, (uint64_t)b.count, b.length);
+    status = cublasLtMatrixLayoutCreate(&q->b, factor, (uint64_t)b.length, (uint64_t)b.count, b.length);
   }
   if (status == CUBLAS_STATUS_SUCCESS) {
-    status = cublasLtMatrixLayoutCreate(&q->c, CUDA_R_32F, (uint64_t)m, (uint64_t)n, m);
+    status = cublasLtMatrixLayoutCreate(&q->c, data_type(p->result), (uint64_t)m, (uint64_t)n, m);
   }
   return status;
 }
@@ -86,101 +97,60 @@ static cublasStatus_t set_preferences(cublasLtMatmulPreference_t preference) {
   return status;
 }
 
-static cublasStatus_t choose(const ssti_backend *backend, product *q) {
+static cublasStatus_t choose(const ssti_backend *backend, product *q, size_t *workspace) {
   cublasLtMatmulPreference_t preference = NULL;
   cublasLtMatmulHeuristicResult_t found;
   int count = 0;
   cublasStatus_t status = cublasLtMatmulPreferenceCreate(&preference);
   if (status == CUBLAS_STATUS_SUCCESS) { status = set_preferences(preference); }
   if (status == CUBLAS_STATUS_SUCCESS) {
-    status = cublasLtMatmulAlgoGetHeuristic(ssti_cuda_card_of(backend)->products->blas, q->call, q->a, q->b, q->c, q->c,
-                                            preference, 1, &found, &count);
+    status = cublasLtMatmulAlgoGetHeuristic(handle_of(backend), q->call, q->a, q->b, q->c, q->c, preference, 1, &found,
+                                            &count);
   }
   if (preference != NULL) { (void)cublasLtMatmulPreferenceDestroy(preference); }
   if (status != CUBLAS_STATUS_SUCCESS) { return status; }
   if (count == 0) { return CUBLAS_STATUS_NOT_SUPPORTED; }
   q->algorithm = found.algo;
-  q->workspace = found.workspaceSize;
+  *workspace = found.workspaceSize;
   return found.state;
 }
 
-static sst_status make_product(ssti_backend *backend, product *q, matrix a, matrix b) {
-  cublasStatus_t status = describe(q, a, b);
-  if (status == CUBLAS_STATUS_SUCCESS) { status = choose(backend, q); }
-  if (status == CUBLAS_STATUS_SUCCESS) { return SST_OK; }
-  SST_FAIL(backend->context, status == CUBLAS_STATUS_ALLOC_FAILED ? SST_OUT_OF_MEMORY : SST_UNSUPPORTED,
-           "cuBLASLt has no algorithm for a linear layer's product of %lldx%lld and %lldx%lld: %s", (long long)a.length,
-           (long long)a.count, (long long)b.length, (long long)b.count, cublasLtGetStatusString(status));
-}
-
-static sst_status fill_plan(ssti_backend *backend, const ssti_linear *s, bool training, linear_plan *p) {
-  product *q = p->products;
-  const matrix x = {.length = s->in, .count = s->rows}, dy = {.length = s->out, .count = s->rows};
-  const matrix w = {.length = s->in, .count = s->out}, turned_w = {.length = s->in, .count = s->out, .transposed = true};
-  const matrix turned_dy = {.length = s->out, .count = s->rows, .transposed = true};
-  SST_TRY(make_product(backend, &q[FORWARD], turned_w, x));
-  ssti_plan *plan = &p->base.plan;
-  plan->density = -1.0;
-  plan->forward_workspace = q[FORWARD].workspace;
-  if (!training) { return SST_OK; }
-  SST_TRY(make_product(backend, &q[DATA], w, dy));
-  SST_TRY(make_product(backend, &q[WEIGHTS], x, turned_dy));
-  plan->backward_workspace = q[DATA].workspace > q[WEIGHTS].workspace ? q[DATA].workspace : q[WEIGHTS].workspace;
-  return SST_OK;
-}
-
-static sst_status linear_plan_make(ssti_backend *backend, const ssti_linear *s, bool training, ssti_plan **out) {
-  *out = NULL;
-  linear_plan *p = NULL;
-  SST_TRY(ssti_allocate(backend->context, 1, sizeof *p, &p));
-  p->base.destroy = destroy;
-  const sst_status status = fill_plan(backend, s, training, p);
-  if (status != SST_OK) {
-    destroy(backend, &p->base.plan);
-    return status;
+static sst_status open_pass(ssti_backend *backend, const ssti_cuda_layer *layer, int pass, ssti_cuda_pass *p) {
+  const factors f = factors_of(&layer->shape.linear, pass);
+  product *q = NULL;
+  SST_TRY(ssti_allocate(backend->context, 1, sizeof *q, &q));
+  cublasStatus_t status = describe(q, p, f.a_matrix, f.b_matrix);
+  if (status == CUBLAS_STATUS_SUCCESS) { status = choose(backend, q, &p->library_bytes); }
+  if (status == CUBLAS_STATUS_SUCCESS) {
+    p->handle = q;
+    return SST_OK;
   }
-  *out = &p->base.plan;
-  return SST_OK;
+  close_pass(backend, q);
+  SST_FAIL(backend->context, status == CUBLAS_STATUS_ALLOC_FAILED ? SST_OUT_OF_MEMORY : SST_UNSUPPORTED,
+           "cuBLASLt has no algorithm in %s for %s, a product of %lldx%lld and %lldx%lld: %s",
+           sst_precision_word(layer->precision), layer->library->what[pass], (long long)f.a_matrix.length,
+           (long long)f.a_matrix.count, (long long)f.b_matrix.length, (long long)f.b_matrix.count,
+           cublasLtGetStatusString(status));
 }
 
-static void multiply(const ssti_backend *backend, const product *q, const void *a, const void *b, void *c,
-                     bool accumulate, void *workspace, const char *what) {
+static void multiply(ssti_backend *backend, const ssti_cuda_layer *layer, int pass,
+                     void *const operands[SSTI_CUDA_OPERANDS], bool accumulate, void *workspace) {
+  const ssti_cuda_pass *p = &layer->passes[pass];
+  const product *q = p->handle;
+  const factors f = factors_of(&layer->shape.linear, pass);
+  void *c = operands[ssti_cuda_result_of(pass)];
   const float one = 1.0f, before = accumulate ? 1.0f : 0.0f;
   const cublasStatus_t status =
-      cublasLtMatmul(ssti_cuda_card_of(backend)->products->blas, q->call, &one, a, q->a, b, q->b, &before, c, q->c, c,
-                     q->c, &q->algorithm, workspace, q->workspace, ssti_cuda_stream(backend));
+      cublasLtMatmul(handle_of(backend), q->call, &one, operands[f.a], q->a, operands[f.b], q->b, &before, c, q->c, c,
+                     q->c, &q->algorithm, workspace, p->library_bytes, ssti_cuda_stream(backend));
   if (status != CUBLAS_STATUS_SUCCESS) {
-    ssti_cuda_keep_text(ssti_cuda_card_of(backend), what, cublasLtGetStatusString(status));
+    ssti_cuda_keep_text(ssti_cuda_card_of(backend), layer->library->what[pass], cublasLtGetStatusString(status));
   }
 }
 
-static void linear_forward(ssti_backend *backend, const ssti_linear *s, ssti_plan *plan, const float *x,
-                           const float *weight, const float *bias, float *y, void *saved, void *workspace) {
-  (void)saved;
-  multiply(backend, &plan_of(plan)->products[FORWARD], weight, x, y, false, workspace, "a linear layer");
-  if (bias != NULL) { ssti_cuda_add_bias(backend, s->rows, s->out, y, bias); }
-}
-
-static void linear_backward_data(ssti_backend *backend, const ssti_linear *s, ssti_plan *plan, const float *dy,
-                                 const float *weight, float *dx, bool accumulate, void *workspace) {
-  (void)s;
-  multiply(backend, &plan_of(plan)->products[DATA], weight, dy, dx, accumulate, workspace,
-           "a linear layer's gradient of its input");
-}
-
-static void linear_backward_weights(ssti_backend *backend, const ssti_linear *s, ssti_plan *plan, const float *x,
-                                    const float *dy, float *dweight, bool accumulate_weight, float *dbias,
-                                    bool accumulate_bias, const void *saved, void *workspace) {
-  (void)saved;
-  if (dbias != NULL) { ssti_cuda_bias_gradient(backend, s->rows, s->out, dy, dbias, accumulate_bias); }
-  if (dweight == NULL) { return; }
-  multiply(backend, &plan_of(plan)->products[WEIGHTS], x, dy, dweight, accumulate_weight, workspace,
-           "a linear layer's gradient of its weights");
-}
-
-void ssti_cuda_fill_linear(ssti_kernels *kernels) {
-  kernels->linear_plan = linear_plan_make;
-  kernels->linear_forward = linear_forward;
-  kernels->linear_backward_data = linear_backward_data;
-  kernels->linear_backward_weights = linear_backward_weights;
-}
+const ssti_cuda_library ssti_cuda_matrices = {
+    .what = {"a linear layer", "a linear layer's gradient of its input", "a linear layer's gradient of its weights"},
+    .widens = true,
+    .open = open_pass,
+    .close = close_pass,
+    .multiply = multiply};

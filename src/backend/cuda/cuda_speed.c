@@ -3,7 +3,7 @@
 // (spikestill/bench.h). Times are the card's own, between two events of its stream. Numbers are normal: some cards multiply zeros faster.
 #include <stdlib.h>
 
-#include "backend/cuda/cuda_state.h"
+#include "backend/cuda/cuda_products.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "spikestill/bench.h"
@@ -65,40 +65,78 @@ static void fill_normal(ssti_backend *backend, int64_t count, const char *name, 
 // ---- the ceilings
 
 typedef struct square_work {
-  ssti_linear shape;
-  ssti_plan *plan;
+  int64_t side;
   float *a, *b, *c;
+  // The product under way: bf16 matrices lie in the halves of c, and a is the result.
+  const ssti_cuda_layer *layer;
+  void *operands[SSTI_CUDA_OPERANDS];
   void *workspace;
 } square_work;
 
 static void copy_square(ssti_backend *backend, const void *what) {
   const square_work *w = what;
-  const size_t bytes = (size_t)(w->shape.rows * w->shape.in) * sizeof(float);
+  const size_t bytes = (size_t)(w->side * w->side) * sizeof(float);
   ssti_cuda_check(backend, cudaMemcpyAsync(w->c, w->a, bytes, cudaMemcpyDeviceToDevice, ssti_cuda_stream(backend)),
                   measuring);
 }
 
 static void multiply_squares(ssti_backend *backend, const void *what) {
   const square_work *w = what;
-  backend->kernels.linear_forward(backend, &w->shape, w->plan, w->a, w->b, NULL, w->c, NULL, w->workspace);
+  w->layer->library->multiply(backend, w->layer, SSTI_CUDA_FORWARD, w->operands, false, w->workspace);
+}
+
+// The library's product alone: weights of layers would be rounded each time.
+static sst_status time_product(ssti_backend *backend, square_work *w, int repetitions, double *gflops) {
+  const size_t workspace = w->layer->passes[SSTI_CUDA_FORWARD].library_bytes;
+  w->workspace = NULL;
+  if (workspace > 0) { SST_TRY(ssti_allocate_in(backend->context, backend->space, workspace, &w->workspace)); }
+  double least = 0, middle = 0;
+  const sst_status status = time_work(backend, multiply_squares, w, repetitions, &least, &middle);
+  (void)ssti_backend_wait(backend);
+  ssti_free(backend->context, w->workspace);
+  const double side = (double)w->side;
+  *gflops = status == SST_OK ? 2.0 * side * side * side / least * 1e-9 : 0;
+  return status;
+}
+
+static sst_status measure_products(ssti_backend *backend, square_work *w, sst_precision precision, int repetitions,
+                                   double *gflops) {
+  const bool is_bf16 = precision == SST_PRECISION_BF16;
+  const ssti_type type = is_bf16 ? SSTI_BF16 : SSTI_F32;
+  const ssti_linear shape = {.rows = w->side, .in = w->side, .out = w->side, .precision = precision, .in_type = type,
+                             .out_type = type};
+  void *x = w->a, *weight = w->b, *y = w->c;
+  if (is_bf16) {
+    const int64_t count = w->side * w->side;
+    x = w->c, weight = (ssti_bf16 *)(void *)w->c + count, y = w->a;
+    ssti_cuda_convert(backend, count, w->a, SSTI_F32, x, SSTI_BF16, false, false);
+    ssti_cuda_convert(backend, count, w->b, SSTI_F32, weight, SSTI_BF16, false, false);
+  }
+  ssti_plan *plan = NULL;
+  SST_TRY(backend->kernels.linear_plan(backend, &shape, false, &plan));
+  w->layer = (const ssti_cuda_layer *)(void *)plan;
+  w->operands[SSTI_CUDA_X] = x, w->operands[SSTI_CUDA_W] = weight, w->operands[SSTI_CUDA_Y] = y;
+  const sst_status status = time_product(backend, w, repetitions, gflops);
+  backend->kernels.plan_destroy(backend, plan);
+  return status;
 }
 
 static sst_status measure_squares(ssti_backend *backend, square_work *w, int repetitions, sst_card_ceiling *out) {
-  const int64_t side = w->shape.rows;
-  const size_t bytes = (size_t)(side * side) * sizeof(float);
+  const int64_t count = w->side * w->side;
+  const size_t bytes = (size_t)count * sizeof(float);
   float **const squares[] = {&w->a, &w->b, &w->c};
   for (int i = 0; i < 3; i++) { SST_TRY(ssti_allocate_in(backend->context, backend->space, bytes, squares[i])); }
-  SST_TRY(backend->kernels.linear_plan(backend, &w->shape, false, &w->plan));
-  const size_t workspace = w->plan != NULL ? w->plan->forward_workspace : 0;
-  if (workspace > 0) { SST_TRY(ssti_allocate_in(backend->context, backend->space, workspace, &w->workspace)); }
   backend->kernels.begin_run(backend, 1, 0);
-  fill_normal(backend, side * side, "bench a", w->a);
-  fill_normal(backend, side * side, "bench b", w->b);
   double least = 0, middle = 0;
+  fill_normal(backend, count, "bench a", w->a);
   SST_TRY(time_work(backend, copy_square, w, repetitions, &least, &middle));
   out->copy_gb_per_s = 2.0 * (double)bytes / least * 1e-9;
-  SST_TRY(time_work(backend, multiply_squares, w, repetitions, &least, &middle));
-  out->f32_gflops = 2.0 * (double)side * (double)side * (double)side / least * 1e-9;
+  for (int i = 0; i < SST_PRECISION_COUNT; i++) {
+    if (backend->without[i] != NULL) { continue; }
+    fill_normal(backend, count, "bench a", w->a);
+    fill_normal(backend, count, "bench b", w->b);
+    SST_TRY(measure_products(backend, w, (sst_precision)i, repetitions, &out->gflops[i]));
+  }
   return SST_OK;
 }
 
@@ -111,11 +149,9 @@ sst_status sst_measure_card(sst_context *context, int64_t side, int repetitions,
   }
   ssti_backend *backend = NULL;
   SST_TRY(ssti_backend_create(context, SST_DEVICE_CUDA, &backend));
-  square_work w = {.shape = {.rows = side, .in = side, .out = side}};
+  square_work w = {.side = side};
   const sst_status status = measure_squares(backend, &w, repetitions, out);
   (void)ssti_backend_wait(backend);
-  if (w.plan != NULL) { backend->kernels.plan_destroy(backend, w.plan); }
-  ssti_free(context, w.workspace);
   ssti_free(context, w.a);
   ssti_free(context, w.b);
   ssti_free(context, w.c);
@@ -128,6 +164,7 @@ sst_status sst_measure_card(sst_context *context, int64_t side, int repetitions,
 typedef struct neuron_run {
   ssti_norm_neuron shape;
   float *x, *spikes, *dspikes, *dx;
+  float *wide;    // what numbers are made in
   float *vectors; // gamma, beta, mean, variance, what is saved [3], gradients [2]
   void *workspace;
 } neuron_run;
@@ -159,18 +196,26 @@ static size_t workspace_of(ssti_backend *backend, const neuron_run *r, bool norm
   return forward > backward ? forward : backward;
 }
 
+// Normal numbers of either type; `wide` is room for as many of f32.
+static void fill_typed(ssti_backend *backend, int64_t count, const char *name, ssti_type type, float *wide, float *x) {
+  fill_normal(backend, count, name, wide);
+  ssti_cuda_convert(backend, count, wide, SSTI_F32, x, type, false, false);
+}
+
 static sst_status measure_neurons(ssti_backend *backend, neuron_run *r, bool norm, int repetitions,
                                   sst_card_speed *out) {
   enum { ALONE_MOVED = 5, FUSED_MOVED = 8 };
+  const ssti_type type = r->shape.norm.in_type;
   const int64_t channels = r->shape.norm.channels, count = r->shape.norm.rows * channels;
-  const size_t bytes = (size_t)count * sizeof(float), workspace = workspace_of(backend, r, norm);
+  const size_t bytes = (size_t)count * ssti_type_bytes(type), workspace = workspace_of(backend, r, norm);
   float **const tensors[] = {&r->x, &r->spikes, &r->dspikes, &r->dx};
   for (int i = 0; i < 4; i++) { SST_TRY(ssti_allocate_in(backend->context, backend->space, bytes, tensors[i])); }
+  SST_TRY(ssti_allocate_in(backend->context, backend->space, (size_t)count * sizeof(float), &r->wide));
   SST_TRY(ssti_allocate_in(backend->context, backend->space, (size_t)(9 * channels) * sizeof(float), &r->vectors));
   if (workspace > 0) { SST_TRY(ssti_allocate_in(backend->context, backend->space, workspace, &r->workspace)); }
   backend->kernels.begin_run(backend, 1, 0);
-  fill_normal(backend, count, "bench x", r->x);
-  fill_normal(backend, count, "bench gradient", r->dspikes);
+  fill_typed(backend, count, "bench x", type, r->wide, r->x);
+  fill_typed(backend, count, "bench gradient", type, r->wide, r->dspikes);
   backend->kernels.fill(backend, channels, 1.0f, r->vectors);
   backend->kernels.fill(backend, channels, 1.0f, r->vectors + 3 * channels);
   double least = 0;
@@ -202,14 +247,17 @@ sst_status sst_measure_card_neuron(sst_context *context, const sst_neuron_work *
   }
   ssti_backend *backend = NULL;
   SST_TRY(ssti_backend_create(context, SST_DEVICE_CUDA, &backend));
+  const ssti_type type = work->bf16 ? SSTI_BF16 : SSTI_F32;
   neuron_run r = {.shape = {.norm = {.rows = count / work->channels, .channels = work->channels, .steps = work->steps,
-                                     .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f},
+                                     .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f, .in_type = type},
                             .neuron = {.neuron = sst_neuron_default(), .steps = work->steps, .input_steps = work->steps,
-                                       .count = count / work->steps}}};
-  const sst_status status = measure_neurons(backend, &r, work->norm, repetitions, out);
+                                       .count = count / work->steps, .in_type = type, .out_type = type}}};
+  sst_status status = ssti_backend_check_precision(backend, work->bf16 ? SST_PRECISION_BF16 : SST_PRECISION_F32);
+  if (status == SST_OK) { status = measure_neurons(backend, &r, work->norm, repetitions, out); }
   (void)ssti_backend_wait(backend);
   ssti_free(context, r.workspace);
   ssti_free(context, r.vectors);
+  ssti_free(context, r.wide);
   ssti_free(context, r.x);
   ssti_free(context, r.spikes);
   ssti_free(context, r.dspikes);

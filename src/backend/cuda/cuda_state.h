@@ -6,19 +6,19 @@
 
 #include "backend/cuda/cuda.h"
 
-// Libraries for convolutions and matrix products: cuda_conv2d.c and cuda_linear.c know what is in there.
-typedef struct ssti_cuda_products ssti_cuda_products;
+// For convolutions and matrix products: see cuda_libraries.h.
+typedef struct ssti_cuda_libraries ssti_cuda_libraries;
 
 typedef struct ssti_cuda_card {
   sst_context *context;
   int users; // backends and blocks of memory; the last one closes the card
-  int device, processors;
+  int device, processors, capability; // 10 * major + minor
   size_t total_bytes;             // of the card's memory
   size_t used_bytes, most_bytes;  // what blocks of ours take of it, and took at most
   cudaStream_t stream;
   void *scratch;                  // of SSTI_CUDA_SCRATCH bytes
   ssti_memory_space space;
-  ssti_cuda_products *products;
+  ssti_cuda_libraries *libraries;
   cudaError_t error;              // the first failure
   char failure[256];              // what was being done then; "" while nothing has failed
   bool is_capturing;
@@ -54,9 +54,11 @@ void ssti_cuda_memory_space(ssti_cuda_card *card);
 extern const ssti_beside ssti_cuda_beside;
 sst_status ssti_cuda_failure(ssti_backend *backend);
 
-// Libraries, once a card; slots for convolutions and linear layers. In the emulated build the reference's.
-sst_status ssti_cuda_products_open(ssti_cuda_card *card);
-void ssti_cuda_products_close(ssti_cuda_card *card);
+// Libraries, once a card. The emulated build has none.
+sst_status ssti_cuda_libraries_open(ssti_cuda_card *card);
+void ssti_cuda_libraries_close(ssti_cuda_card *card);
+
+// Slots for convolutions and linear layers.
 void ssti_cuda_products_fill(ssti_kernels *kernels);
 
 #endif

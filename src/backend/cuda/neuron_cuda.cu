@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Neurons alone. A thread has 4 neighbouring neurons where their number allows that, else 1; the grid strides. Forward
-// moves 8 bytes a neuron and step (12 with the membrane), backward 12 (16 where dx is added to).
+// Neurons alone. A thread has 4 neighbouring neurons where their number allows that, 8 where x or the spikes are bf16,
+// else 1; the grid strides. Forward moves an element of x and one of the spikes a neuron and step (and 4 bytes with the
+// membrane), backward two of x's type (three where dx is added to) and one of the spikes'.
 #include "backend/cuda/cuda_reduce.h"
 #include "backend/cuda/neuron_steps_cuda.h"
 
@@ -8,37 +9,31 @@ namespace {
 
 constexpr int64_t back_blocks = 1024; // partial sums of a learned decay
 
-template <int V> struct plain_input {
-  const float *x;
+template <int V, typename X> struct plain_input {
+  X x;
   __device__ ssti_lanes<V> operator()(int64_t at) const { return ssti_load<V>(x + at); }
 };
 
-template <int V, bool PLAIN>
-__global__ void __launch_bounds__(256) forward_kernel(ssti_neuron_task task, const float *x, float *spikes,
-                                                      float *membrane, float *state, bool resumes) {
+template <int V, bool PLAIN, typename X, typename Spikes>
+__global__ void __launch_bounds__(256)
+    forward_kernel(ssti_neuron_task task, X x, Spikes spikes, float *membrane, float *state, bool resumes) {
   const ssti_dynamics d = ssti_dynamics_of(task);
   for (int64_t i = ssti_thread_index() * V; i < task.count; i += ssti_thread_count() * V) {
-    ssti_neurons_forward<V, PLAIN>(task, d, plain_input<V>{x}, i, spikes, membrane, state, resumes);
+    ssti_neurons_forward<V, PLAIN>(task, d, plain_input<V, X>{x}, i, spikes, membrane, state, resumes);
   }
 }
 
 // `dleaks` gets the sum of each block, unless it is NULL.
-template <int V, bool PLAIN>
-__global__ void __launch_bounds__(256) backward_kernel(ssti_neuron_task task, const float *x, const float *dspikes,
-                                                       const float *dmembrane, float *dx, bool accumulate,
-                                                       double *dleaks) {
+template <int V, bool PLAIN, typename X, typename Spikes>
+__global__ void __launch_bounds__(256) backward_kernel(ssti_neuron_task task, X x, Spikes dspikes,
+                                                       const float *dmembrane, X dx, bool accumulate, double *dleaks) {
   const ssti_dynamics d = ssti_dynamics_of(task);
   double dleak = 0.0;
   for (int64_t i = ssti_thread_index() * V; i < task.count; i += ssti_thread_count() * V) {
-    ssti_neurons_back<V, PLAIN>(task, d, plain_input<V>{x}, i, dspikes, dmembrane, dleaks != nullptr ? &dleak : nullptr,
-                                [&](int t, ssti_lanes<V> gradient) {
-                                  if (dx == nullptr) { return; }
-                                  float *to = dx + t * task.count + i;
-                                  if (accumulate) {
-                                    const ssti_lanes<V> before = ssti_load<V>(to);
-                                    for (int v = 0; v < V; v++) { gradient.at[v] = before.at[v] + gradient.at[v]; }
-                                  }
-                                  ssti_store<V>(to, gradient);
+    ssti_neurons_back<V, PLAIN>(task, d, plain_input<V, X>{x}, i, dspikes, dmembrane,
+                                dleaks != nullptr ? &dleak : nullptr, [&](int t, const ssti_lanes<V> &gradient) {
+                                  if (!ssti_is_there(dx)) { return; }
+                                  ssti_store_or_add<V>(dx + (t * task.count + i), gradient, accumulate);
                                 });
   }
   if (dleaks == nullptr) { return; }
@@ -46,18 +41,9 @@ __global__ void __launch_bounds__(256) backward_kernel(ssti_neuron_task task, co
   if (threadIdx.x == 0) { dleaks[blockIdx.x] = dleak; }
 }
 
-template <int V>
-void start_forward(ssti_backend *backend, const ssti_neuron_shape *shape, const ssti_neuron_task &task, const float *x,
-                   float *spikes, float *membrane) {
-  const dim3 grid((unsigned)ssti_blocks_for(task.count / V, ssti_block_threads));
-  const auto kernel =
-      ssti_is_plain_neuron(shape->neuron.kind) ? forward_kernel<V, true> : forward_kernel<V, false>;
-  ssti_launch(backend, kernel, grid, dim3(ssti_block_threads), task, x, spikes, membrane, shape->state, shape->resumes);
-}
-
-// Whether every row of a step begins at a multiple of 16 bytes.
-bool in_fours(const ssti_neuron_shape *shape, const float *x) {
-  return shape->count % 4 == 0 && ssti_is_aligned16(x);
+// Whether every row of a step begins at a multiple of 16 bytes, and holds whole accesses.
+bool is_whole(const ssti_neuron_shape *shape, const float *x) {
+  return shape->count % ssti_lane_count(shape->in_type, shape->out_type) == 0 && ssti_is_aligned16(x);
 }
 
 void forward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x, const float *decay_parameter,
@@ -65,12 +51,18 @@ void forward(ssti_backend *backend, const ssti_neuron_shape *shape, const float 
   assert(shape->state != nullptr || !shape->resumes);
   if (shape->count == 0) { return; }
   const ssti_neuron_task task = ssti_neuron_task_of(shape, decay_parameter);
-  const bool aligned = ssti_is_aligned16(spikes) && ssti_is_aligned16(membrane);
-  if (in_fours(shape, x) && aligned) {
-    start_forward<4>(backend, shape, task, x, spikes, membrane);
-  } else {
-    start_forward<1>(backend, shape, task, x, spikes, membrane);
-  }
+  const bool whole = is_whole(shape, x) && ssti_is_aligned16(spikes) && ssti_is_aligned16(membrane);
+  const ssti_type in = shape->in_type, out = shape->out_type;
+  ssti_with_access(whole, in, out, [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    const auto kernel = ssti_is_plain_neuron(shape->neuron.kind)
+                            ? forward_kernel<V, true, typename types::A, typename types::B>
+                            : forward_kernel<V, false, typename types::A, typename types::B>;
+    ssti_launch(backend, kernel, dim3((unsigned)ssti_blocks_for(task.count / V, ssti_block_threads)),
+                dim3(ssti_block_threads), task, types::a(x, in), types::b(spikes, out), membrane, shape->state,
+                shape->resumes);
+  });
 }
 
 struct backward_call {
@@ -80,15 +72,22 @@ struct backward_call {
   double *dleaks;
 };
 
-template <int V>
-int64_t start_backward(ssti_backend *backend, const ssti_neuron_shape *shape, const ssti_neuron_task &task,
+// The number of blocks.
+int64_t start_backward(ssti_backend *backend, const ssti_neuron_shape *shape, const ssti_neuron_task &task, bool whole,
                        const backward_call &call) {
-  int64_t blocks = ssti_blocks_for(task.count / V, ssti_block_threads);
-  if (call.dleaks != nullptr && blocks > back_blocks) { blocks = back_blocks; }
-  const auto kernel =
-      ssti_is_plain_neuron(shape->neuron.kind) ? backward_kernel<V, true> : backward_kernel<V, false>;
-  ssti_launch(backend, kernel, dim3((unsigned)blocks), dim3(ssti_block_threads), task, call.x, call.dspikes,
-              call.dmembrane, call.dx, call.accumulate, call.dleaks);
+  const ssti_type in = shape->in_type, out = shape->out_type;
+  int64_t blocks = 0;
+  ssti_with_access(whole, in, out, [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    const auto kernel = ssti_is_plain_neuron(shape->neuron.kind)
+                            ? backward_kernel<V, true, typename types::A, typename types::B>
+                            : backward_kernel<V, false, typename types::A, typename types::B>;
+    blocks = ssti_blocks_for(task.count / V, ssti_block_threads);
+    if (call.dleaks != nullptr && blocks > back_blocks) { blocks = back_blocks; }
+    ssti_launch(backend, kernel, dim3((unsigned)blocks), dim3(ssti_block_threads), task, types::a(call.x, in),
+                types::b(call.dspikes, out), call.dmembrane, types::a(call.dx, in), call.accumulate, call.dleaks);
+  });
   return blocks;
 }
 
@@ -104,15 +103,15 @@ void backward(ssti_backend *backend, const ssti_neuron_shape *shape, const float
   if (decay_parameter != nullptr && ddecay != nullptr) {
     call.dleaks = static_cast<double *>(ssti_cuda_scratch(backend, (size_t)back_blocks * sizeof(double)));
   }
-  const bool aligned = ssti_is_aligned16(dx) && ssti_is_aligned16(dspikes) && ssti_is_aligned16(dmembrane);
-  const int64_t blocks = in_fours(shape, x) && aligned ? start_backward<4>(backend, shape, task, call)
-                                                       : start_backward<1>(backend, shape, task, call);
+  const bool whole =
+      is_whole(shape, x) && ssti_is_aligned16(dx) && ssti_is_aligned16(dspikes) && ssti_is_aligned16(dmembrane);
+  const int64_t blocks = start_backward(backend, shape, task, whole, call);
   if (call.dleaks != nullptr) { ssti_finish_dleak(backend, task, call.dleaks, blocks, ddecay, accumulate_ddecay); }
 }
 
 // leak = sigmoid(w)
-__global__ void __launch_bounds__(256) finish_dleak_kernel(ssti_neuron_task task, const double *dleaks, int64_t count,
-                                                           float *ddecay, bool accumulate) {
+__global__ void __launch_bounds__(256)
+    finish_dleak_kernel(ssti_neuron_task task, const double *dleaks, int64_t count, float *ddecay, bool accumulate) {
   double sum = 0.0;
   for (int64_t i = threadIdx.x; i < count; i += ssti_block_threads) { sum += dleaks[i]; }
   sum = ssti_block_sum(sum);

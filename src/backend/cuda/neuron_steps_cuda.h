@@ -166,11 +166,12 @@ __device__ inline double ssti_lane_dleak(const ssti_dynamics &d, float dh, float
   return (double)dh * (double)slope;
 }
 
-// ---- V neurons through their steps. `Input` gives what goes in at an offset of x: input(at).
+// ---- V neurons through their steps. `Input` gives what goes in at an offset of x: input(at). Spikes and their gradients
+// are of either type; membranes and checkpoints are f32.
 
-template <int V, bool PLAIN, typename Input>
+template <int V, bool PLAIN, typename Input, typename Spikes>
 __device__ inline void ssti_neurons_forward(const ssti_neuron_task &task, const ssti_dynamics &d, const Input &input,
-                                            int64_t i, float *spikes, float *membrane, float *state, bool resumes) {
+                                            int64_t i, Spikes spikes, float *membrane, float *state, bool resumes) {
   ssti_neuron_lane lane[V];
   float *row = state;
   for (int v = 0; v < V; v++) { lane[v] = ssti_lane_begin(d, task.smooth); }
@@ -194,7 +195,7 @@ __device__ inline void ssti_neurons_forward(const ssti_neuron_task &task, const 
       ssti_lane_finish(d, task.smooth, h.at[v], lane[v]);
       out.at[v] = d.fires ? lane[v].spike : h.at[v];
     }
-    ssti_store<V>(spikes + t * task.count + i, out);
+    ssti_store<V>(spikes + (t * task.count + i), out);
     if (membrane != nullptr) { ssti_store<V>(membrane + t * task.count + i, h); }
   }
   if (state == nullptr) { return; }
@@ -255,9 +256,9 @@ __device__ inline void ssti_make_checkpoints(const ssti_neuron_task &task, const
 
 // Gives emit(t, gradient of the input of step t) from the last step to the first, or once, with t = 0, where the input
 // was the same at every step. Adds to *dleak unless it is NULL.
-template <int V, bool PLAIN, typename Input, typename Emit>
+template <int V, bool PLAIN, typename Input, typename Spikes, typename Emit>
 __device__ inline void ssti_neurons_back(const ssti_neuron_task &task, const ssti_dynamics &d, const Input &input,
-                                         int64_t i, const float *dspikes, const float *dmembrane, double *dleak,
+                                         int64_t i, Spikes dspikes, const float *dmembrane, double *dleak,
                                          const Emit &emit) {
   const int64_t stride = task.input_steps == 1 ? 0 : task.count;
   ssti_back_lane back[V] = {};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pooling. A thread has one element; neighbouring threads have neighbouring channels. Backward gathers: each input
-// element looks at the windows it lies in, so that sums have a fixed order.
-#include "backend/cuda/cuda_kernel.h"
+// Pooling. A thread has V neighbouring channels of one position, as many as a whole access holds; neighbouring threads
+// have neighbouring ones. Backward gathers: each input position looks at the windows it lies in, so that sums have a
+// fixed order.
+#include "backend/cuda/lanes_cuda.h"
 
 namespace {
 
@@ -23,25 +24,43 @@ __device__ place place_of(int64_t i, int64_t height, int64_t width, int64_t chan
 __device__ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 __device__ int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// The value of one output element; `position` is where a maximum was found.
-__device__ float pool_element(const ssti_pool &s, const float *x, place p, int *position) {
+// Channels of one output position; `positions` are where maxima were found.
+template <int V, typename X> __device__ ssti_lanes<V> pool_lanes(const ssti_pool &s, X x, place p, int *positions) {
   const int64_t first_y = p.y * s.stride_h - s.pad_h, first_x = p.x * s.stride_w - s.pad_w;
   const int64_t ky_end = smaller(s.kernel_h, s.in_h - first_y), kx_end = smaller(s.kernel_w, s.in_w - first_x);
-  float value = 0.0f;
+  const float factor = 1.0f / (float)(s.kernel_h * s.kernel_w);
+  ssti_lanes<V> value = ssti_splat<V>(0.0f);
   bool first = true;
   for (int64_t ky = larger(0, -first_y); ky < ky_end; ky++) {
     for (int64_t kx = larger(0, -first_x); kx < kx_end; kx++) {
-      const float in = x[((p.image * s.in_h + first_y + ky) * s.in_w + first_x + kx) * s.channels + p.c];
-      if (s.kind == SSTI_POOL_AVERAGE) {
-        value += in;
-      } else if (first || in > value || in != in) {
-        value = in;
-        *position = (int)(ky * s.kernel_w + kx);
+      const int64_t at = ((p.image * s.in_h + first_y + ky) * s.in_w + first_x + kx) * s.channels + p.c;
+      const ssti_lanes<V> in = ssti_load<V>(x + at);
+      for (int v = 0; v < V; v++) {
+        if (s.kind == SSTI_POOL_AVERAGE) {
+          value.at[v] += in.at[v];
+        } else if (first || in.at[v] > value.at[v] || in.at[v] != in.at[v]) {
+          value.at[v] = in.at[v];
+          positions[v] = (int)(ky * s.kernel_w + kx);
+        }
       }
       first = false;
     }
   }
-  return s.kind == SSTI_POOL_AVERAGE ? value * (1.0f / (float)(s.kernel_h * s.kernel_w)) : value;
+  for (int v = 0; s.kind == SSTI_POOL_AVERAGE && v < V; v++) { value.at[v] *= factor; }
+  return value;
+}
+
+template <int V, typename X, typename Y>
+__global__ void __launch_bounds__(256) forward_kernel(ssti_pool s, int64_t count, X x, Y y, uint8_t *saved) {
+  for (int64_t i = ssti_thread_index() * V; i < count; i += ssti_thread_count() * V) {
+    int positions[V] = {};
+    ssti_store<V>(y + i, pool_lanes<V>(s, x, place_of(i, s.out_h, s.out_w, s.channels), positions));
+    for (int v = 0; saved != nullptr && v < V; v++) { saved[i + v] = (uint8_t)positions[v]; }
+  }
+}
+
+bool is_whole(const ssti_pool &s, const float *in, const float *out) {
+  return s.channels % ssti_lane_count(s.in_type, s.out_type) == 0 && ssti_is_aligned16(in) && ssti_is_aligned16(out);
 }
 
 // Reads every input element as often as windows hold it, most times from the cache.
@@ -49,10 +68,14 @@ void pool_forward(ssti_backend *backend, const ssti_pool *shape, ssti_plan *, co
                   void *) {
   assert(shape->kind == SSTI_POOL_AVERAGE || shape->kernel_h * shape->kernel_w <= UINT8_MAX);
   const ssti_pool s = *shape;
-  ssti_for_each(backend, s.images * s.out_h * s.out_w * s.channels, [=] __device__(int64_t i) {
-    int position = 0;
-    y[i] = pool_element(s, x, place_of(i, s.out_h, s.out_w, s.channels), &position);
-    if (saved != nullptr && s.kind == SSTI_POOL_MAX) { saved[i] = (uint8_t)position; }
+  const int64_t count = s.images * s.out_h * s.out_w * s.channels;
+  if (count == 0) { return; }
+  ssti_with_access(is_whole(s, x, y), s.in_type, s.out_type, [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    ssti_launch(backend, forward_kernel<V, typename types::A, typename types::B>,
+                dim3((unsigned)ssti_blocks_for(count / V, ssti_block_threads)), dim3(ssti_block_threads), s, count,
+                types::a(x, s.in_type), types::b(y, s.out_type), s.kind == SSTI_POOL_MAX ? saved : nullptr);
   });
 }
 
@@ -65,30 +88,50 @@ __device__ int64_t last_output(int64_t i, int64_t stride, int64_t pad, int64_t o
   return smaller((i + pad) / stride, out - 1);
 }
 
-__device__ float gather(const ssti_pool &s, const float *dy, const uint8_t *saved, place p, float sum) {
+// Adds to `sum` what the windows that hold the position give.
+template <int V, typename DY>
+__device__ void gather(const ssti_pool &s, DY dy, const uint8_t *saved, place p, ssti_lanes<V> &sum) {
   const int64_t y_last = last_output(p.y, s.stride_h, s.pad_h, s.out_h);
   const int64_t x_last = last_output(p.x, s.stride_w, s.pad_w, s.out_w);
   const float factor = 1.0f / (float)(s.kernel_h * s.kernel_w);
   for (int64_t oy = first_output(p.y, s.kernel_h, s.stride_h, s.pad_h); oy <= y_last; oy++) {
     for (int64_t ox = first_output(p.x, s.kernel_w, s.stride_w, s.pad_w); ox <= x_last; ox++) {
       const int64_t at = ((p.image * s.out_h + oy) * s.out_w + ox) * s.channels + p.c;
-      if (s.kind == SSTI_POOL_AVERAGE) {
-        sum += factor * dy[at];
-      } else {
-        const int64_t ky = p.y + s.pad_h - oy * s.stride_h, kx = p.x + s.pad_w - ox * s.stride_w;
-        if (saved[at] == ky * s.kernel_w + kx) { sum += dy[at]; }
+      const int64_t ky = p.y + s.pad_h - oy * s.stride_h, kx = p.x + s.pad_w - ox * s.stride_w;
+      const ssti_lanes<V> in = ssti_load<V>(dy + at);
+      for (int v = 0; v < V; v++) {
+        if (s.kind == SSTI_POOL_AVERAGE) {
+          sum.at[v] += factor * in.at[v];
+        } else if (saved[at + v] == ky * s.kernel_w + kx) {
+          sum.at[v] += in.at[v];
+        }
       }
     }
   }
-  return sum;
+}
+
+template <int V, typename DX, typename DY>
+__global__ void __launch_bounds__(256)
+    backward_kernel(ssti_pool s, int64_t count, DY dy, const uint8_t *saved, DX dx, bool accumulate) {
+  for (int64_t i = ssti_thread_index() * V; i < count; i += ssti_thread_count() * V) {
+    ssti_lanes<V> sum = accumulate ? ssti_load<V>(dx + i) : ssti_splat<V>(0.0f);
+    gather<V>(s, dy, saved, place_of(i, s.in_h, s.in_w, s.channels), sum);
+    ssti_store<V>(dx + i, sum);
+  }
 }
 
 void pool_backward(ssti_backend *backend, const ssti_pool *shape, ssti_plan *, const float *dy, const uint8_t *saved,
                    float *dx, bool accumulate, void *) {
   assert(shape->kind == SSTI_POOL_AVERAGE || saved != nullptr);
   const ssti_pool s = *shape;
-  ssti_for_each(backend, s.images * s.in_h * s.in_w * s.channels, [=] __device__(int64_t i) {
-    dx[i] = gather(s, dy, saved, place_of(i, s.in_h, s.in_w, s.channels), accumulate ? dx[i] : 0.0f);
+  const int64_t count = s.images * s.in_h * s.in_w * s.channels;
+  if (count == 0) { return; }
+  ssti_with_access(is_whole(s, dx, dy), s.in_type, s.out_type, [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    ssti_launch(backend, backward_kernel<V, typename types::A, typename types::B>,
+                dim3((unsigned)ssti_blocks_for(count / V, ssti_block_threads)), dim3(ssti_block_threads), s, count,
+                types::b(dy, s.out_type), saved, types::a(dx, s.in_type), accumulate);
   });
 }
 

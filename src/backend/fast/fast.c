@@ -60,7 +60,7 @@ bool ssti_simd_fill(ssti_simd_level level, ssti_simd *table) {
 
 static void note_bf16(ssti_backend *backend) {
   const bool has = ssti_bf16_is_supported() && ssti_fast_state_of(backend)->level == SSTI_SIMD_V4;
-  backend->without_bf16 = has ? NULL : "this CPU has no AVX512_BF16 instructions";
+  backend->without[SST_PRECISION_BF16] = has ? NULL : "this CPU has no AVX512_BF16 instructions";
 }
 
 bool ssti_fast_force_level(ssti_backend *backend, ssti_simd_level level) {

@@ -64,7 +64,7 @@ static int64_t slots_of(ssti_backend *backend, const ssti_conv2d *s) {
 }
 
 bool ssti_bf16_weights_possible(ssti_backend *backend, const ssti_conv2d *s) {
-  return backend->without_bf16 == NULL && s->precision == SST_PRECISION_BF16 && s->groups == 1 && s->stride_h == 1 &&
+  return backend->without[SST_PRECISION_BF16] == NULL && s->precision == SST_PRECISION_BF16 && s->groups == 1 && s->stride_h == 1 &&
          s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1 && s->in_c % LINE_INPUTS == 0 &&
          s->out_c % OUTPUTS == 0;
 }

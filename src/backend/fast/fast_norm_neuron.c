@@ -63,7 +63,7 @@ typedef struct fused_work {
 // Where x or the spikes are bf16, blocks are laid out in f32 in a scratch, in which the kernels work as in a tensor of one
 // block: after another rounding on the way back they know no difference.
 static bool needs_scratch(const ssti_norm_neuron *shape) {
-  return shape->norm.in_type == SSTI_BF16 || shape->out_type == SSTI_BF16;
+  return shape->norm.in_type == SSTI_BF16 || shape->neuron.out_type == SSTI_BF16;
 }
 
 // x, its gradient, spikes or their gradient, membrane or its gradient.
@@ -106,7 +106,7 @@ static void run_block(const fused_work *w, void (*kernel)(const ssti_neuron_bloc
     kernel(b);
     return;
   }
-  const ssti_type in = w->shape->norm.in_type, out = w->shape->out_type;
+  const ssti_type in = w->shape->norm.in_type, out = w->shape->neuron.out_type;
   float *x = scratch, *dx = x + b->input_steps * ROW, *spikes = dx + b->input_steps * ROW;
   float *membrane = spikes + b->steps * ROW;
   ssti_neuron_block local = *b;

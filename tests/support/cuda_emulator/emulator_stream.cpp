@@ -178,7 +178,9 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
   strcpy(properties->name, "CUDA emulator");
   properties->totalGlobalMem = device_bytes();
   properties->sharedMemPerBlock = 48 * 1024;
-  properties->major = 9;
+  const char *capability = getenv("SPIKESTILL_EMULATED_CAPABILITY"); // 10 * major + minor
+  properties->major = capability != nullptr ? atoi(capability) / 10 : 9;
+  properties->minor = capability != nullptr ? atoi(capability) % 10 : 0;
   properties->multiProcessorCount = 4;
   properties->warpSize = 32;
   properties->maxThreadsPerBlock = 1024;
