@@ -68,7 +68,7 @@ static void require_card(sst_context *context) {
   assert_ok(context, status);
 }
 
-static void assert_same_file(const scene *s, const char *a, const char *b, const char *name) {
+static bool is_same_file(const scene *s, const char *a, const char *b, const char *name) {
   char *data[2];
   size_t size[2];
   sst_context *context = test_context_with_threads(1);
@@ -78,15 +78,20 @@ static void assert_same_file(const scene *s, const char *a, const char *b, const
     test_path(path, test_path(run, s->folder, runs[i]), name);
     assert_ok(context, ssti_file_read(context, path, 0, &data[i], &size[i]));
   }
-  assert_int_equal(size[0], size[1]);
-  if (memcmp(data[0], data[1], size[0]) != 0) { fail_msg("%s differs between the runs %s and %s", name, a, b); }
+  const bool same = size[0] == size[1] && memcmp(data[0], data[1], size[0]) == 0;
   ssti_free(context, data[0]);
   ssti_free(context, data[1]);
   test_context_end(context);
+  return same;
 }
 
-// Every number of the checkpoints is near. (The files hold recipes too, which differ.)
-static void assert_near_checkpoint(const scene *s, const char *a, const char *b, float tolerance) {
+static void assert_same_file(const scene *s, const char *a, const char *b, const char *name) {
+  if (!is_same_file(s, a, b, name)) { fail_msg("%s differs between the runs %s and %s", name, a, b); }
+}
+
+// Every number of the checkpoints is near, but of tensors that have `but` in their names. (The files hold recipes too, which
+// differ.)
+static void assert_near_checkpoint(const scene *s, const char *a, const char *b, const char *but, float tolerance) {
   sst_context *context = test_context_with_threads(1);
   sst_safetensors *file[2];
   const char *runs[] = {a, b};
@@ -100,7 +105,7 @@ static void assert_near_checkpoint(const scene *s, const char *a, const char *b,
     const sst_safetensors_entry x = sst_safetensors_at(file[0], i), y = sst_safetensors_at(file[1], i);
     assert_string_equal(x.name, y.name);
     assert_int_equal(x.bytes, y.bytes);
-    if (x.type != SST_SAFETENSORS_F32) { continue; }
+    if (x.type != SST_SAFETENSORS_F32 || (but != NULL && strstr(x.name, but) != NULL)) { continue; }
     for (size_t k = 0; k < x.bytes / sizeof(float); k++) {
       float p, q;
       memcpy(&p, (const char *)x.data + k * sizeof p, sizeof p);
@@ -129,9 +134,9 @@ static void check_training(const scene *s, const char *optimizer) {
   assert_same_file(s, "one", "two", "history.jsonl");
   assert_same_file(s, "one", "two", "checkpoint.safetensors");
   assert_same_file(s, "one", "steps", "history.jsonl");
-  assert_near_checkpoint(s, "one", "steps", 0.0f);
+  assert_near_checkpoint(s, "one", "steps", NULL, 0.0f);
   // Apart by rounding alone, which few and small steps do not make much of.
-  assert_near_checkpoint(s, "one", "reference", 2e-3f);
+  assert_near_checkpoint(s, "one", "reference", NULL, 2e-3f);
   test_context_end(context);
 }
 
@@ -139,16 +144,16 @@ static void test_sgd(void **state) { check_training(*state, "{learning_rate: 0.0
 
 static void test_adamw(void **state) { check_training(*state, "{kind: adamw, learning_rate: 0.001}"); }
 
-// Whole runs in another precision: the same seed gives the same bits, recorded or not; the numbers are not those of f32, but
-// near them.
-static void check_precision(const scene *s, const char *precision, const char *teachers, float tolerance) {
+// Whole runs in another precision: the same seed gives the same bits, recorded or not; the numbers are not those of f32. Some
+// spikes come on other steps, so single gradients differ, but with small steps the network stays near.
+static void check_precision(const scene *s, const char *precision, const char *teachers) {
   sst_context *context = test_context();
   require_card(context);
   static const char *const names[] = {"one", "two", "steps", "wide"};
   for (int i = 0; i < 4; i++) {
     char run[TEST_PATH_SIZE], more[256];
     temp_folder_remove(test_path(run, s->folder, names[i]));
-    snprintf(more, sizeof more, "device: cuda\noptimizer: {learning_rate: 0.05, clip_norm: 0.5}\nspeed: {record: %s}\n",
+    snprintf(more, sizeof more, "device: cuda\noptimizer: {learning_rate: 0.005, clip_norm: 0.5}\nspeed: {record: %s}\n",
              i == 2 ? "false" : "true");
     const size_t end = strlen(more);
     if (i < 3) {
@@ -159,15 +164,15 @@ static void check_precision(const scene *s, const char *precision, const char *t
   assert_same_file(s, "one", "two", "history.jsonl");
   assert_same_file(s, "one", "two", "checkpoint.safetensors");
   assert_same_file(s, "one", "steps", "history.jsonl");
-  assert_near_checkpoint(s, "one", "steps", 0.0f);
-  assert_near_checkpoint(s, "one", "wide", tolerance);
+  assert_near_checkpoint(s, "one", "steps", NULL, 0.0f);
+  assert_near_checkpoint(s, "one", "wide", "optimizer.", 0.05f);
+  assert_false(is_same_file(s, "one", "wide", "history.jsonl"));
   test_context_end(context);
 }
 
-// Two epochs from 8 bits: some spikes come on other steps.
-static void test_bf16(void **state) { check_precision(*state, "bf16", "same", 0.1f); }
+static void test_bf16(void **state) { check_precision(*state, "bf16", "same"); }
 
-static void test_tf32(void **state) { check_precision(*state, "tf32", "bf16", 0.05f); }
+static void test_tf32(void **state) { check_precision(*state, "tf32", "bf16"); }
 
 // A slot of the reference would run on the host before the card has done what comes first.
 static void test_every_slot_is_the_cards(void **state) {

@@ -28,7 +28,7 @@ _spikestill() {
     --simulation) COMPREPLY=($(compgen -d -- "$word")); return ;;
     --seed) COMPREPLY=(); return ;;
     --device) COMPREPLY=($(compgen -W "cpu cpu-ref cuda" -- "$word")); return ;;
-    --precision) COMPREPLY=($(compgen -W "f32 bf16" -- "$word")); return ;;
+    --precision) COMPREPLY=($(compgen -W "f32 bf16 tf32" -- "$word")); return ;;
     --data) COMPREPLY=(); return ;;
     --normalize) COMPREPLY=(); return ;;
     --part) COMPREPLY=($(compgen -W "train validation test" -- "$word")); return ;;
