@@ -50,7 +50,7 @@ static void check_conv(pair *p, ssti_conv2d s, int steps, float largest) {
   float *x = on_grid(nx, steps, largest, 1), *w = codes_of(s.out_c * s.kernel_h * s.kernel_w * s.in_c, s.code_bits, 2);
   float *expected = floats(ny);
   p->reference->kernels.conv2d_forward(p->reference, &s, NULL, x, w, NULL, expected, NULL, NULL);
-  for (int half = 0; half <= (p->tested->without_bf16 == NULL); half++) {
+  for (int half = 0; half <= (p->tested->without[SST_PRECISION_BF16] == NULL); half++) {
     s.precision = half ? SST_PRECISION_BF16 : SST_PRECISION_F32;
     s.in_type = half ? SSTI_BF16 : SSTI_F32;
     ssti_plan *plan = NULL;
