@@ -193,6 +193,9 @@ typedef struct sst_loader_options {
   sst_encoding encoding;             // Poisson and latency take the pixel in 0..1, mean and deviation unused
   int64_t timesteps;                 // T of Poisson and latency input; frames have their own
   int workers;                       // threads that make batches ahead; 0: made in the calling thread
+  // Batches are made by the host, also where a device that trains or evaluates on them could keep the pictures and make
+  // them itself. The same bits either way.
+  bool host_only;
 } sst_loader_options;
 
 typedef struct sst_batch {

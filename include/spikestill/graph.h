@@ -174,6 +174,7 @@ typedef struct sst_node_info {
   sst_shape shape;
   int64_t parameters;     // trainable elements it reads
   int64_t macs;           // multiply-accumulates of convolutions and linear layers
+  int64_t backward_macs;  // theirs again for the gradients that a compiled graph computes of input and weights
   int64_t elementwise;    // other arithmetic
   int64_t neuron_updates; // membrane updates
   bool frozen;            // built in a frozen scope: as in inference, nothing of it learns

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recipes: a YAML file that says everything about a run. docs/recipes.md lists every key (made from the same tables that
 // parse it). Unknown keys, wrong types and values out of range are errors with file, line and the nearest key.
+// `extends: FILE` takes over another recipe's keys but its name; a resolved recipe holds them all.
 //
 //     name: mnist_cnn_kd
 //     seed: 1
@@ -124,6 +125,7 @@ typedef struct sst_recipe_train { // section train
 
 typedef struct sst_recipe_speed { // section speed: how layers are computed (crossover.h)
   bool record;                   // default true: see sst_training.step_by_step
+  bool resident;                 // default true: see sst_loader_options.host_only
   sst_convolution convolution;   // default direct
   sst_codes codes;               // default integer
   sst_crossover crossover;       // keys by its fields' names

@@ -5,7 +5,8 @@
 //     recipe.yaml            the resolved recipe: every key with the value in effect
 //     environment.json       version, compiler, processor, threads, device
 //     history.jsonl          one object an epoch; the same bits for the same seed, device and thread count
-//     timing.jsonl           seconds and samples/s of each epoch (kept apart because time never repeats)
+//     timing.jsonl           seconds and samples of each epoch (kept apart because time never repeats); on a card also
+//                            batches_made_by: card | host, and because: why the host
 //     checkpoint.safetensors the last state: parameters, optimiser, position
 //     best.safetensors       parameters of the epoch that was best on the validation part
 //     costs.json             cost record of the last epoch's network on the test part (energy.h)
@@ -273,6 +274,8 @@ SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const cha
 typedef struct sst_training_memory {
   size_t planned, parameters, gradients, optimizer, data, code, total;
   size_t teacher_sample; // what the teacher makes of a picture, if that is the same each time: kept up to teacher_memory
+  double flops;    // and that: operations of a step's convolutions and linear layers, a multiplication and an addition two,
+                   // forward and backward, those of teacher and companions among them
   size_t all_kept; // what every activation in f32 and its gradient would take, none of them in another's place
 } sst_training_memory;
 // Of training as the network's recipe says, with its teacher. Errors: UNSUPPORTED (no recipe describes the network), those of
@@ -297,7 +300,7 @@ typedef struct sst_step_bench {
   double train_seconds, inference_seconds; // of one batch, median
   double start_seconds; // from the recipe to the end of the first training step, kernels made; without program and data
   double train_flops, inference_flops;     // of one batch: direct convolutions and linear layers, stem once; backward
-                                           // counts twice the forward, less the first layer's data gradient, the teacher's once
+                                           // counts each gradient as much as the forward pass, the teacher forward alone
   size_t train_bytes, inference_bytes;     // planned memory
   int64_t batch;
   sst_training_memory memory; // of training, without data

@@ -42,6 +42,8 @@ static void print_training_memory(sst_network *network) {
   print_part("batches made ahead", m.data);
   print_part("code", m.code);
   print_part("together", m.total);
+  printf("  and %.3f GFLOP a sample, in convolutions and linear layers\n",
+         m.flops / (double)sst_network_recipe(network)->train.batch / 1e9);
   if (m.teacher_sample > 0) {
     printf("  the teacher makes %.1f KiB of a picture, the same each time: kept if all take at most %" PRId64
            " MiB (teacher_memory)\n",
@@ -55,10 +57,11 @@ static void print_training_memory(sst_network *network) {
 static json_t *training_memory_json(sst_network *network) {
   sst_training_memory m;
   if (sst_network_training_memory(network, &m) != SST_OK) { return json_null(); }
-  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "planned", (json_int_t)m.planned, "parameters",
+  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "planned", (json_int_t)m.planned, "parameters",
                    (json_int_t)m.parameters, "gradients", (json_int_t)m.gradients, "optimizer", (json_int_t)m.optimizer,
                    "data", (json_int_t)m.data, "code", (json_int_t)m.code, "total", (json_int_t)m.total, "teacher_sample",
-                   (json_int_t)m.teacher_sample, "all_kept", (json_int_t)m.all_kept);
+                   (json_int_t)m.teacher_sample, "all_kept", (json_int_t)m.all_kept, "flops",
+                   m.flops);
 }
 
 static int print_network(sst_network *network, const sst_graph *graph, int batch) {

@@ -15,6 +15,7 @@
 #include "base/everywhere.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "picture/picture_plan.h"
 #include "spikestill/device.h"
 #include "spikestill/neuron.h"
 #include "spikestill/precision.h"
@@ -351,6 +352,11 @@ typedef struct ssti_kernels {
   // Copies a box, adding if `accumulate`: pad, slice. Places of the target are disjoint.
   void (*copy_box)(ssti_backend *backend, const ssti_box *box, const float *from, float *to, bool accumulate);
   void (*fill)(ssti_backend *backend, int64_t count, float value, float *y);
+
+  // A batch `out` [T,N,H,W,C] of pictures of a set [.,H,W,C], of at most SSTI_PICTURE_MOST_BYTES each, made as `plans` [N]
+  // say; `values` [C,256] is what bytes become. All in the device's memory; the same bits as the loader's.
+  void (*make_batch)(ssti_backend *backend, const ssti_picture_form *form, const uint8_t *set, const float *values,
+                     const ssti_picture_plan *plans, float *out);
 
   // spikes [T,n] (for LI: the membrane); membrane [T,n] before firing, or NULL when nobody asked for it.
   // `decay_parameter` is PLIF's w (one float), else NULL.

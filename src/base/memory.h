@@ -20,6 +20,7 @@ typedef struct ssti_memory_space {
   sst_status (*allocate)(void *user, size_t bytes, void **out);
   void (*clear)(void *user, void *memory, size_t bytes); // done when it returns
   void (*release)(void *user, void *memory, size_t bytes);
+  size_t (*available)(void *user); // bytes that could be had now
   void *user;
 } ssti_memory_space;
 

@@ -52,6 +52,14 @@ const char *ssti_yaml_place(const ssti_yaml_tree *tree, const ssti_yaml_node *no
 // changed, and of no more use. Errors: RECIPE, OUT_OF_MEMORY.
 sst_status ssti_yaml_override(ssti_yaml_tree *tree, const char *assignment);
 
+// A copy in another tree, which remembers where the node stood.
+sst_status ssti_yaml_copy(ssti_yaml_tree *to, const ssti_yaml_tree *from, const ssti_yaml_node *node,
+                          ssti_yaml_node **out);
+// Puts copies of the items of `map`, a node of `from`, over those of the map `to`, a node of `tree`: maps item by item,
+// everything else as a whole.
+sst_status ssti_yaml_merge(ssti_yaml_tree *tree, ssti_yaml_node *to, const ssti_yaml_tree *from,
+                           const ssti_yaml_node *map);
+
 // Appends the scalar so that reading it gives the same text: plain where that is safe, else in double quotes.
 void ssti_yaml_print_scalar(ssti_text *out, const char *text, bool quoted);
 // Appends the whole tree in block style.

@@ -2,7 +2,6 @@
 #include "data/augment.h"
 
 #include <math.h>
-#include <string.h>
 
 bool sst_augmentation_is_none(const sst_augmentation *a) {
   const sst_event_augmentation *e = &a->events;
@@ -11,52 +10,24 @@ bool sst_augmentation_is_none(const sst_augmentation *a) {
          e->drop_point == 0.f;
 }
 
-void ssti_augment_shift(ssti_byte_picture *picture, int dx, int dy) {
-  int height = picture->height, width = picture->width, channels = picture->channels;
-  size_t bytes = (size_t)height * (size_t)width * (size_t)channels;
-  if (dx == 0 && dy == 0) { return; }
-  memcpy(picture->room, picture->bytes, bytes);
-  memset(picture->bytes, 0, bytes);
-  int left = dx < 0 ? -dx : 0, right = dx > 0 ? width - dx : width;
-  if (right <= left) { return; }
-  for (int y = 0; y < height; y++) {
-    if (y + dy < 0 || y + dy >= height) { continue; }
-    memcpy(picture->bytes + (y * width + left) * channels, picture->room + ((y + dy) * width + left + dx) * channels,
-           (size_t)(right - left) * (size_t)channels);
-  }
-}
-
-void ssti_augment_flip(ssti_byte_picture *picture) {
-  int width = picture->width, channels = picture->channels;
-  for (int y = 0; y < picture->height; y++) {
-    uint8_t *row = picture->bytes + y * width * channels;
-    for (int x = 0; x < width / 2; x++) {
-      for (int c = 0; c < channels; c++) {
-        uint8_t *a = &row[x * channels + c], *b = &row[(width - 1 - x) * channels + c], kept = *a;
-        *a = *b;
-        *b = kept;
-      }
-    }
-  }
-}
-
-void ssti_augment_bytes(ssti_byte_picture *picture, const sst_augmentation *options, ssti_random *random) {
-  if (options->crop_padding > 0) {
-    uint64_t places = 2 * (uint64_t)options->crop_padding + 1;
-    int dx = (int)ssti_draw_below(random, places) - options->crop_padding;
-    int dy = (int)ssti_draw_below(random, places) - options->crop_padding;
-    ssti_augment_shift(picture, dx, dy);
-  }
-  if (options->flip && ssti_draw_below(random, 2) == 1) { ssti_augment_flip(picture); }
-  if (options->autoaugment == SST_AUTOAUGMENT_CIFAR) { ssti_autoaugment_apply(picture, random); }
-}
-
 static int clamp(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
 
 ssti_cutout ssti_cutout_draw(int height, int width, int side, ssti_random *random) {
   int y = (int)ssti_draw_below(random, (uint64_t)height) - side / 2;
   int x = (int)ssti_draw_below(random, (uint64_t)width) - side / 2;
   return (ssti_cutout){clamp(y, 0, height), clamp(y + side, 0, height), clamp(x, 0, width), clamp(x + side, 0, width)};
+}
+
+void ssti_picture_plan_draw(const sst_augmentation *options, int height, int width, ssti_random *random,
+                            ssti_picture_plan *plan) {
+  if (options->crop_padding > 0) {
+    const uint64_t places = 2 * (uint64_t)options->crop_padding + 1;
+    plan->dx = (int32_t)ssti_draw_below(random, places) - options->crop_padding;
+    plan->dy = (int32_t)ssti_draw_below(random, places) - options->crop_padding;
+  }
+  if (options->flip) { plan->flip = ssti_draw_below(random, 2) == 1; }
+  if (options->autoaugment == SST_AUTOAUGMENT_CIFAR) { ssti_autoaugment_draw(height, width, random, plan); }
+  if (options->cutout > 0) { plan->cutout = ssti_cutout_draw(height, width, options->cutout, random); }
 }
 
 // In (0,1), so that its logarithm is finite.

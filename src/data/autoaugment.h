@@ -10,9 +10,8 @@
 #ifndef SPIKESTILL_DATA_AUTOAUGMENT_H
 #define SPIKESTILL_DATA_AUTOAUGMENT_H
 
-#include <stdint.h>
-
 #include "base/random.h"
+#include "picture/picture_plan.h"
 
 // X(NAME, signed: whether the magnitude's sign is drawn)
 #define SSTI_AUTOAUGMENT_OPERATIONS(X)                                                                                 \
@@ -47,17 +46,11 @@ typedef struct ssti_autoaugment_step {
 enum { SSTI_AUTOAUGMENT_POLICIES = 25 };
 extern const ssti_autoaugment_step ssti_autoaugment_cifar[SSTI_AUTOAUGMENT_POLICIES][2];
 
-// A picture [height,width,channels] of bytes, and room of the same size.
-typedef struct ssti_byte_picture {
-  uint8_t *bytes, *room;
-  int height, width, channels;
-} ssti_byte_picture;
+// One operation on pictures of a size, as numbers. `magnitude` 0..9, `sign` +1 or -1.
+ssti_picture_operation ssti_autoaugment_operation_of(ssti_autoaugment_operation operation, int magnitude, int sign,
+                                                     int height, int width);
 
-// Applies one operation in place. `magnitude` 0..9, `sign` +1 or -1.
-void ssti_autoaugment_operate(ssti_byte_picture *picture, ssti_autoaugment_operation operation, int magnitude,
-                              int sign);
-
-// Draws a sub-policy and applies it. Takes the same number of draws whatever comes out.
-void ssti_autoaugment_apply(ssti_byte_picture *picture, ssti_random *random);
+// Draws a sub-policy and puts its operations into the plan. Takes the same number of draws whatever comes out.
+void ssti_autoaugment_draw(int height, int width, ssti_random *random, ssti_picture_plan *plan);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes one batch: from picture numbers to augmented, normalised or encoded input and targets. Knows nothing of
-// threads; what a batch holds depends on (seed, epoch, position in the epoch) alone, whoever makes it.
+// Makes one batch: from picture numbers to plans and targets, and from plans to augmented, normalised or encoded input.
+// Knows nothing of threads; what a batch holds depends on (seed, epoch, position in the epoch) alone, whoever makes it.
 #ifndef SPIKESTILL_DATA_BATCH_MAKER_H
 #define SPIKESTILL_DATA_BATCH_MAKER_H
 
@@ -28,8 +28,9 @@ typedef struct ssti_batch_room {
   int32_t *partners;       // [N]; NULL without mixup
 } ssti_batch_room;
 
-// Where a batch goes: input [T,N,H,W,C], target [N,classes], labels [N].
+// Where a batch goes: plans [N], input [T,N,H,W,C], target [N,classes], labels [N].
 typedef struct ssti_batch_slot {
+  ssti_picture_plan *plans; // of frames of events: which samples are mixed, and how
   float *input, *target;
   int32_t *labels;
   int64_t count;
@@ -45,9 +46,13 @@ void ssti_batch_maker_begin(const sst_dataset *dataset, const sst_loader_options
 sst_status ssti_batch_room_allocate(sst_context *context, const ssti_batch_maker *maker, ssti_batch_room *room);
 void ssti_batch_room_free(sst_context *context, ssti_batch_room *room);
 
-// Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros. Where a
-// sample cannot be read, the slot says so and its content is of no use.
+// What a device needs beside the plans to make the batches. False, with the reason as the end of a sentence, where it
+// cannot: what it makes are batches of small pictures that lie in memory.
+bool ssti_batch_form(const ssti_batch_maker *maker, ssti_picture_form *out, const char **why);
+
+// Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros. With
+// `plans_only` the input is left as it is. Where a sample cannot be read, the slot says so and its content is of no use.
 void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch,
-                     int64_t index, ssti_batch_room *room, ssti_batch_slot *slot);
+                     int64_t index, bool plans_only, ssti_batch_room *room, ssti_batch_slot *slot);
 
 #endif

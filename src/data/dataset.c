@@ -427,7 +427,12 @@ sst_status sst_dataset_open(sst_context *context, const sst_dataset_options *opt
   dataset->context = context;
   dataset->info = info;
   const char *root = ssti_data_root(options->root);
-  sst_status status = SST_OK;
+  sst_status status = ssti_allocate(context, 1, sizeof *dataset->resident, &dataset->resident);
+  if (status != SST_OK) {
+    ssti_free(context, dataset);
+    return status;
+  }
+  pthread_mutex_init(&dataset->resident->mutex, NULL);
   switch (options->kind) {
   case SST_DATASET_DIGITS: status = open_digits(dataset, options); break;
   case SST_DATASET_MNIST:
@@ -458,6 +463,11 @@ void sst_dataset_close(sst_dataset *dataset) {
   ssti_framed_free(dataset->context, &dataset->framed);
   ssti_event_set_close(dataset->recordings);
   ssti_free(dataset->context, dataset->labels);
+  if (dataset->resident != NULL) {
+    ssti_free(dataset->context, dataset->resident->bytes);
+    pthread_mutex_destroy(&dataset->resident->mutex);
+    ssti_free(dataset->context, dataset->resident);
+  }
   ssti_free(dataset->context, dataset);
 }
 

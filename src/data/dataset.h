@@ -2,10 +2,19 @@
 #ifndef SPIKESTILL_DATA_DATASET_H
 #define SPIKESTILL_DATA_DATASET_H
 
+#include <pthread.h>
+
 #include "base/memory.h"
 #include "data/event_set.h"
 #include "data/picture_folder.h"
 #include "spikestill/data.h"
+
+// The samples' bytes in the memory of a device, once somebody wanted them there (train/resident_pictures.h).
+typedef struct ssti_resident {
+  pthread_mutex_t mutex; // of what follows
+  const ssti_memory_space *space;
+  uint8_t *bytes; // NULL: nobody has
+} ssti_resident;
 
 struct sst_dataset {
   sst_context *context;
@@ -15,6 +24,7 @@ struct sst_dataset {
   ssti_event_set *recordings;    // event sets, else NULL
   ssti_framed framed;            // theirs; `pixels` points into it
   int32_t *labels;               // [count]
+  ssti_resident *resident;
 };
 
 // One thread's room for a sample.

@@ -43,7 +43,7 @@ static void flip(const ssti_frames *f) {
   for (int64_t t = 0; t < f->timesteps; t++) {
     ssti_byte_picture picture = {
         .bytes = frame_at(f, t), .room = f->room, .height = f->height, .width = f->width, .channels = f->channels};
-    ssti_augment_flip(&picture);
+    ssti_picture_flip(&picture);
   }
 }
 

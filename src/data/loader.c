@@ -9,6 +9,7 @@
 
 #include "data/batch_maker.h"
 #include "data/event_augment.h"
+#include "data/loader_plans.h"
 
 enum { MAX_WORKERS = 64, MAX_AHEAD = MAX_WORKERS + 2, MAX_BATCH = 1 << 20, MAX_TIMESTEPS = 4096, MAX_PIXELS = 1024 };
 
@@ -35,6 +36,10 @@ struct sst_loader {
   pthread_cond_t done;   // a batch is ready, or a worker is idle
   bool leave;
   int busy; // workers that are making a batch
+  bool wants_plans;           // of the epochs to come,
+  const char *wants_no_plans; // or why not, where there is a device
+  bool plans_only;            // of this one
+  const char *why_not;
   int64_t epoch;
   int64_t next_made;        // the batch that the next free worker makes
   int64_t next_taken;       // the batch that comes out next
@@ -48,10 +53,11 @@ static int64_t batch_size(const sst_loader *loader, int64_t index) {
   return left < batch ? left : batch;
 }
 
-// Makes a batch in its slot of the ring. Reads the order and the data set only, so that it needs no lock.
+// Makes a batch in its slot of the ring. Reads the data set, and what changes only while no worker is busy, so that it
+// needs no lock.
 static void make_batch(sst_loader *loader, int64_t epoch, int64_t index, ssti_batch_room *room) {
   ssti_batch_make(&loader->maker, loader->order + index * loader->maker.options.batch, batch_size(loader, index), epoch,
-                  index, room, &loader->slots[index % loader->slot_count]);
+                  index, loader->plans_only, room, &loader->slots[index % loader->slot_count]);
 }
 
 static void *work(void *arg) {
@@ -171,6 +177,7 @@ static sst_status allocate_slots(sst_loader *loader) {
   loader->slot_count = maker->options.workers > 0 ? maker->options.workers + 2 : 1;
   for (int i = 0; i < loader->slot_count; i++) {
     ssti_batch_slot *slot = &loader->slots[i];
+    SST_TRY(ssti_allocate_raw(loader->context, batch, sizeof *slot->plans, &slot->plans));
     SST_TRY(ssti_allocate_tensors(loader->context, floats * sizeof(float), &slot->input));
     SST_TRY(ssti_allocate_raw(loader->context, batch * classes, sizeof(float), &slot->target));
     SST_TRY(ssti_allocate_raw(loader->context, batch, sizeof(int32_t), &slot->labels));
@@ -247,6 +254,7 @@ void sst_loader_close(sst_loader *loader) {
   ssti_free(context, loader->workers);
   ssti_batch_room_free(context, &loader->room);
   for (int i = 0; i < MAX_AHEAD; i++) {
+    ssti_free(context, loader->slots[i].plans);
     ssti_free(context, loader->slots[i].input);
     ssti_free(context, loader->slots[i].target);
     ssti_free(context, loader->slots[i].labels);
@@ -287,6 +295,8 @@ void sst_loader_start(sst_loader *loader, int64_t epoch, int64_t first_batch) {
   put_in_order(loader, epoch);
   for (int i = 0; i < MAX_AHEAD; i++) { loader->ready[i] = -1; }
   loader->epoch = epoch;
+  loader->plans_only = loader->wants_plans;
+  loader->why_not = loader->wants_no_plans;
   loader->status = SST_OK;
   loader->next_made = loader->next_taken = loader->released = first_batch;
   pthread_cond_broadcast(&loader->work);
@@ -319,8 +329,33 @@ bool sst_loader_next(sst_loader *loader, sst_batch *out) {
     return false;
   }
   const int32_t *samples = loader->order + index * loader->maker.options.batch;
-  *out = (sst_batch){slot->input, slot->target, slot->labels, samples, slot->count, index};
+  *out = (sst_batch){loader->plans_only ? NULL : slot->input, slot->target, slot->labels, samples, slot->count, index};
   return true;
 }
 
 sst_status sst_loader_status(const sst_loader *loader) { return loader->status; }
+
+// ---- plans ----
+
+bool ssti_loader_form(const sst_loader *loader, ssti_picture_form *out, const char **why) {
+  const bool can = ssti_batch_form(&loader->maker, out, why);
+  if (loader->maker.options.host_only) { *why = "it was asked for"; }
+  return can && !loader->maker.options.host_only;
+}
+
+const sst_dataset *ssti_loader_dataset(const sst_loader *loader) { return loader->maker.dataset; }
+const float *ssti_loader_values(const sst_loader *loader) { return &loader->maker.table[0][0]; }
+
+void ssti_loader_plan_only(sst_loader *loader, bool plans_only, const char *why_not) {
+  loader->wants_plans = plans_only;
+  loader->wants_no_plans = why_not;
+}
+
+bool ssti_loader_planned(const sst_loader *loader, const char **why_not) {
+  *why_not = loader->why_not;
+  return loader->plans_only;
+}
+
+const ssti_picture_plan *ssti_loader_plans(const sst_loader *loader) {
+  return loader->slots[(loader->next_taken - 1) % loader->slot_count].plans;
+}

@@ -57,6 +57,9 @@ sst_node_info sst_graph_node_info(const sst_graph *graph, int index) {
     node->op->cost(&call, &cost);
   }
   info.macs = cost.macs;
+  for (int i = 0; i < node->call.input_count && i < 2 && output->has_gradient; i++) { // input, weights; not the bias
+    if (graph->values[node->inputs[i]].has_gradient) { info.backward_macs += cost.macs; }
+  }
   info.elementwise = cost.elementwise;
   info.neuron_updates = cost.neuron_updates;
   return info;

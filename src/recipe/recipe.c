@@ -38,7 +38,7 @@ sst_status ssti_recipe_from_tree(sst_context *context, const ssti_yaml_tree *tre
 static sst_status read_text(sst_context *context, const char *name, const char *text, size_t size,
                             const char *const *overrides, int override_count, sst_recipe **out) {
   ssti_yaml_tree *tree = NULL;
-  sst_status status = ssti_yaml_parse(context, name, text, size, &tree);
+  sst_status status = ssti_recipe_tree_parse(context, name, text, size, &tree);
   for (int i = 0; i < override_count && status == SST_OK; i++) { status = ssti_yaml_override(tree, overrides[i]); }
   if (status == SST_OK) { status = ssti_recipe_from_tree(context, tree, out); }
   ssti_yaml_destroy(tree);

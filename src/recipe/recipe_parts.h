@@ -29,6 +29,14 @@ sst_status ssti_recipe_unknown_key(const ssti_recipe_reader *reader, const ssti_
 sst_status ssti_recipe_read_option(const ssti_recipe_reader *reader, const ssti_option *option, void *object,
                                    const ssti_yaml_node *node, const char *inside);
 
+// A recipe's tree from a file or from text, with those that it extends beneath it. Errors: RECIPE; NOT_FOUND and IO of the
+// file itself.
+sst_status ssti_recipe_tree_open(sst_context *context, const char *path, ssti_yaml_tree **out);
+sst_status ssti_recipe_tree_parse(sst_context *context, const char *name, const char *text, size_t size,
+                                  ssti_yaml_tree **out);
+// The path of `other`, which `file` names: relative to its folder.
+void ssti_recipe_path_beside(const char *file, const char *other, ssti_text *out);
+
 // A recipe from a tree, which is left as it is.
 sst_status ssti_recipe_from_tree(sst_context *context, const ssti_yaml_tree *tree, sst_recipe **out);
 

@@ -121,7 +121,9 @@ sst_status sst_recipe_reference(sst_context *context, char **out) {
   *out = NULL;
   ssti_text text = ssti_text_begin(context);
   ssti_text_append(&text, "# Keys of a recipe\n\nMade from the tables that parse recipes; `data.name` and one of"
-                          " `student.model` and `student.layers` must be given, everything else has a default.\n");
+                          " `student.model` and `student.layers` must be given, everything else has a default.\n\n"
+                          "`extends: FILE`, a recipe beside this one, stands for all of that one's keys but its name;"
+                          " what is given here goes over them, maps key by key, values and lists as a whole.\n");
   for (int i = 0; i < ssti_recipe_section_count; i++) {
     const ssti_recipe_section *section = &ssti_recipe_sections[i];
     ssti_text_append(&text, "\n## %s%s%s\n\n", section->path, section->path[0] ? ": " : "", section->text);

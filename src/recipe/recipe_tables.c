@@ -274,6 +274,8 @@ static const ssti_option train_options[] = {
 static const ssti_option speed_options[] = {
     TRUTH("record", recipe.speed.record, "true",
          "device cuda: training steps are given to the card as one recording, not kernel by kernel; the same bits"),
+    TRUTH("resident", recipe.speed.resident, "true",
+          "device cuda: pictures are kept on the card where they fit, and batches made there; the same bits"),
     WORD("convolution", recipe.speed.convolution, convolution_words, "direct",
          "dense 3x3 convolutions of stride 1; winograd: faster, errors below 1e-4 of the outputs' deviation"),
     WORD("codes", recipe.speed.codes, codes_words, "integer",

@@ -54,51 +54,6 @@ static ssti_recipe_reader reader_of(const plan_reader *r) {
   return (ssti_recipe_reader){.context = r->context, .tree = r->tree};
 }
 
-// ---- trees
-
-// A copy in another tree, which remembers where the node stood.
-static sst_status copy_node(ssti_yaml_tree *to, const ssti_yaml_tree *from, const ssti_yaml_node *node,
-                            ssti_yaml_node **out) {
-  char place[SSTI_YAML_PLACE_SIZE];
-  SST_TRY(ssti_yaml_node_create(to, node->kind, out));
-  ssti_yaml_node *copy = *out;
-  ssti_yaml_place(from, node, place);
-  SST_TRY(ssti_yaml_hold_text(to, place, strlen(place), &copy->origin));
-  SST_TRY(ssti_yaml_hold_text(to, node->text, strlen(node->text), &copy->text));
-  if (node->key) { SST_TRY(ssti_yaml_hold_text(to, node->key, strlen(node->key), &copy->key)); }
-  copy->quoted = node->quoted;
-  copy->line = node->line;
-  copy->column = node->column;
-  for (const ssti_yaml_node *item = node->first; item; item = item->next) {
-    ssti_yaml_node *inner = NULL;
-    SST_TRY(copy_node(to, from, item, &inner));
-    ssti_yaml_append(copy, inner);
-  }
-  return SST_OK;
-}
-
-// Puts the map's items over those of `to`: maps item by item, everything else as a whole.
-static sst_status merge(ssti_yaml_tree *tree, ssti_yaml_node *to, const ssti_yaml_tree *from,
-                        const ssti_yaml_node *map) {
-  for (const ssti_yaml_node *item = map->first; item; item = item->next) {
-    ssti_yaml_node *there = ssti_yaml_get(to, item->key);
-    if (there && there->kind == SSTI_YAML_MAP && item->kind == SSTI_YAML_MAP) {
-      SST_TRY(merge(tree, there, from, item));
-      continue;
-    }
-    ssti_yaml_node *copy = NULL;
-    SST_TRY(copy_node(tree, from, item, &copy));
-    if (there) {
-      copy->next = there->next;
-      if (to->last == there) { to->last = there; }
-      *there = *copy;
-    } else {
-      ssti_yaml_append(to, copy);
-    }
-  }
-  return SST_OK;
-}
-
 static bool is_plan_key(const char *key) { return strcmp(key, "name") == 0 || strcmp(key, "stages") == 0; }
 
 // ---- overrides
@@ -246,12 +201,12 @@ static sst_status read_input(const plan_reader *r, const ssti_yaml_node *map, ss
   for (const ssti_yaml_node *item = map->first; item; item = item->next) {
     ssti_yaml_node *copy = NULL;
     if (!is_input_key(item->key)) { continue; }
-    SST_TRY_GOTO(copy_node(tree, r->tree, item, &copy));
+    SST_TRY_GOTO(ssti_yaml_copy(tree, r->tree, item, &copy));
     ssti_yaml_append(ssti_yaml_root(tree), copy);
   }
   SST_TRY_GOTO(ssti_recipe_from_tree(r->context, tree, &recipe));
   stage->device = recipe->device;
-  SST_TRY_GOTO(merge(data, ssti_yaml_root(data), r->tree, ssti_yaml_get(map, "data")));
+  SST_TRY_GOTO(ssti_yaml_merge(data, ssti_yaml_root(data), r->tree, ssti_yaml_get(map, "data")));
   ssti_yaml_print(data, &text);
   status = text.status;
 done:
@@ -305,12 +260,10 @@ static sst_status apply_overrides(const plan_reader *r, ssti_yaml_tree *tree, in
 
 // A file that a stage names, beside the plan's.
 static sst_status open_beside(const plan_reader *r, const char *file, ssti_yaml_tree **out) {
-  const char *plan = ssti_yaml_name(r->tree), *slash = strrchr(plan, '/');
   ssti_text path = ssti_text_begin(r->context);
-  if (file[0] != '/' && slash) { ssti_text_append_bytes(&path, plan, (size_t)(slash - plan) + 1); }
-  ssti_text_append(&path, "%s", file);
+  ssti_recipe_path_beside(ssti_yaml_name(r->tree), file, &path);
   sst_status status = path.status;
-  if (status == SST_OK) { status = ssti_yaml_open(r->context, path.data, out); }
+  if (status == SST_OK) { status = ssti_recipe_tree_open(r->context, path.data, out); }
   ssti_text_free(&path);
   return status;
 }
@@ -323,15 +276,15 @@ static sst_status build_recipe_tree(const plan_reader *r, const ssti_yaml_node *
   for (const ssti_yaml_node *item = ssti_yaml_root(r->tree)->first; item; item = item->next) {
     if (is_plan_key(item->key)) { continue; }
     ssti_yaml_node *copy = NULL;
-    SST_TRY(copy_node(tree, r->tree, item, &copy));
+    SST_TRY(ssti_yaml_copy(tree, r->tree, item, &copy));
     ssti_yaml_append(root, copy);
   }
   if (recipe->kind == SSTI_YAML_MAP) {
-    SST_TRY(merge(tree, root, r->tree, recipe));
+    SST_TRY(ssti_yaml_merge(tree, root, r->tree, recipe));
   } else if (recipe->kind == SSTI_YAML_SCALAR && !ssti_yaml_is_null(recipe)) {
     ssti_yaml_tree *file = NULL;
     sst_status status = open_beside(r, recipe->text, &file);
-    if (status == SST_OK) { status = merge(tree, root, file, ssti_yaml_root(file)); }
+    if (status == SST_OK) { status = ssti_yaml_merge(tree, root, file, ssti_yaml_root(file)); }
     ssti_yaml_destroy(file);
     if (status != SST_OK) { return ssti_fail_within(r->context, status, "stage '%s'", r->plan->stages[place].name); }
   } else {
@@ -366,10 +319,10 @@ static sst_status read_convert(const plan_reader *r, const ssti_yaml_node *node,
   for (const ssti_yaml_node *item = ssti_yaml_root(r->tree)->first; item && status == SST_OK; item = item->next) {
     ssti_yaml_node *copy = NULL;
     if (!is_input_key(item->key)) { continue; }
-    status = copy_node(tree, r->tree, item, &copy);
+    status = ssti_yaml_copy(tree, r->tree, item, &copy);
     if (status == SST_OK) { ssti_yaml_append(ssti_yaml_root(tree), copy); }
   }
-  if (status == SST_OK && map->kind == SSTI_YAML_MAP) { status = merge(tree, ssti_yaml_root(tree), r->tree, map); }
+  if (status == SST_OK && map->kind == SSTI_YAML_MAP) { status = ssti_yaml_merge(tree, ssti_yaml_root(tree), r->tree, map); }
   if (status == SST_OK) { status = apply_overrides(r, tree, place, false); }
   plan_reader inner = *r;
   inner.tree = tree;
@@ -517,7 +470,7 @@ sst_status sst_plan_open(sst_context *context, const char *path, const char *con
                          sst_plan **out) {
   *out = NULL;
   ssti_yaml_tree *tree = NULL;
-  SST_TRY(ssti_yaml_open(context, path, &tree));
+  SST_TRY(ssti_recipe_tree_open(context, path, &tree));
   return plan_from_tree(context, tree, overrides, override_count, out);
 }
 
@@ -525,14 +478,14 @@ sst_status sst_plan_from_text(sst_context *context, const char *name, const char
                               int override_count, sst_plan **out) {
   *out = NULL;
   ssti_yaml_tree *tree = NULL;
-  SST_TRY(ssti_yaml_parse(context, name, text, strlen(text), &tree));
+  SST_TRY(ssti_recipe_tree_parse(context, name, text, strlen(text), &tree));
   return plan_from_tree(context, tree, overrides, override_count, out);
 }
 
 sst_status sst_plan_has_stages(sst_context *context, const char *path, bool *out) {
   ssti_yaml_tree *tree = NULL;
   *out = false;
-  SST_TRY(ssti_yaml_open(context, path, &tree));
+  SST_TRY(ssti_recipe_tree_open(context, path, &tree));
   *out = ssti_yaml_get(ssti_yaml_root(tree), "stages") != NULL;
   ssti_yaml_destroy(tree);
   return SST_OK;

@@ -344,6 +344,7 @@ sst_status ssti_loader_for(sst_context *context, const sst_recipe *recipe, const
       .encoding = recipe->data.encoding,
       .timesteps = recipe->student.options.timesteps,
       .workers = recipe->data.workers,
+      .host_only = !recipe->speed.resident,
   };
   memcpy(options.mean, recipe->data.mean, sizeof options.mean);
   memcpy(options.deviation, recipe->data.deviation, sizeof options.deviation);

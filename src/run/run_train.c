@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "data/loader_plans.h"
 #include "run/assemble.h"
 #include "run/checkpoint.h"
 #include "run/examine.h"
@@ -242,6 +243,10 @@ static sst_status validate(session *s) {
 static sst_status record_time(session *s, double train_seconds, int64_t samples, double seconds) {
   json_t *line = json_pack("{s:I, s:f, s:I, s:f}", "epoch", (json_int_t)s->position.epoch + 1, "train_seconds",
                            train_seconds, "samples", (json_int_t)samples, "seconds", seconds);
+  const char *why_not = NULL;
+  const bool planned = ssti_loader_planned(s->train_loader, &why_not);
+  if (planned || why_not != NULL) { json_object_set_new(line, "batches_made_by", json_string(planned ? "card" : "host")); }
+  if (why_not != NULL) { json_object_set_new(line, "because", json_string(why_not)); }
   return ssti_run_append_json(s->context, s->folder.timing, line);
 }
 

@@ -31,21 +31,6 @@ static double median(double *values, int count) {
   return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
 }
 
-// Multiply-accumulates count two operations. Backward computes the gradients of weights and of data, each as much as the
-// forward pass; the first layer has no data gradient, and what is frozen has none at all.
-static void count_flops(const sst_graph *graph, double *forward, double *training) {
-  bool first = true;
-  *forward = *training = 0;
-  for (int i = 0; i < sst_graph_node_count(graph); i++) {
-    const sst_node_info info = sst_graph_node_info(graph, i);
-    const double macs = (double)info.macs;
-    if (macs == 0) { continue; }
-    *forward += 2 * macs;
-    *training += 2 * macs * (info.frozen ? 1 : first ? 2 : 3);
-    first = first && info.frozen;
-  }
-}
-
 static void note_layers(const sst_graph *graph, sst_step_bench *out) {
   for (int i = 0; i < sst_graph_node_count(graph) && out->layer_count < SST_BENCH_LAYERS; i++) {
     const sst_node_info info = sst_graph_node_info(graph, i);
@@ -136,8 +121,7 @@ static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss,
   out->train_seconds = median(seconds, repetitions);
   out->train_bytes = sst_graph_planned_bytes(loss->graph);
   note_layers(loss->graph, out);
-  double forward;
-  count_flops(loss->graph, &forward, &out->train_flops);
+  out->train_flops = ssti_graph_flops(loss->graph);
   return SST_OK;
 }
 
@@ -160,8 +144,7 @@ static sst_status time_inference(const sst_recipe *recipe, sst_parameters *param
     }
     out->inference_seconds = median(seconds, repetitions);
     out->inference_bytes = sst_graph_planned_bytes(graph);
-    double training;
-    count_flops(graph, &out->inference_flops, &training); // here: the loss graph may hold further networks
+    out->inference_flops = ssti_graph_flops(graph);
   }
   sst_graph_destroy(graph);
   return status;

@@ -18,13 +18,23 @@ static void add_up(sst_training_memory *memory) {
   memory->total = memory->planned + memory->parameters + memory->gradients + memory->optimizer + memory->data + memory->code;
 }
 
+double ssti_graph_flops(const sst_graph *graph) {
+  double macs = 0;
+  for (int i = 0; i < sst_graph_node_count(graph); i++) {
+    const sst_node_info info = sst_graph_node_info(graph, i);
+    macs += (double)info.macs + (double)info.backward_macs;
+  }
+  return 2 * macs;
+}
+
 sst_training_memory ssti_training_memory(const ssti_loss_graph *loss, const sst_parameters *parameters,
                                          const sst_network *teacher, const ssti_companions *companions,
                                          const sst_optimizer *optimizer) {
   sst_training_memory memory = {.planned = sst_graph_planned_bytes(loss->graph),
                                 .teacher_sample = sst_graph_settled_bytes(loss->graph),
                                 .all_kept = sst_graph_kept_bytes(loss->graph),
-                                .code = CODE_BYTES};
+                                .code = CODE_BYTES,
+                                .flops = ssti_graph_flops(loss->graph)};
   const int states = sst_optimizer_state_count(optimizer);
   add_parameters(&memory, parameters, states);
   if (teacher != NULL) { add_parameters(&memory, teacher->parameters, 0); }

@@ -9,6 +9,7 @@
 #include "spikestill/ops.h"
 #include "spikestill/train.h"
 #include "train/accuracy.h"
+#include "train/batch_feed.h"
 
 struct sst_evaluator {
   sst_context *context;
@@ -124,13 +125,8 @@ static sst_status show_batch(sst_graph *graph, const sst_batch *batch, const sst
   return SST_OK;
 }
 
-sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evaluation *out) {
-  return sst_evaluate_observed(evaluator, loader, NULL, 0, out);
-}
-
-sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
-                                 const sst_evaluation_observer *observers, int observer_count, sst_evaluation *out) {
-  *out = (sst_evaluation){0};
+static sst_status evaluate(sst_evaluator *evaluator, sst_loader *loader, ssti_batch_feed *feed,
+                           const sst_evaluation_observer *observers, int observer_count, sst_evaluation *out) {
   memset(evaluator->totals, 0, (size_t)evaluator->layer_count * sizeof *evaluator->totals);
   int64_t correct = 0;
   double loss_sum = 0;
@@ -142,8 +138,7 @@ sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
       SST_FAIL(evaluator->context, SST_INTERRUPTED, "evaluation was stopped after %lld pictures",
                (long long)out->count);
     }
-    sst_graph_bind(evaluator->graph, evaluator->input, batch.input);
-    sst_graph_bind(evaluator->graph, evaluator->target, batch.target);
+    ssti_batch_feed_give(feed, &batch);
     sst_graph_forward(evaluator->graph, NULL);
     SST_TRY(sst_graph_wait(evaluator->graph));
     correct += ssti_count_correct(sst_graph_data(evaluator->graph, evaluator->logits), batch.labels, batch.count,
@@ -156,4 +151,19 @@ sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
   SST_TRY(sst_loader_status(loader));
   summarise(evaluator, correct, loss_sum, out);
   return SST_OK;
+}
+
+sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evaluation *out) {
+  return sst_evaluate_observed(evaluator, loader, NULL, 0, out);
+}
+
+sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
+                                 const sst_evaluation_observer *observers, int observer_count, sst_evaluation *out) {
+  ssti_batch_feed feed;
+  *out = (sst_evaluation){0};
+  sst_status status = ssti_batch_feed_open(evaluator->context, evaluator->graph, evaluator->input, evaluator->target,
+                                           loader, observer_count > 0, &feed);
+  if (status == SST_OK) { status = evaluate(evaluator, loader, &feed, observers, observer_count, out); }
+  ssti_batch_feed_close(&feed);
+  return status;
 }

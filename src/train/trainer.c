@@ -8,6 +8,7 @@
 #include "graph/graph_internal.h"
 #include "spikestill/train.h"
 #include "train/accuracy.h"
+#include "train/batch_feed.h"
 #include "train/given_steps.h"
 #include "train/step_results.h"
 
@@ -23,8 +24,9 @@ static sst_status explain_not_finite(sst_context *context, const sst_training *t
            (long long)position->epoch + 1, (long long)position->batch + 1, name ? name : "the loss itself");
 }
 
-// One epoch's training beside the host.
+// One epoch's training beside the host, but for the feed, which CPUs have too.
 typedef struct training_beside {
+  ssti_batch_feed feed;
   ssti_step_results results;
   ssti_given_steps steps;
 } training_beside;
@@ -34,11 +36,6 @@ static double rate_factor(const sst_training *training, const sst_training_posit
                           int64_t batches) {
   const double progress = (double)position->epoch + ((double)batch + 0.5) / (double)batches;
   return sst_schedule_factor(&training->schedule, progress, (double)training->epochs);
-}
-
-static void bind(const sst_training *training, const sst_batch *batch) {
-  sst_graph_bind(training->graph, training->input, batch->input);
-  sst_graph_bind(training->graph, training->target, batch->target);
 }
 
 // Adds a finished step to the position.
@@ -60,10 +57,10 @@ static sst_status account(sst_context *context, const sst_training *training, co
 }
 
 static sst_status train_batch(sst_context *context, const sst_training *training, const sst_batch *batch,
-                              int64_t batches, sst_training_position *position) {
+                              int64_t batches, ssti_batch_feed *feed, sst_training_position *position) {
   sst_graph *graph = training->graph;
   const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)position->step};
-  bind(training, batch);
+  ssti_batch_feed_give(feed, batch);
   // A batch that is not full has rows of no sample.
   const bool full = batch->count == sst_graph_shape(graph, training->logits).dim[SST_AXIS_N];
   if (training->recall != NULL && full) { sst_graph_recall(graph, training->recall, batch->samples); }
@@ -98,7 +95,7 @@ static sst_status train_batch_beside(sst_context *context, const sst_training *t
   const int64_t ahead = ssti_step_results_outstanding(&beside->results);
   const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)(position->step + ahead)};
   const double factor = rate_factor(training, position, position->batch + ahead, batches);
-  bind(training, batch);
+  ssti_batch_feed_give(&beside->feed, batch);
   SST_TRY(ssti_give_step(&beside->steps, &options, factor));
   ssti_step_results_ask(&beside->results, batch);
   return SST_OK;
@@ -132,7 +129,7 @@ static sst_status train_batches(sst_context *context, const sst_training *traini
     }
     SST_TRY(beside->results.backend != NULL
                 ? train_batch_beside(context, training, &batch, batches, beside, position)
-                : train_batch(context, training, &batch, batches, position));
+                : train_batch(context, training, &batch, batches, &beside->feed, position));
     if (progress && position->batch > 0) {
       const double seconds = ssti_clock_seconds() - start;
       report(training, position, batches, seconds > 0 ? (double)(position->seen - seen_before) / seconds : 0,
@@ -151,10 +148,15 @@ sst_status sst_train_epoch(sst_context *context, const sst_training *training, s
                                       .records = !training->step_by_step}};
   sst_status status = SST_OK;
   if (backend->beside != NULL) { status = ssti_step_results_open(context, training, &beside.results); }
+  if (status == SST_OK) {
+    status = ssti_batch_feed_open(context, training->graph, training->input, training->target, training->loader, false,
+                                  &beside.feed);
+  }
   if (status == SST_OK) { status = train_batches(context, training, &beside, position, progress, user); }
   if (backend->beside == NULL) { return status; }
   // The host is about to read parameters, for a checkpoint say.
   const sst_status end = sst_graph_wait(training->graph);
+  ssti_batch_feed_close(&beside.feed);
   ssti_given_steps_end(&beside.steps);
   ssti_step_results_close(&beside.results);
   return status != SST_OK ? status : end;

@@ -7,6 +7,7 @@
 #include "slots_flat.h"
 #include "slots_neuron.h"
 #include "slots_norm_neuron.h"
+#include "slots_pictures.h"
 #include "slots_pool.h"
 #include "slots_quantize.h"
 #include "slots_rows.h"
@@ -48,6 +49,7 @@ int main(void) {
       TEST(test_noise),
       TEST(test_sum_of_squares),
       TEST(test_clip_gradient),
+      TEST(test_make_batch),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

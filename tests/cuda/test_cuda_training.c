@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "backend/backend.h"
+#include "backend/cuda/cuda.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "spikestill/run.h"
@@ -27,17 +28,22 @@ typedef struct scene {
   char folder[TEST_PATH_SIZE], teacher[TEST_PATH_SIZE + 16];
 } scene;
 
-static sst_status train(sst_context *context, const scene *s, const char *text, const char *more, const char *out) {
+static sst_status train_watched(sst_context *context, const scene *s, const char *text, const char *more,
+                                const char *out, sst_progress_function *progress, void *user) {
   char whole[2048], path[TEST_PATH_SIZE];
   snprintf(whole, sizeof whole, "%s%s", text, more);
   const char *teacher = s->teacher;
   sst_recipe *recipe = NULL;
   assert_ok(context, sst_recipe_from_text(context, "recipe.yaml", whole, &teacher, text == student_text, &recipe));
-  const sst_run_options_train options = {.out = test_path(path, s->folder, out)};
+  const sst_run_options_train options = {.out = test_path(path, s->folder, out), .progress = progress, .user = user};
   sst_run_result result;
   const sst_status status = sst_run_train(context, recipe, &options, &result);
   sst_recipe_close(context, recipe);
   return status;
+}
+
+static sst_status train(sst_context *context, const scene *s, const char *text, const char *more, const char *out) {
+  return train_watched(context, s, text, more, out, NULL, NULL);
 }
 
 static int scene_begin(void **state) {
@@ -118,14 +124,32 @@ static void assert_near_checkpoint(const scene *s, const char *a, const char *b,
   test_context_end(context);
 }
 
+// Every line of the run's times ends so.
+static void assert_timing(const scene *s, const char *run, const char *end) {
+  sst_context *context = test_context_with_threads(1);
+  char folder[TEST_PATH_SIZE], path[TEST_PATH_SIZE], *data;
+  size_t size;
+  test_path(path, test_path(folder, s->folder, run), "timing.jsonl");
+  assert_ok(context, ssti_file_read(context, path, 0, &data, &size));
+  int lines = 0;
+  for (const char *line = data; *line != '\0'; lines++) {
+    const size_t length = strcspn(line, "\n");
+    if (length < strlen(end) || strncmp(line + length - strlen(end), end, strlen(end)) != 0) { fail_msg("%s: %s", run, line); }
+    line += length + 1;
+  }
+  assert_int_equal(lines, 2);
+  ssti_free(context, data);
+  test_context_end(context);
+}
+
 static void check_training(const scene *s, const char *optimizer) {
   sst_context *context = test_context();
   require_card(context);
   char more[256];
-  static const char *const names[] = {"one", "two", "steps", "reference"};
+  static const char *const names[] = {"one", "two", "steps", "host", "reference"};
   static const char *const ways[] = {"device: cuda\n", "device: cuda\n", "device: cuda\nspeed: {record: false}\n",
-                                     "device: cpu-ref\n"};
-  for (int i = 0; i < 4; i++) {
+                                     "device: cuda\nspeed: {resident: false}\n", "device: cpu-ref\n"};
+  for (int i = 0; i < 5; i++) {
     char run[TEST_PATH_SIZE];
     temp_folder_remove(test_path(run, s->folder, names[i]));
     snprintf(more, sizeof more, "%soptimizer: %s\n", ways[i], optimizer);
@@ -135,6 +159,10 @@ static void check_training(const scene *s, const char *optimizer) {
   assert_same_file(s, "one", "two", "checkpoint.safetensors");
   assert_same_file(s, "one", "steps", "history.jsonl");
   assert_near_checkpoint(s, "one", "steps", NULL, 0.0f);
+  assert_same_file(s, "one", "host", "history.jsonl");
+  assert_near_checkpoint(s, "one", "host", NULL, 0.0f);
+  assert_timing(s, "one", "\"batches_made_by\": \"card\"}");
+  assert_timing(s, "host", "\"batches_made_by\": \"host\", \"because\": \"it was asked for\"}");
   // Apart by rounding alone, which few and small steps do not make much of.
   assert_near_checkpoint(s, "one", "reference", NULL, 2e-3f);
   test_context_end(context);
@@ -144,35 +172,71 @@ static void test_sgd(void **state) { check_training(*state, "{learning_rate: 0.0
 
 static void test_adamw(void **state) { check_training(*state, "{kind: adamw, learning_rate: 0.001}"); }
 
-// Whole runs in another precision: the same seed gives the same bits, recorded or not; the numbers are not those of f32. Some
-// spikes come on other steps, so single gradients differ, but with small steps the network stays near.
-static void check_precision(const scene *s, const char *precision, const char *teachers) {
-  sst_context *context = test_context();
-  require_card(context);
-  static const char *const names[] = {"one", "two", "steps", "wide"};
-  for (int i = 0; i < 4; i++) {
-    char run[TEST_PATH_SIZE], more[256];
-    temp_folder_remove(test_path(run, s->folder, names[i]));
-    snprintf(more, sizeof more, "device: cuda\noptimizer: {learning_rate: 0.005, clip_norm: 0.5}\nspeed: {record: %s}\n",
-             i == 2 ? "false" : "true");
-    const size_t end = strlen(more);
-    if (i < 3) {
-      snprintf(more + end, sizeof more - end, "precision: %s\nteacher_precision: %s\n", precision, teachers);
-    }
-    assert_ok(context, train(context, s, student_text, more, names[i]));
+#ifdef SSTI_CUDA_IS_EMULATED
+typedef struct drain_watch {
+  int64_t epoch, steps;
+  uint64_t drains;
+} drain_watch;
+
+static void watch_drains(void *user, const sst_progress *progress) {
+  drain_watch *watch = user;
+  const uint64_t drains = ssti_emulator_drains();
+  if (watch->epoch == progress->epoch) {
+    if (drains != watch->drains) { fail_msg("the host waited for all its work within epoch %d", (int)progress->epoch + 1); }
+    watch->steps++;
   }
-  assert_same_file(s, "one", "two", "history.jsonl");
-  assert_same_file(s, "one", "two", "checkpoint.safetensors");
-  assert_same_file(s, "one", "steps", "history.jsonl");
-  assert_near_checkpoint(s, "one", "steps", NULL, 0.0f);
-  assert_near_checkpoint(s, "one", "wide", "optimizer.", 0.05f);
-  assert_false(is_same_file(s, "one", "wide", "history.jsonl"));
+  watch->epoch = progress->epoch;
+  watch->drains = drains;
+}
+#endif
+
+// From the first finished step that is told to the last one that is told, a late card always has something left to do. Four
+// steps at the end of an epoch are told of after it.
+static void test_epoch_never_waits(void **state) {
+#ifdef SSTI_CUDA_IS_EMULATED
+  static const char *const ways[] = {"device: cuda\n", "device: cuda\nspeed: {resident: false}\n",
+                                     "device: cuda\nspeed: {record: false}\n"};
+  sst_context *context = test_context();
+  const char *before = getenv("SPIKESTILL_EMULATED_LATE");
+  const bool was_late = before != NULL && strcmp(before, "1") == 0;
+  setenv("SPIKESTILL_EMULATED_LATE", "1", 1);
+  for (int i = 0; i < 3; i++) {
+    char run[TEST_PATH_SIZE];
+    temp_folder_remove(test_path(run, ((scene *)*state)->folder, "watched"));
+    drain_watch watch = {.epoch = -1};
+    assert_ok(context, train_watched(context, *state, student_text, ways[i], "watched", watch_drains, &watch));
+    assert_int_equal(watch.steps, 2 * (8 - 4));
+  }
+  if (!was_late) { unsetenv("SPIKESTILL_EMULATED_LATE"); }
   test_context_end(context);
+#else
+  (void)state;
+  skip_because("only the emulator counts");
+#endif
 }
 
-static void test_bf16(void **state) { check_precision(*state, "bf16", "same"); }
-
-static void test_tf32(void **state) { check_precision(*state, "tf32", "bf16"); }
+// 2.4 MB of pictures beside a card of 8 MiB, of which the backend takes 4 to begin with.
+static void test_large_sets_stay_with_the_host(void **state) {
+#ifdef SSTI_CUDA_IS_EMULATED
+  static const char text[] = "device: cuda\n"
+                             "data: {name: digits, digits_train: 3000, digits_test: 10, validation: 0.5}\n"
+                             "student: {kind: ann, layers: [avgpool: {kernel: 4, stride: 4}, flatten, linear]}\n"
+                             "train: {epochs: 2, batch: 100, evaluation_batch: 500}\n";
+  sst_context *context = test_context();
+  assert_ok(context, train(context, *state, text, "", "small_set"));
+  setenv("SPIKESTILL_EMULATED_MEMORY", "8388608", 1);
+  const sst_status status = train(context, *state, text, "", "large_set");
+  unsetenv("SPIKESTILL_EMULATED_MEMORY");
+  assert_ok(context, status);
+  assert_timing(*state, "small_set", "\"batches_made_by\": \"card\"}");
+  assert_timing(*state, "large_set", "\"because\": \"the data set is larger than half of the card's free memory\"}");
+  assert_same_file(*state, "small_set", "large_set", "history.jsonl");
+  test_context_end(context);
+#else
+  (void)state;
+  skip_because("only the emulator's card can be that small");
+#endif
+}
 
 // A slot of the reference would run on the host before the card has done what comes first.
 static void test_every_slot_is_the_cards(void **state) {
@@ -224,6 +288,7 @@ static void test_every_slot_is_the_cards(void **state) {
   ASSERT_OWN(copy_rows)
   ASSERT_OWN(copy_box)
   ASSERT_OWN(fill)
+  ASSERT_OWN(make_batch)
   ASSERT_OWN(neuron_forward)
   ASSERT_OWN(neuron_backward)
   ASSERT_OWN(clip_gradient)
@@ -300,6 +365,9 @@ int main(void) {
       cmocka_unit_test(test_adamw),
       cmocka_unit_test(test_bf16),
       cmocka_unit_test(test_tf32),
+
+      cmocka_unit_test(test_epoch_never_waits),
+      cmocka_unit_test(test_large_sets_stay_with_the_host),
       cmocka_unit_test(test_every_slot_is_the_cards),
       cmocka_unit_test(test_memory_is_refused),
       cmocka_unit_test(test_parameters_move),

@@ -16,7 +16,7 @@ static void test_shift(void **state) {
   for (int dy = -4; dy <= 4; dy++) {
     for (int dx = -6; dx <= 6; dx++) {
       fill(bytes);
-      ssti_augment_shift(&(ssti_byte_picture){bytes, room, H, W, C}, dx, dy);
+      ssti_picture_shift(&(ssti_byte_picture){bytes, room, H, W, C}, dx, dy);
       for (int i = 0; i < BYTES; i++) {
         int c = i % C, x = i / C % W + dx, y = i / C / W + dy;
         bool inside = x >= 0 && x < W && y >= 0 && y < H;
@@ -31,11 +31,17 @@ static void test_flip(void **state) {
   uint8_t source[BYTES], bytes[BYTES];
   fill(source);
   fill(bytes);
-  ssti_augment_flip(&(ssti_byte_picture){bytes, NULL, H, W, C});
+  ssti_picture_flip(&(ssti_byte_picture){bytes, NULL, H, W, C});
   for (int i = 0; i < BYTES; i++) {
     int c = i % C, x = i / C % W, y = i / C / W;
     assert_int_equal(bytes[i], source[(y * W + W - 1 - x) * C + c]);
   }
+}
+
+static void augment(ssti_byte_picture *picture, const sst_augmentation *options, ssti_random *random) {
+  ssti_picture_plan plan = ssti_picture_plan_plain(0);
+  ssti_picture_plan_draw(options, picture->height, picture->width, random, &plan);
+  ssti_picture_follow(picture, &plan);
 }
 
 // Every shift of a crop comes up, about as often as every other.
@@ -48,7 +54,7 @@ static void test_crop_is_uniform(void **state) {
   for (int i = 0; i < DRAWS; i++) {
     uint8_t bytes[SIDE * SIDE] = {0}, room[SIDE * SIDE];
     bytes[4 * SIDE + 4] = 1; // one point in the middle shows the shift
-    ssti_augment_bytes(&(ssti_byte_picture){bytes, room, SIDE, SIDE, 1}, &options, &random);
+    augment(&(ssti_byte_picture){bytes, room, SIDE, SIDE, 1}, &options, &random);
     for (int p = 0; p < SIDE * SIDE; p++) {
       if (bytes[p] != 0) { counts[(p / SIDE - 2) * 5 + p % SIDE - 2]++; }
     }
@@ -62,7 +68,7 @@ static void test_nothing_asked_nothing_done(void **state) {
   fill(source);
   fill(bytes);
   ssti_random random = ssti_random_begin(1, 2);
-  ssti_augment_bytes(&(ssti_byte_picture){bytes, room, H, W, C}, &(sst_augmentation){0}, &random);
+  augment(&(ssti_byte_picture){bytes, room, H, W, C}, &(sst_augmentation){0}, &random);
   assert_memory_equal(bytes, source, BYTES);
   assert_int_equal(random.next, 0);
 }

@@ -27,7 +27,9 @@ static void test_operations_equal_pillow(void **state) {
     uint8_t work[MAX_BYTES], room[MAX_BYTES];
     memcpy(work, golden + 3 + head[0] * bytes, (size_t)bytes);
     ssti_byte_picture picture = {work, room, height, width, 3};
-    ssti_autoaugment_operate(&picture, (ssti_autoaugment_operation)head[1], head[2], head[3] ? -1 : 1);
+    const ssti_picture_operation operation = ssti_autoaugment_operation_of(
+        (ssti_autoaugment_operation)head[1], head[2], head[3] ? -1 : 1, height, width);
+    ssti_picture_operate(&picture, &operation);
     seen |= 1u << head[1];
     int different = 0;
     for (int i = 0; i < bytes; i++) { different += work[i] != expected[i]; }
@@ -60,6 +62,12 @@ static void test_policy_is_the_published_one(void **state) {
   assert_int_equal(ssti_autoaugment_cifar[24][1].operation, SSTI_AUTOAUGMENT_AUTOCONTRAST);
 }
 
+static void apply(ssti_byte_picture *picture, ssti_random *random) {
+  ssti_picture_plan plan = ssti_picture_plan_plain(0);
+  ssti_autoaugment_draw(picture->height, picture->width, random, &plan);
+  ssti_picture_follow(picture, &plan);
+}
+
 static void test_apply_depends_on_the_draws_alone(void **state) {
   (void)state;
   enum { BYTES = 32 * 32 * 3 };
@@ -70,9 +78,9 @@ static void test_apply_depends_on_the_draws_alone(void **state) {
     memcpy(first, source, BYTES);
     memcpy(second, source, BYTES);
     ssti_random a = ssti_random_begin(7, stream), b = a;
-    ssti_autoaugment_apply(&(ssti_byte_picture){first, room, 32, 32, 3}, &a);
+    apply(&(ssti_byte_picture){first, room, 32, 32, 3}, &a);
     memset(room, 0xAA, BYTES);
-    ssti_autoaugment_apply(&(ssti_byte_picture){second, room, 32, 32, 3}, &b);
+    apply(&(ssti_byte_picture){second, room, 32, 32, 3}, &b);
     assert_memory_equal(first, second, BYTES);
     assert_int_equal(a.next, 5); // whatever came out, so that later draws stay where they are
     changed += memcmp(first, source, BYTES) != 0;
@@ -88,7 +96,9 @@ static void test_small_and_grey(void **state) {
       uint8_t *bytes = malloc((size_t)(side * side)), *room = malloc((size_t)(side * side));
       for (int i = 0; i < side * side; i++) { bytes[i] = (uint8_t)(20 * i); }
       ssti_byte_picture picture = {bytes, room, side, side, 1};
-      ssti_autoaugment_operate(&picture, (ssti_autoaugment_operation)operation, 9, -1);
+      const ssti_picture_operation changed =
+          ssti_autoaugment_operation_of((ssti_autoaugment_operation)operation, 9, -1, side, side);
+      ssti_picture_operate(&picture, &changed);
       free(bytes);
       free(room);
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/support.h"
 
+#include "backend/backend.h"
 #include "data/dataset.h"
+#include "data/loader_plans.h"
 #include "spikestill/data.h"
 
 enum { COUNT = 103, BATCH = 16, BATCHES = 7, SIZE = 28 * 28 };
@@ -536,6 +538,95 @@ static void test_frames_and_encodings_belong_together(void **state) {
   sst_dataset_close(pictures);
 }
 
+// What a device makes of a loader's plans is what the loader makes itself.
+static void check_plans(sst_context *context, ssti_backend *backend, const sst_dataset *dataset,
+                        const sst_loader_options *options) {
+  sst_loader *whole = open_loader(context, dataset, options), *planned = open_loader(context, dataset, options);
+  const int64_t count = sst_shape_count(sst_loader_shape(whole)), classes = dataset->info.classes;
+  float *made = malloc((size_t)count * sizeof *made);
+  ssti_picture_form form;
+  const char *why = NULL;
+  assert_true(ssti_loader_form(planned, &form, &why));
+  ssti_loader_plan_only(planned, true, NULL);
+  for (int64_t epoch = 0; epoch < 2; epoch++) {
+    sst_batch a, b;
+    sst_loader_start(whole, epoch, 1);
+    sst_loader_start(planned, epoch, 1);
+    while (sst_loader_next(whole, &a)) {
+      assert_true(sst_loader_next(planned, &b));
+      assert_null(b.input);
+      memset(made, 0xff, (size_t)count * sizeof *made);
+      backend->kernels.make_batch(backend, &form, dataset->pixels, ssti_loader_values(planned), ssti_loader_plans(planned),
+                                  made);
+      assert_memory_equal(made, a.input, (size_t)count * sizeof *made);
+      assert_memory_equal(b.target, a.target, (size_t)(options->batch * classes) * sizeof *a.target);
+      assert_memory_equal(b.labels, a.labels, (size_t)options->batch * sizeof *a.labels);
+      assert_int_equal(b.count, a.count);
+    }
+    assert_false(sst_loader_next(planned, &b));
+    assert_true(ssti_loader_planned(planned, &why));
+  }
+  ssti_loader_plan_only(planned, false, NULL);
+  sst_batch batch;
+  sst_loader_start(planned, 0, 0);
+  assert_true(sst_loader_next(planned, &batch));
+  assert_non_null(batch.input);
+  free(made);
+  sst_loader_close(whole);
+  sst_loader_close(planned);
+}
+
+static void test_plans_make_the_same_batches(void **state) {
+  sst_context *context = *state;
+  ssti_backend *backend = NULL;
+  assert_ok(context, ssti_backend_create(context, SST_DEVICE_CPU_REFERENCE, &backend));
+  sst_dataset *sets[] = {photos(context, 70), digits(context, 70)};
+  for (int i = 0; i < 2; i++) {
+    for (int encoding = 0; encoding < SST_ENCODING_COUNT; encoding++) {
+      if (encoding == SST_ENCODING_FRAMES) { continue; }
+      sst_loader_options options = plain_options();
+      options.encoding = (sst_encoding)encoding;
+      options.timesteps = 3;
+      options.shuffle = true;
+      check_plans(context, backend, sets[i], &options);
+      options.workers = 2;
+      options.augment = true;
+      options.augmentation = (sst_augmentation){
+          .crop_padding = 4, .flip = true, .cutout = 8, .autoaugment = SST_AUTOAUGMENT_CIFAR, .mixup = i ? 0.4f : 0.f};
+      check_plans(context, backend, sets[i], &options);
+    }
+    sst_dataset_close(sets[i]);
+  }
+  ssti_backend_destroy(backend);
+}
+
+static void test_what_the_host_must_make(void **state) {
+  sst_context *context = *state;
+  sst_dataset *dataset = photos(context, 20), *events = recordings(context, 20);
+  sst_loader_options options = plain_options();
+  ssti_picture_form form;
+  const char *why = NULL;
+  options.host_only = true;
+  sst_loader *loader = open_loader(context, dataset, &options);
+  assert_false(ssti_loader_form(loader, &form, &why));
+  assert_string_equal(why, "it was asked for");
+  sst_loader_close(loader);
+  options.host_only = false;
+  dataset->info.height = 65; // 65x64x3 bytes; nobody reads them
+  dataset->info.width = 64;
+  loader = open_loader(context, dataset, &options);
+  assert_false(ssti_loader_form(loader, &form, &why));
+  assert_string_equal(why, "its pictures are too large for a block of threads");
+  sst_loader_close(loader);
+  options = frame_options();
+  loader = open_loader(context, events, &options);
+  assert_false(ssti_loader_form(loader, &form, &why));
+  assert_string_equal(why, "frames of events are made by the host");
+  sst_loader_close(loader);
+  sst_dataset_close(dataset);
+  sst_dataset_close(events);
+}
+
 static void test_allocation_failures(void **state) {
   (void)state;
   for (uint64_t k = 1;; k++) {
@@ -576,6 +667,8 @@ int main(void) {
       TEST(test_frames_are_augmented_alike),
       TEST(test_frames_are_mixed),
       TEST(test_frames_and_encodings_belong_together),
+      TEST(test_plans_make_the_same_batches),
+      TEST(test_what_the_host_must_make),
       cmocka_unit_test(test_allocation_failures),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,79 @@ static void test_name(void **state) {
   }
 }
 
+static void write_recipe(const char *folder, const char *name, const char *text) {
+  char path[TEST_PATH_SIZE];
+  FILE *file = fopen(test_path(path, folder, name), "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+static sst_status open_recipe(sst_context *context, const char *folder, const char *name, const char *override,
+                              sst_recipe **out) {
+  char path[TEST_PATH_SIZE];
+  return sst_recipe_open(context, test_path(path, folder, name), &override, override != NULL, out);
+}
+
+// Keys of the extended recipe under the own ones, overrides over both; the name is the file's; what is resolved stands alone.
+static void test_extends(void **state) {
+  sst_context *context = *state;
+  char folder[TEST_PATH_SIZE], *text = NULL;
+  temp_folder_make(folder);
+  write_recipe(folder, "base.yaml",
+               "name: base\nteacher: runs/t\ndata: {name: digits, digits_train: 77, mean: [0.25]}\n"
+               "student: {model: mlp, hidden: 9}\ndistill: [{method: kd, weight: 0.25}, {method: kd, weight: 2}]\n"
+               "train: {epochs: 3, batch: 20}\n");
+  write_recipe(folder, "middle.yaml", "extends: base.yaml\ntrain: {batch: 21}\ndistill: [{method: kd, weight: 0.5}]\n");
+  write_recipe(folder, "top.yaml", "train: {epochs: 4}\nextends: ./middle.yaml\ndata:\n  digits_train: 78\n");
+  sst_recipe *r = NULL, *again = NULL;
+  assert_ok(context, open_recipe(context, folder, "top.yaml", "train.epochs=5", &r));
+  assert_string_equal(r->name, "top");
+  assert_string_equal(r->teacher, "runs/t");
+  assert_int_equal(r->data.digits_train, 78);
+  assert_near(r->data.mean[0], 0.25, 0, 0);
+  assert_int_equal(r->train.epochs, 5);
+  assert_int_equal(r->train.batch, 21);
+  assert_int_equal(r->term_count, 1);
+  assert_ok(context, sst_recipe_text(context, r, &text));
+  assert_null(strstr(text, "extends"));
+  assert_ok(context, sst_recipe_from_text(context, "elsewhere.yaml", text, NULL, 0, &again));
+  assert_int_equal(again->train.batch, 21);
+  sst_recipe_text_free(context, text);
+  sst_recipe_close(context, r);
+  sst_recipe_close(context, again);
+  temp_folder_remove(folder);
+}
+
+static void test_extends_is_refused(void **state) {
+  sst_context *context = *state;
+  static const struct {
+    const char *text, *sentence;
+  } cases[] = {
+      {"seed: 1\nextends: [a.yaml]\n", "x.yaml:2: extends is a list, expected the file of another recipe"},
+      {"extends:\n", "x.yaml:1: extends is empty"},
+      {"extends: none.yaml\n", "/none.yaml: "},
+      {"extends: x.yaml\n", "more than 8 recipes extend each other, perhaps in a circle"},
+      {"extends: wrong.yaml\n", "/wrong.yaml:2: unknown key 'batchh' in train; nearest is 'batch'"},
+      {"extends: broken.yaml\n", "/broken.yaml:1: "},
+      {"extends: stages.yaml\n", "has stages"},
+  };
+  char folder[TEST_PATH_SIZE];
+  temp_folder_make(folder);
+  write_recipe(folder, "wrong.yaml", "data: {name: digits}\ntrain: {batchh: 3}\nstudent: {model: mlp}\n");
+  write_recipe(folder, "broken.yaml", "a: [\n");
+  write_recipe(folder, "stages.yaml", "stages: []\n");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sst_recipe *r = NULL;
+    write_recipe(folder, "x.yaml", cases[i].text);
+    assert_fails(context, SST_RECIPE, open_recipe(context, folder, "x.yaml", NULL, &r), cases[i].sentence);
+    assert_null(r);
+  }
+  sst_recipe *r = NULL;
+  assert_fails(context, SST_NOT_FOUND, open_recipe(context, folder, "y.yaml", NULL, &r), "y.yaml");
+  temp_folder_remove(folder);
+}
+
 static void test_layers(void **state) {
   sst_context *context = *state;
   sst_recipe *r =
@@ -573,7 +646,10 @@ static void test_own_recipes(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_all_keys),    TEST(test_builder),   TEST(test_defaults),      TEST(test_dependent_defaults),
-      TEST(test_name),        TEST(test_layers),    TEST(test_resolved),      TEST(test_overrides),
+      TEST(test_name),
+      TEST(test_extends),
+      TEST(test_extends_is_refused),
+      TEST(test_layers),    TEST(test_resolved),      TEST(test_overrides),
       TEST(test_bad_recipes), TEST(test_bad_lists), TEST(test_bad_overrides), TEST(test_own_recipes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,17 @@ static void test_files(void **state) {
   fputs("student: {model: mlp}\ntrain:\n  epoch: 4\n", file);
   fclose(file);
   assert_fails(*state, SST_RECIPE, sst_plan_open(*state, plan_path, NULL, 0, &plan), "one.yaml:3: unknown key 'epoch'");
+  char base[TEST_PATH_SIZE]; // which may extend another one
+  file = fopen(test_path(base, folder, "base.yaml"), "w");
+  fputs("student: {model: mlp, hidden: 9}\n", file);
+  fclose(file);
+  file = fopen(path, "w");
+  fputs("extends: base.yaml\ntrain: {epochs: 7}\n", file);
+  fclose(file);
+  assert_ok(*state, sst_plan_open(*state, plan_path, NULL, 0, &plan));
+  assert_int_equal(plan->stages[0].recipe->train.epochs, 7);
+  assert_int_equal(plan->stages[0].recipe->student.builder_options.hidden, 9);
+  sst_plan_close(*state, plan);
   remove(path);
   assert_fails(*state, SST_NOT_FOUND, sst_plan_open(*state, plan_path, NULL, 0, &plan), "stage 'a': ");
   temp_folder_remove(folder);

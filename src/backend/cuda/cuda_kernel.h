@@ -111,6 +111,7 @@ void ssti_map(const ssti_backend *backend, int64_t count, float *y, bool accumul
 void ssti_cuda_fill_unary(ssti_kernels *kernels);
 void ssti_cuda_fill_flat(ssti_kernels *kernels);
 void ssti_cuda_fill_copy(ssti_kernels *kernels);
+void ssti_cuda_fill_pictures(ssti_kernels *kernels);
 void ssti_cuda_fill_axes(ssti_kernels *kernels);
 void ssti_cuda_fill_rows(ssti_kernels *kernels);
 void ssti_cuda_fill_pool(ssti_kernels *kernels);

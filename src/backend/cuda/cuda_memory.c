@@ -11,26 +11,26 @@ static struct cudaMemLocation place_of(const ssti_cuda_card *card) {
   return (struct cudaMemLocation){.type = cudaMemLocationTypeDevice, .id = card->device};
 }
 
-static sst_status check_room(const ssti_cuda_card *card, size_t bytes) {
+static size_t available(void *user) {
+  const ssti_cuda_card *card = user;
   size_t available = 0, total = 0;
-  if (cudaMemGetInfo(&available, &total) != cudaSuccess) { return SST_OK; } // the allocation will tell
+  if (cudaMemGetInfo(&available, &total) != cudaSuccess) { return SIZE_MAX; } // the allocation will tell
   // Pages that the host touched last are not on the card and count as free there, but they will come back.
   const size_t beside_ours = total > card->used_bytes ? total - card->used_bytes : 0;
-  size_t room = available < beside_ours ? available : beside_ours;
+  const size_t room = available < beside_ours ? available : beside_ours;
   const size_t back = kept_back < total / 16 ? kept_back : total / 16;
-  room = room > back ? room - back : 0;
-  if (bytes > room) {
-    SST_FAIL(card->context, SST_OUT_OF_MEMORY,
-             "%zu bytes of the card's memory are wanted, %zu of its %zu are free; a smaller batch needs less", bytes, room,
-             total);
-  }
-  return SST_OK;
+  return room > back ? room - back : 0;
 }
 
 static sst_status allocate(void *user, size_t bytes, void **out) {
   ssti_cuda_card *card = user;
   *out = NULL;
-  SST_TRY(check_room(card, bytes));
+  const size_t room = available(card);
+  if (bytes > room) {
+    SST_FAIL(card->context, SST_OUT_OF_MEMORY,
+             "%zu bytes of the card's memory are wanted, %zu of its %zu are free; a smaller batch needs less", bytes, room,
+             card->total_bytes);
+  }
   const cudaError_t error = cudaMallocManaged(out, bytes, cudaMemAttachGlobal);
   if (error != cudaSuccess) {
     (void)cudaGetLastError();
@@ -62,5 +62,6 @@ static void release(void *user, void *memory, size_t bytes) {
 }
 
 void ssti_cuda_memory_space(ssti_cuda_card *card) {
-  card->space = (ssti_memory_space){.allocate = allocate, .clear = clear, .release = release, .user = card};
+  card->space = (ssti_memory_space){.allocate = allocate, .clear = clear, .release = release,
+                                    .available = available, .user = card};
 }

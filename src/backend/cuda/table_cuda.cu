@@ -6,6 +6,7 @@ void ssti_cuda_kernels_fill(ssti_kernels *kernels) {
   ssti_cuda_fill_unary(kernels);
   ssti_cuda_fill_flat(kernels);
   ssti_cuda_fill_copy(kernels);
+  ssti_cuda_fill_pictures(kernels);
   ssti_cuda_fill_axes(kernels);
   ssti_cuda_fill_rows(kernels);
   ssti_cuda_fill_pool(kernels);

@@ -72,6 +72,7 @@ void ssti_reference_fill(ssti_kernels *kernels) {
       .copy_rows = ssti_reference_copy_rows,
       .copy_box = ssti_reference_copy_box,
       .fill = ssti_reference_fill_value,
+      .make_batch = ssti_reference_make_batch,
       .neuron_forward = ssti_reference_neuron_forward,
       .neuron_backward = ssti_reference_neuron_backward,
       .neuron_workspace = ssti_reference_neuron_workspace,

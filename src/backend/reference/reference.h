@@ -161,4 +161,8 @@ void ssti_reference_adamw_step(ssti_backend *backend, int64_t count, float *valu
                                float weight_decay);
 double ssti_reference_sum_of_squares(ssti_backend *backend, int64_t count, const float *x);
 
+// Batches from plans.
+void ssti_reference_make_batch(ssti_backend *backend, const ssti_picture_form *form, const uint8_t *set,
+                               const float *values, const ssti_picture_plan *plans, float *out);
+
 #endif

@@ -6,6 +6,7 @@
 #define SPIKESTILL_TESTS_EMULATED_CUDA_RUNTIME_API_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -163,6 +164,9 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 
 // In which order threads run between barriers, and blocks in a grid: a kernel whose result depends on it lacks a barrier.
 void ssti_emulator_reverse(int reversed);
+
+// How often somebody waited until a late device had nothing left to do.
+uint64_t ssti_emulator_drains(void);
 
 #ifdef __cplusplus
 }

@@ -50,15 +50,17 @@ size_t device_bytes() { return number_of_environment("SPIKESTILL_EMULATED_MEMORY
 // What a late device has still to do, of all streams.
 bool is_late() { return number_of_environment("SPIKESTILL_EMULATED_LATE", 0) != 0; }
 std::deque<std::function<void()>> waiting;
-uint64_t given = 0, done = 0;
+uint64_t given = 0, done = 0, drains = 0;
 
 void catch_up(uint64_t place) {
+  const bool had_work = !waiting.empty();
   while (done < place && !waiting.empty()) {
     const std::function<void()> next = std::move(waiting.front());
     waiting.pop_front();
     done++;
     next();
   }
+  if (had_work && waiting.empty()) { drains++; }
 }
 
 // What was allocated and not freed, by address.
@@ -133,6 +135,8 @@ cudaError_t ssti_emulated_do(cudaStream_t stream, std::function<void()> what) {
 }
 
 extern "C" {
+
+uint64_t ssti_emulator_drains(void) { return drains; }
 
 const char *cudaGetErrorName(cudaError_t error) {
   switch (error) {
