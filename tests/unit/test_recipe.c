@@ -319,7 +319,7 @@ static void test_extends_is_refused(void **state) {
       {"extends: none.yaml\n", "/none.yaml: "},
       {"extends: x.yaml\n", "more than 8 recipes extend each other, perhaps in a circle"},
       {"extends: wrong.yaml\n", "/wrong.yaml:2: unknown key 'batchh' in train; nearest is 'batch'"},
-      {"extends: broken.yaml\n", "/broken.yaml:1: "},
+      {"extends: broken.yaml\n", "/broken.yaml:2"},
       {"extends: stages.yaml\n", "has stages"},
   };
   char folder[TEST_PATH_SIZE];
