@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Trains the experiments of docs/results with several seeds each. What is complete is left alone, what was stopped goes
 # on, so it may be interrupted and started again at any time. Needs the real data (SPIKESTILL_DATA) and hours.
-# Usage: scripts/experiments.sh mnist|cifar10 [SEEDS]   (default 5 and 3 seeds; results in runs/ and sweeps/)
+# Usage: [PRECISION=bf16] scripts/experiments.sh mnist|cifar10 [SEEDS]   (5 and 3 seeds; results in runs/ and sweeps/;
+# the precision is CIFAR-10's)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-}
@@ -29,20 +30,23 @@ mnist)
   ;;
 cifar10)
   seeds=${2:-3}
+  precision=(--precision "${PRECISION:-f32}")
   teacher=${SPIKESTILL_DATA:?is the folder with cifar10/ and teachers/}/teachers/cifar10-resnet/resnet20.onnx
-  train_once plain_cifar10_vgg
-  for recipe in plain naive_ternary tna tna_ternary naive_4bit md_snn_4bit naive_2bit md_snn_2bit qcfs relu; do
-    name=${recipe%%_ternary} name=${name%%_[24]bit} # plain_cifar10_vgg, md_snn_cifar10_vgg_4bit
-    sweep "${name}_cifar10_vgg${recipe#"$name"}"
+  of_seed='_cifar10_vgg/runs/seed={seed}' # quantised networks go on from the full-precision one of the same seed
+  for row in plain tna qcfs; do sweep "${row}_cifar10_vgg" "${precision[@]}"; done
+  for row in kd step_kd lasnn bkdsnn; do sweep "${row}_cifar10_vgg" --set "teacher=$teacher" "${precision[@]}"; done
+  sweep naive_cifar10_vgg_ternary --set "student.start=sweeps/plain$of_seed" "${precision[@]}"
+  sweep tna_cifar10_vgg_ternary --set "student.start=sweeps/tna$of_seed" "${precision[@]}"
+  for bits in 4bit 2bit; do
+    start=(--set "student.start=sweeps/lasnn$of_seed")
+    sweep "naive_cifar10_vgg_$bits" "${start[@]}" "${precision[@]}"
+    sweep "md_snn_cifar10_vgg_$bits" "${start[@]}" --set "teacher=sweeps/lasnn$of_seed" "${precision[@]}"
   done
-  for recipe in kd step_kd lasnn bkdsnn; do sweep "${recipe}_cifar10_vgg" --set "teacher=$teacher"; done
   for run in sweeps/qcfs_cifar10_vgg/runs/*; do
-    "$program" convert "$run" --method qcfs --timesteps 1,2,4,8,16,32,64 --out "sweeps/qcfs_converted/$(basename "$run")" --overwrite
+    "$program" convert "$run" --method qcfs --timesteps 1,2,3,4,6,8,16,32,64 --out "sweeps/qcfs_converted/$(basename "$run")" --overwrite
   done
-  for run in sweeps/relu_cifar10_vgg/runs/*; do
-    "$program" convert "$run" --timesteps 1,2,4,8,16,32,64,128 --set data.test_limit=2000 \
-      --out "sweeps/relu_converted/$(basename "$run")" --overwrite
-  done
+  "$program" convert "$teacher" --data cifar10 --normalize imagenet --method data_normalization --samples 200 \
+    --initial-membrane 0.5 --timesteps 12,16,18,20,22,24,28,32 --set data.test_limit=2000 --out sweeps/resnet20_converted --overwrite
   ;;
 *)
   echo "usage: scripts/experiments.sh mnist|cifar10 [SEEDS]" >&2
