@@ -45,6 +45,8 @@ typedef struct sst_sweep_run {
   uint64_t seed;
   char *name;            // "runs/key=value_seed=1": below `out`, made of letters that need no quoting
   char *folder;          // out/name
+  char **overrides;      // [override_count] "key=value": what of its recipe is not as in the file, its seed the last
+  int override_count;
   char *recipe;          // the resolved recipe, or plan of stages
   bool complete;         // result was read
   sst_run_result result; // spikes_per_inference is NAN for an ANN

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sweep's runs are processes of this program, so that several can go on at once and none can take others down.
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,23 +91,17 @@ static void pass_on(const sst_sweep_run *run, FILE *said, bool with_failure) {
 
 static bool start_run(sweeping *s, int slot, int index) {
   const sst_sweep_run *run = &s->sweep->runs[index];
-  const sst_sweep_combination *combination = &s->sweep->combinations[run->combination];
   const char *words[2 * (MOST_OVERRIDES + MOST_VARIED) + 16];
   int count = 0, threads = sst_context_threads(s->context) / s->jobs;
-  char threads_word[16], seed[40];
+  char threads_word[16];
   snprintf(threads_word, sizeof threads_word, "%d", threads > 1 ? threads : 1);
-  snprintf(seed, sizeof seed, "seed=%" PRIu64, run->seed);
   const char *first[] = {"spikestill", "train", "--resume", "--quiet", "--out", run->folder, "--threads", threads_word};
   for (size_t i = 0; i < sizeof first / sizeof *first; i++) { words[count++] = first[i]; }
-  for (int i = 0; i < s->a->override_count; i++) {
+  for (int i = 0; i < run->override_count; i++) {
     words[count++] = "--set";
-    words[count++] = s->a->overrides[i];
+    words[count++] = run->overrides[i];
   }
-  for (int i = 0; i < combination->override_count; i++) {
-    words[count++] = "--set";
-    words[count++] = combination->overrides[i];
-  }
-  const char *last[] = {"--set", seed, "--", s->a->words[0], NULL};
+  const char *last[] = {"--", s->a->words[0], NULL};
   for (size_t i = 0; i < sizeof last / sizeof *last; i++) { words[count++] = last[i]; }
   if (!child_start_self(words, &s->processes[slot])) {
     fprintf(stderr, "spikestill: %s: its process cannot be started: %s\n", run->name, strerror(errno));

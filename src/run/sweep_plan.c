@@ -376,42 +376,60 @@ static sst_status put_seed(sst_context *context, const char *override, uint64_t 
   return status;
 }
 
-// The recipe with the overrides of every run, the combination's, and, if `seed` is not NULL, that seed. A sentence
-// about what the combination gave names it. The caller frees `out`, also on failure.
-static sst_status open_recipe(const plan *p, const sst_sweep_combination *combination, const uint64_t *seed,
-                              resolved *out) {
+static void free_overrides(sst_context *context, char **overrides, int count) {
+  for (int i = 0; overrides && i < count; i++) { ssti_free(context, overrides[i]); }
+  ssti_free(context, overrides);
+}
+
+// The overrides of every run and of the combination; with the run's seed in their place of {seed}, and as the last one,
+// if `seed` is not NULL. The caller frees them, also on failure.
+static sst_status collect_overrides(const plan *p, const sst_sweep_combination *combination, const uint64_t *seed,
+                                    char ***out, int *count) {
   sst_context *context = p->sweep->context;
   const sst_sweep_options *o = p->options;
-  const int given = o->override_count + combination->override_count;
-  char **all = NULL;
-  SST_TRY(ssti_allocate(context, (size_t)given + 1, sizeof *all, &all));
-  sst_status status = SST_OK;
-  for (int i = 0; i < given && status == SST_OK; i++) {
-    const char *override =
-        i < o->override_count ? o->overrides[i] : combination->overrides[i - o->override_count];
-    status = seed ? put_seed(context, override, *seed, &all[i]) : ssti_copy_text(context, override, &all[i]);
+  *count = o->override_count + combination->override_count + (seed ? 1 : 0);
+  SST_TRY(ssti_allocate(context, (size_t)*count, sizeof **out, out));
+  for (int i = 0; i < *count; i++) {
+    const int own = i - o->override_count; // place among the combination's
+    const char *override = own < 0                             ? o->overrides[i]
+                           : own < combination->override_count ? combination->overrides[own]
+                                                               : "seed={seed}";
+    SST_TRY(seed ? put_seed(context, override, *seed, &(*out)[i]) : ssti_copy_text(context, override, &(*out)[i]));
   }
-  if (status == SST_OK && seed) { status = put_seed(context, "seed={seed}", *seed, &all[given]); }
-  if (status == SST_OK) {
-    status = (p->has_stages ? resolve_stages : resolve_recipe)(context, o->recipe, (const char *const *)all,
-                                                               given + (seed ? 1 : 0), out);
-  }
-  for (int i = 0; i <= given; i++) { ssti_free(context, all[i]); }
-  ssti_free(context, all);
+  return SST_OK;
+}
+
+// A sentence about what the combination gave names it. The caller frees `out`, also on failure.
+static sst_status open_recipe(const plan *p, const sst_sweep_combination *combination, char *const *overrides,
+                              int count, resolved *out) {
+  sst_context *context = p->sweep->context;
+  sst_status status = (p->has_stages ? resolve_stages : resolve_recipe)(context, p->options->recipe,
+                                                                       (const char *const *)overrides, count, out);
   if (status == SST_RECIPE && combination->label && combination->override_count > 0) {
     return ssti_fail_within(context, status, "the combination %s", combination->label);
   }
   return status;
 }
 
+static sst_status open_combination(const plan *p, const sst_sweep_combination *combination, resolved *out) {
+  char **overrides = NULL;
+  int count = 0;
+  sst_status status = collect_overrides(p, combination, NULL, &overrides, &count);
+  if (status == SST_OK) { status = open_recipe(p, combination, overrides, count, out); }
+  free_overrides(p->sweep->context, overrides, count);
+  return status;
+}
+
 static sst_status make_run(plan *p, int combination, uint64_t seed) {
   sst_sweep *sweep = p->sweep;
+  const sst_sweep_combination *of = &sweep->combinations[combination];
   sst_sweep_run *run = &sweep->runs[sweep->run_count++];
   run->combination = combination;
   run->seed = seed;
   SST_TRY(name_run(sweep, run));
+  SST_TRY(collect_overrides(p, of, &seed, &run->overrides, &run->override_count));
   resolved recipe = {0};
-  sst_status status = open_recipe(p, &sweep->combinations[combination], &seed, &recipe);
+  sst_status status = open_recipe(p, of, run->overrides, run->override_count, &recipe);
   if (status == SST_OK) {
     run->recipe = recipe.text;
     recipe.text = NULL;
@@ -429,7 +447,7 @@ static sst_status make_runs(plan *p) {
     sst_sweep_combination *combination = &sweep->combinations[i];
     resolved recipe = {0};
     if (combination->override_count > 0) { SST_TRY(label_combination(sweep, combination, "")); }
-    sst_status status = open_recipe(p, combination, NULL, &recipe);
+    sst_status status = open_combination(p, combination, &recipe);
     combination->spiking = recipe.spiking;
     if (status == SST_OK && !combination->label) { status = label_combination(sweep, combination, recipe.name); }
     free_resolved(sweep->context, &recipe);
@@ -493,6 +511,7 @@ void sst_sweep_close(sst_sweep *sweep) {
     ssti_free(context, combination->label);
   }
   for (int i = 0; i < sweep->run_count; i++) {
+    free_overrides(context, sweep->runs[i].overrides, sweep->runs[i].override_count);
     ssti_free(context, sweep->runs[i].name);
     ssti_free(context, sweep->runs[i].folder);
     ssti_free(context, sweep->runs[i].recipe);

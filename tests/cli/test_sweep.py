@@ -80,6 +80,14 @@ class Results(SweepTest):
         self.assertEqual({row["test_accuracy_deviation"] for row in self.rows("s/summary.csv")}, {""})
         self.assertIsNone(result.json["combinations"][0]["test_accuracy_deviation"])
 
+    def test_runs_start_from_those_of_the_same_seed(self):
+        self.good("sweep", "tiny.yaml", "--seeds", 2, "--out", "first")
+        self.good("sweep", "tiny.yaml", "--seeds", 2, "--out", "second",
+                  "--set", "student.start=first/runs/seed={seed}")
+        for seed in (1, 2):
+            recipe = self.path(f"second/runs/seed={seed}/recipe.yaml").read_text(encoding="utf-8")
+            self.assertIn(f"start: first/runs/seed={seed}\n", recipe)
+
     def test_jobs_do_not_matter(self):
         """With the reference backend the threads that runs share do not matter either."""
         for jobs in (1, 2):
