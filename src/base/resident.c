@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
-size_t ssti_resident_bytes(void) {
+static size_t resident_bytes(void) {
   FILE *file = fopen("/proc/self/statm", "r");
   if (file == NULL) { return 0; }
   unsigned long all = 0, resident = 0;
@@ -24,9 +27,14 @@ size_t ssti_resident_peak_bytes(void) {
   return (size_t)kilobytes << 10;
 }
 
-void ssti_resident_begin_peak(void) {
+size_t ssti_resident_begin_peak(void) {
+#ifdef __GLIBC__
+  (void)malloc_trim(0); // what was freed would be taken again unseen
+#endif
   FILE *file = fopen("/proc/self/clear_refs", "w");
-  if (file == NULL) { return; }
-  (void)fputs("5", file);
-  (void)fclose(file);
+  if (file != NULL) {
+    (void)fputs("5", file);
+    (void)fclose(file);
+  }
+  return resident_bytes();
 }

@@ -161,8 +161,7 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
   double *seconds = NULL;
   sst_status status = SST_OK;
   const double begin = ssti_clock_seconds();
-  const size_t before = ssti_resident_bytes();
-  ssti_resident_begin_peak();
+  const size_t before = ssti_resident_begin_peak();
   SST_TRY_GOTO(ssti_allocate(context, (size_t)repetitions, sizeof *seconds, &seconds));
   if (recipe->teacher[0]) { SST_TRY_GOTO(ssti_open_teacher(context, recipe, &teacher)); }
   SST_TRY_GOTO(sst_parameters_create(context, recipe->seed, &parameters));
