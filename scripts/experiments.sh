@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Trains the experiments of docs/results with several seeds each. What is complete is left alone, what was stopped goes
 # on, so it may be interrupted and started again at any time. Needs the real data (SPIKESTILL_DATA) and hours.
-# Usage: [PRECISION=bf16] scripts/experiments.sh mnist|cifar10 [SEEDS]   (5 and 3 seeds; results in runs/ and sweeps/;
-# the precision is CIFAR-10's)
+# Usage: [PRECISION=bf16] scripts/experiments.sh mnist|fashion_mnist|cifar10 [SEEDS]
+# (5, 5 and 3 seeds; results in runs/ and sweeps/; the precision is CIFAR-10's)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-}
@@ -23,10 +23,10 @@ sweep() {
 }
 
 case $what in
-mnist)
+mnist | fashion_mnist)
   seeds=${2:-5}
-  train_once mnist_cnn_teacher
-  sweep hetkd_mnist_front --list recipes/hetkd_mnist_front.list
+  train_once "${what}_cnn_teacher"
+  sweep "hetkd_${what}_front" --list recipes/hetkd_mnist_front.list
   ;;
 cifar10)
   seeds=${2:-3}
@@ -49,7 +49,7 @@ cifar10)
     --initial-membrane 0.5 --timesteps 12,16,18,20,22,24,28,32 --set data.test_limit=2000 --out sweeps/resnet20_converted --overwrite
   ;;
 *)
-  echo "usage: scripts/experiments.sh mnist|cifar10 [SEEDS]" >&2
+  echo "usage: scripts/experiments.sh mnist|fashion_mnist|cifar10 [SEEDS]" >&2
   exit 2
   ;;
 esac
