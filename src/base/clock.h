@@ -5,4 +5,7 @@
 // Seconds of a monotonic clock; only differences mean something.
 double ssti_clock_seconds(void);
 
+// The least first.
+void ssti_sort_seconds(int count, double *seconds);
+
 #endif

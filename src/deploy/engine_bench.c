@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times the engine on a network of random ternary weights, beside what its kernels could do at most (bench.h).
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -102,11 +101,6 @@ static void describe_spikes(const sst_engine *e, double pictures, sst_deploy_ben
   out->rate = spikes / neurons;
 }
 
-static int compare_doubles(const void *left, const void *right) {
-  const double a = *(const double *)left, b = *(const double *)right;
-  return a < b ? -1 : a > b;
-}
-
 static sst_status time_runs(sst_engine *e, const sst_deploy_options *options, const int16_t *input, int64_t *logits,
                             double *seconds, sst_deploy_bench *out) {
   for (int i = -2; i < options->repetitions; i++) { // two to warm up
@@ -115,7 +109,7 @@ static sst_status time_runs(sst_engine *e, const sst_deploy_options *options, co
     SST_TRY(sst_engine_run(e, options->batch, input, logits));
     if (i >= 0) { seconds[i] = ssti_clock_seconds() - start; }
   }
-  qsort(seconds, (size_t)options->repetitions, sizeof *seconds, compare_doubles);
+  ssti_sort_seconds(options->repetitions, seconds);
   out->seconds = seconds[options->repetitions / 2];
   out->least_seconds = seconds[0];
   return SST_OK;

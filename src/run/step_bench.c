@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times training and inference steps of a recipe's network on fixed pictures of noise: no files, no loader, just the work.
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -21,13 +20,8 @@ static void fill_inputs(const ssti_loss_graph *loss) {
   }
 }
 
-static int compare_doubles(const void *left, const void *right) {
-  double a = *(const double *)left, b = *(const double *)right;
-  return a < b ? -1 : a > b;
-}
-
 static double median(double *values, int count) {
-  qsort(values, (size_t)count, sizeof *values, compare_doubles);
+  ssti_sort_seconds(count, values);
   return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
 }
 

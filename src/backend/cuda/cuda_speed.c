@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the card can do at most, and its neuron kernels beside that, for `spikestill bench --device cuda`
 // (spikestill/bench.h). Times are the card's own, between two events of its stream. Numbers are normal: some cards multiply zeros faster.
-#include <stdlib.h>
 
 #include "backend/cuda/cuda_products.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "spikestill/bench.h"
@@ -12,11 +12,6 @@ static const char measuring[] = "a measurement";
 
 // Gives the card the work once.
 typedef void given_work(ssti_backend *backend, const void *what);
-
-static int compare_seconds(const void *left, const void *right) {
-  const double a = *(const double *)left, b = *(const double *)right;
-  return a < b ? -1 : a > b;
-}
 
 static sst_status time_between(ssti_backend *backend, given_work *work, const void *what, cudaEvent_t begin,
                                cudaEvent_t end, int repetitions, double *seconds) {
@@ -30,7 +25,7 @@ static sst_status time_between(ssti_backend *backend, given_work *work, const vo
     ssti_cuda_check(backend, cudaEventElapsedTime(&milliseconds, begin, end), measuring);
     if (i >= 0) { seconds[i] = (double)milliseconds * 1e-3; }
   }
-  qsort(seconds, (size_t)repetitions, sizeof *seconds, compare_seconds);
+  ssti_sort_seconds(repetitions, seconds);
   return ssti_cuda_failure(backend);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures convolutions of codes for `spikestill bench` (spikestill/bench.h).
-#include <stdlib.h>
 
 #include "backend/fast/fast.h"
 #include "base/clock.h"
@@ -16,11 +15,6 @@ typedef struct code_bench {
   double *seconds; // [repetitions]
   int repetitions;
 } code_bench;
-
-static int compare_seconds(const void *left, const void *right) {
-  const double a = *(const double *)left, b = *(const double *)right;
-  return a < b ? -1 : a > b;
-}
 
 static void fill(const code_bench *b, int64_t inputs, int64_t weights) {
   const uint64_t stream = ssti_random_stream("bench");
@@ -47,7 +41,7 @@ static sst_status time_choice(sst_context *context, const code_bench *b, sst_cod
     backend->kernels.conv2d_forward(backend, &b->shape, plan, b->x, b->weight, NULL, b->y, saved, workspace);
     if (i >= 0) { b->seconds[i] = ssti_clock_seconds() - start; }
   }
-  qsort(b->seconds, (size_t)b->repetitions, sizeof *b->seconds, compare_seconds);
+  ssti_sort_seconds(b->repetitions, b->seconds);
   *median = b->seconds[b->repetitions / 2];
   *in_integers = plan->forward_by_codes;
 done:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures single kernels for `spikestill bench` (spikestill/bench.h), on numbers around zero.
-#include <stdlib.h>
 
 #include "backend/fast/fast.h"
 #include "base/clock.h"
@@ -38,13 +37,8 @@ static void triad_range(void *arg, int64_t begin, int64_t end) {
   w->simd->triad(end - begin, 0.5f, w->bench->x + begin, w->bench->other + begin, w->bench->spikes + begin);
 }
 
-static int compare_seconds(const void *left, const void *right) {
-  const double a = *(const double *)left, b = *(const double *)right;
-  return a < b ? -1 : a > b;
-}
-
 static double median(double *seconds, int count) {
-  qsort(seconds, (size_t)count, sizeof *seconds, compare_seconds);
+  ssti_sort_seconds(count, seconds);
   return seconds[count / 2];
 }
 

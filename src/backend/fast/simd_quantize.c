@@ -1,21 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loops of weight quantisers (quantize_rows.h), compiled for this level; and inputs as 8-bit codes.
+// The loops of weight quantisers (quantize_row_loops.h), compiled for this level; and inputs as 8-bit codes.
 #include "backend/fast/simd.h"
-
-static void row_sizes(int64_t count, const float *weight, float least, double *sum, double *counted) {
-  ssti_row_sizes(count, weight, least, sum, counted);
-}
-static void row_codes(int64_t count, const float *weight, const ssti_row_codes *how, float *codes) {
-  ssti_row_to_codes(count, weight, how, codes);
-}
-static void row_gradient(int64_t count, const float *weight, const float *dcodes, const ssti_row_gradient *how,
-                         float *dweight) {
-  ssti_row_gradients(count, weight, dcodes, how, dweight);
-}
-static double row_step_gradient(int64_t count, const float *weight, const float *dcodes,
-                                const ssti_row_gradient *how) {
-  return ssti_row_step_gradient(count, weight, dcodes, how);
-}
+#include "backend/quantize_row_loops.h"
 
 // Bits of what does not fit are gathered over a piece and looked at once. Numbers that are none, and too large ones, are
 // replaced before they are converted.
@@ -41,7 +27,7 @@ DEFINE_TO_BYTES(to_bytes, float, SAME)
 DEFINE_TO_BYTES(to_bytes_bf16, ssti_bf16, ssti_bf16_value)
 
 void SSTI_SIMD(ssti_simd_fill_quantize)(ssti_simd *table) {
-  table->quantize = (ssti_quantize_rows){row_sizes, row_codes, row_gradient, row_step_gradient};
+  table->quantize = row_loops;
   table->to_bytes = to_bytes;
   table->to_bytes_bf16 = to_bytes_bf16;
 }

@@ -3,7 +3,7 @@
 // output channel, or the whole layer. Sums go over each output channel, in double, and then over the channels.
 #include <math.h>
 
-#include "backend/quantize_rows.h"
+#include "backend/quantize_row_loops.h"
 #include "backend/reference/products_reference.h"
 #include "backend/reference/reference.h"
 #include "quantize/grid.h"
@@ -140,32 +140,16 @@ void ssti_quantize_backward_by(ssti_backend *backend, const ssti_quantize_rows *
   }
 }
 
-static void row_sizes(int64_t count, const float *weight, float least, double *sum, double *counted) {
-  ssti_row_sizes(count, weight, least, sum, counted);
-}
-static void row_codes(int64_t count, const float *weight, const ssti_row_codes *how, float *codes) {
-  ssti_row_to_codes(count, weight, how, codes);
-}
-static void row_gradient(int64_t count, const float *weight, const float *dcodes, const ssti_row_gradient *how,
-                         float *dweight) {
-  ssti_row_gradients(count, weight, dcodes, how, dweight);
-}
-static double row_step_gradient(int64_t count, const float *weight, const float *dcodes,
-                                const ssti_row_gradient *how) {
-  return ssti_row_step_gradient(count, weight, dcodes, how);
-}
-static const ssti_quantize_rows plain_loops = {row_sizes, row_codes, row_gradient, row_step_gradient};
-
 void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
                                              const float *step, float *codes, float *scale, void *workspace) {
-  ssti_quantize_forward_by(backend, &plain_loops, shape, weight, step, codes, scale, workspace);
+  ssti_quantize_forward_by(backend, &row_loops, shape, weight, step, codes, scale, workspace);
 }
 
 void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_weight_shape *shape,
                                               const float *weight, const float *scale, const float *dcodes,
                                               float *dweight, bool accumulate_weight, float *dstep,
                                               bool accumulate_step, void *workspace) {
-  ssti_quantize_backward_by(backend, &plain_loops, shape, weight, scale, dcodes, dweight, accumulate_weight, dstep,
+  ssti_quantize_backward_by(backend, &row_loops, shape, weight, scale, dcodes, dweight, accumulate_weight, dstep,
                             accumulate_step, workspace);
 }
 
