@@ -106,23 +106,19 @@ static sst_status bench_kernels(sst_context *context, const arguments *a, const 
   return SST_OK;
 }
 
-static sst_status bench_task(sst_context *context, const arguments *a, int task, sst_precision precision,
-                             const sst_card_ceiling *card, json_t *rows) {
-  sst_recipe *recipe;
-  sst_step_bench b;
-  sst_status status =
-      sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides, a->override_count, &recipe);
-  if (status != SST_OK) { return status; }
-  recipe->precision = precision;
+// One line of the table, and a member of `rows`.
+static sst_status bench_recipe(sst_context *context, const arguments *a, const char *name, const sst_recipe *recipe,
+                               const sst_card_ceiling *card, json_t *rows) {
+  const sst_precision precision = recipe->precision;
   const int64_t steps = recipe->student.options.timesteps;
-  status = sst_run_bench(context, recipe, a->repetitions, &b);
-  sst_recipe_close(context, recipe);
+  sst_step_bench b;
+  const sst_status status = sst_run_bench(context, recipe, a->repetitions, &b);
   if (status != SST_OK) { return status; }
   const double most = 1e9 * card->gflops[precision], batch = (double)b.batch;
   const double train_share = b.train_flops / b.train_seconds / most;
   const double inference_share = b.inference_flops / b.inference_seconds / most;
   json_array_append_new(
-      rows, json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f}", "task", tasks[task].name,
+      rows, json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f}", "task", name,
                       "precision", sst_precision_word(precision), "timesteps", (json_int_t)steps, "batch", (json_int_t)b.batch, "train_samples_per_second",
                       batch / b.train_seconds, "train_seconds", b.train_seconds, "train_share", train_share,
                       "inference_samples_per_second", batch / b.inference_seconds, "inference_seconds",
@@ -130,53 +126,81 @@ static sst_status bench_task(sst_context *context, const arguments *a, int task,
                       (json_int_t)b.train_device_bytes, "train_predicted_bytes", (json_int_t)b.memory.total,
                       "start_seconds", b.start_seconds));
   if (a->json) { return SST_OK; }
-  printf("%-12s %-5s %4lld %6lld %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", tasks[task].name,
+  printf("%-12s %-5s %4lld %6lld %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", name,
          sst_precision_word(precision), (long long)steps, (long long)b.batch, batch / b.train_seconds, 100 * train_share, batch / b.inference_seconds,
          100 * inference_share, (double)b.train_device_bytes / 1048576);
   return SST_OK;
+}
+
+static void print_heading(const arguments *a) {
+  if (a->json) { return; }
+  printf("\nwhole steps, median of %d; share of the products in the same precision, direct convolutions, stem once; most "
+         "of the card's memory that training took\n\n%-12s %-5s %4s %6s %12s %10s %12s %10s %10s\n",
+         a->repetitions, "task", "", "T", "batch", "training/s", "share", "inference/s", "share", "MiB");
+}
+
+static sst_status bench_task(sst_context *context, const arguments *a, int task, const sst_card_ceiling *card,
+                             json_t *rows) {
+  sst_recipe *recipe;
+  sst_status status =
+      sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides, a->override_count, &recipe);
+  if (status != SST_OK) { return status; }
+  for (int i = 0; i < SST_PRECISION_COUNT && status == SST_OK; i++) {
+    if (!is_measured(a, card, (sst_precision)i)) { continue; }
+    recipe->precision = (sst_precision)i;
+    status = bench_recipe(context, a, tasks[task].name, recipe, card, rows);
+  }
+  sst_recipe_close(context, recipe);
+  return status;
 }
 
 static sst_status bench_tasks(sst_context *context, const arguments *a, const sst_card_ceiling *card, json_t *rows) {
   bool any = false;
   for (int task = 0; task < TASK_COUNT; task++) {
     if (!is_wanted(a, tasks[task].name)) { continue; }
-    if (!a->json && !any) {
-      printf("\nwhole steps, median of %d; share of the products in the same precision, direct convolutions, stem once; most "
-             "of the card's memory that training took\n\n%-12s %-5s %4s %6s %12s %10s %12s %10s %10s\n",
-             a->repetitions, "task", "", "T", "batch", "training/s", "share", "inference/s", "share", "MiB");
-    }
+    if (!any) { print_heading(a); }
     any = true;
-    for (int i = 0; i < SST_PRECISION_COUNT; i++) {
-      if (!is_measured(a, card, (sst_precision)i)) { continue; }
-      const sst_status status = bench_task(context, a, task, (sst_precision)i, card, rows);
-      if (status != SST_OK) { return status; }
-    }
+    const sst_status status = bench_task(context, a, task, card, rows);
+    if (status != SST_OK) { return status; }
   }
   return SST_OK;
 }
 
-int bench_card(sst_context *context, const arguments *a) {
-  if (!is_any_wanted(a)) { return usage_error("no task of bench on a card has '%s' in its name", a->only); }
+// What the card can do at most, printed, and in an object with empty arrays for what is measured.
+static sst_status measure_ceiling(sst_context *context, const arguments *a, sst_card_ceiling *card, json_t **all) {
   sst_device_info info;
-  sst_card_ceiling card;
   sst_status status = sst_device_describe(context, SST_DEVICE_CUDA, &info);
-  if (status == SST_OK) { status = sst_measure_card(context, SST_CARD_SIDE, a->repetitions, &card); }
-  if (status != SST_OK) { return report_failure(context, status); }
+  if (status == SST_OK) { status = sst_measure_card(context, SST_CARD_SIDE, a->repetitions, card); }
+  if (status != SST_OK) { return status; }
   if (!a->json) {
-    printf("%s: %.0f GB/s copying; products of matrices with side %d:", info.name, card.copy_gb_per_s, (int)SST_CARD_SIDE);
+    printf("%s: %.0f GB/s copying; products of matrices with side %d:", info.name, card->copy_gb_per_s, (int)SST_CARD_SIDE);
     for (int i = 0; i < SST_PRECISION_COUNT; i++) {
-      if (card.gflops[i] == 0) { continue; }
-      printf("%s %.1f TFLOP/s in %s", i > 0 ? "," : "", 1e-3 * card.gflops[i], sst_precision_word((sst_precision)i));
+      if (card->gflops[i] == 0) { continue; }
+      printf("%s %.1f TFLOP/s in %s", i > 0 ? "," : "", 1e-3 * card->gflops[i], sst_precision_word((sst_precision)i));
     }
     printf("\n");
   }
-  json_t *kernels = json_array(), *rows = json_array();
-  json_t *all = json_pack("{s:s, s:f, s:f, s:f, s:f, s:o, s:o}", "card", info.name, "ceiling_copy_gb_per_s",
-                          card.copy_gb_per_s, "ceiling_f32_gflops", card.gflops[SST_PRECISION_F32], "ceiling_bf16_gflops",
-                          card.gflops[SST_PRECISION_BF16], "ceiling_tf32_gflops", card.gflops[SST_PRECISION_TF32],
-                          "kernels", kernels, "tasks", rows);
-  status = bench_kernels(context, a, &card, kernels);
-  if (status == SST_OK) { status = bench_tasks(context, a, &card, rows); }
+  *all = json_pack("{s:s, s:f, s:f, s:f, s:f, s:[], s:[]}", "card", info.name, "ceiling_copy_gb_per_s",
+                   card->copy_gb_per_s, "ceiling_f32_gflops", card->gflops[SST_PRECISION_F32], "ceiling_bf16_gflops",
+                   card->gflops[SST_PRECISION_BF16], "ceiling_tf32_gflops", card->gflops[SST_PRECISION_TF32], "kernels",
+                   "tasks");
+  return SST_OK;
+}
+
+int bench_card(sst_context *context, const arguments *a, const sst_recipe *recipe) {
+  if (!recipe && !is_any_wanted(a)) { return usage_error("no task of bench on a card has '%s' in its name", a->only); }
+  sst_card_ceiling card;
+  json_t *all = NULL;
+  sst_status status = measure_ceiling(context, a, &card, &all);
+  if (status != SST_OK) { return report_failure(context, status); }
+  json_t *rows = json_object_get(all, "tasks");
+  if (recipe) {
+    print_heading(a);
+    status = bench_recipe(context, a, recipe->name, recipe, &card, rows);
+  } else {
+    status = bench_kernels(context, a, &card, json_object_get(all, "kernels"));
+    if (status == SST_OK) { status = bench_tasks(context, a, &card, rows); }
+  }
   if (status == SST_OK && a->json) { return print_json(all); }
   json_decref(all);
   return status == SST_OK ? EXIT_DONE : report_failure(context, status);

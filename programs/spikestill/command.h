@@ -37,9 +37,10 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BELOW = 3 };
     "count and measure a data set, draw samples of it, or download it", "data show mnist --out mnist.png --count 100") \
   X(quickstart, "", 0, 0, "osrSd7tjq", "teacher, plain and distilled spiking network on drawn digits",                  \
     "quickstart --out runs/quickstart")                                                                                \
-  X(bench, "data|deploy NAME|RECIPE", 0, 2, "nsRd7tjv56",                                                                \
-    "speed of training and inference beside what the machine can do; of reading data; of integer networks",            \
-    "bench deploy --threads 2")                                                                            \
+  X(bench, "train|data|deploy NAME|RECIPE", 0, 2, "nsRd7tjv56",                                                          \
+    "speed of training and inference, of a recipe or of usual networks, beside what the machine can do; of reading "   \
+    "data; of integer networks",                                                                                       \
+    "bench train recipes/kd_cifar10_vgg.yaml --ops")                                                                            \
   X(recipe, "RECIPE", 0, 1, "s", "print a recipe with every key filled in; without a RECIPE, the table of keys",       \
     "recipe recipe.yaml --set student.timesteps=2")                                                                    \
   X(version, "", 0, 0, "j", "version, devices and threads", "version --json")                                          \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training and inference speed of three tasks, beside the ceiling of f32 multiply-adds, or of bf16 dot products, measured in the
-// same run.
+// Training and inference speed of three tasks, or of a recipe, beside the ceiling of f32 multiply-adds, or of bf16 dot
+// products, measured in the same run.
 #include <stdio.h>
 #include <string.h>
 
@@ -26,16 +26,15 @@
   "quantize: {weights: learned_step, weight_bits: 4, membrane_bits: 4, norm_bits: 8}}\n"
 static const struct {
   const char *name, *recipe;
-  bool bf16;
 } tasks[] = {
-    {"mlp 784-800-10", MLP, false},
-    {"mnist cnn", CNN, false},
-    {"mnist cnn, bf16", CNN "precision: bf16\n", true},
-    {"vgg9", VGG9, false},
-    {"vgg9, winograd", VGG9 "speed: {convolution: winograd}\n", false},
-    {"vgg9, bf16", VGG9 "precision: bf16\n", true},
-    {"vgg9, 4 bits", VGG9_4_BITS, false},
-    {"vgg9, 4 bits, bf16", VGG9_4_BITS "precision: bf16\n", true},
+    {"mlp 784-800-10", MLP},
+    {"mnist cnn", CNN},
+    {"mnist cnn, bf16", CNN "precision: bf16\n"},
+    {"vgg9", VGG9},
+    {"vgg9, winograd", VGG9 "speed: {convolution: winograd}\n"},
+    {"vgg9, bf16", VGG9 "precision: bf16\n"},
+    {"vgg9, 4 bits", VGG9_4_BITS},
+    {"vgg9, 4 bits, bf16", VGG9_4_BITS "precision: bf16\n"},
 };
 enum { TASK_COUNT = sizeof tasks / sizeof *tasks };
 
@@ -45,15 +44,10 @@ typedef struct task_result {
   double train_share, inference_share; // of the ceiling of the precision
 } task_result;
 
-static sst_status run_task(sst_context *context, const arguments *a, int task, const sst_ceiling *ceiling,
-                           task_result *out) {
-  sst_recipe *recipe;
-  sst_status status =
-      sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides, a->override_count, &recipe);
-  if (status != SST_OK) { return status; }
+static sst_status run_task(sst_context *context, const arguments *a, const sst_recipe *recipe,
+                           const sst_ceiling *ceiling, task_result *out) {
   const double most = 1e9 * (recipe->precision == SST_PRECISION_BF16 ? ceiling->bf16_gflops : ceiling->f32_gflops);
-  status = sst_run_bench(context, recipe, a->repetitions, &out->bench);
-  sst_recipe_close(context, recipe);
+  const sst_status status = sst_run_bench(context, recipe, a->repetitions, &out->bench);
   if (status != SST_OK) { return status; }
   const sst_step_bench *b = &out->bench;
   out->train_rate = (double)b->batch / b->train_seconds;
@@ -127,16 +121,16 @@ static int calibrate(sst_context *context, const arguments *a) {
   return EXIT_DONE;
 }
 
-static void print_row(int task, const task_result *r, bool with_ops) {
-  printf("%-16s %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", tasks[task].name, r->train_rate, 100 * r->train_share,
+static void print_row(const char *name, const task_result *r, bool with_ops) {
+  printf("%-16s %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", name, r->train_rate, 100 * r->train_share,
          r->inference_rate, 100 * r->inference_share, (double)r->bench.train_bytes / 1048576);
   print_layers(&r->bench);
   if (with_ops) { print_ops(&r->bench); }
 }
 
-static json_t *row_json(int task, const task_result *r) {
+static json_t *row_json(const char *name, const task_result *r) {
   const sst_step_bench *b = &r->bench;
-  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}", "task", tasks[task].name,
+  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}", "task", name,
                    "batch",
                    (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
                    "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
@@ -211,53 +205,101 @@ static int bench_codes(sst_context *context, const arguments *a, json_t *all) {
   return EXIT_DONE;
 }
 
-static int bench_tasks(sst_context *context, const arguments *a, const sst_ceiling *ceiling, json_t *rows) {
-  bool any = false;
-  for (int task = 0; task < TASK_COUNT; task++) {
-    if (!is_wanted(a, tasks[task].name)) { continue; }
-    if (!a->json && !any) {
-      printf("T = 4; samples/s, median of %d steps; share of the ceiling, direct convolutions, stem once\n\n",
-             a->repetitions);
-      printf("%-16s %12s %10s %12s %10s %10s\n", "task", "training/s", "share", "inference/s", "share", "MiB");
-    }
-    any = true;
-    if (tasks[task].bf16 && ceiling->bf16_gflops == 0) {
-      if (!a->json) { printf("%-16s left out: this CPU has no AVX512_BF16 instructions\n", tasks[task].name); }
-      continue;
-    }
-    task_result result;
-    const sst_status status = run_task(context, a, task, ceiling, &result);
-    if (status != SST_OK) { return report_failure(context, status); }
-    json_array_append_new(rows, row_json(task, &result));
-    if (a->json) { continue; }
-    print_row(task, &result, a->ops);
+// One line of the table, and a member of `rows`.
+static int bench_recipe(sst_context *context, const arguments *a, const char *name, const sst_recipe *recipe,
+                        const sst_ceiling *ceiling, json_t *rows) {
+  if (recipe->precision == SST_PRECISION_BF16 && ceiling->bf16_gflops == 0) {
+    if (!a->json) { printf("%-16s left out: this CPU has no AVX512_BF16 instructions\n", name); }
+    return EXIT_DONE;
+  }
+  task_result result;
+  const sst_status status = run_task(context, a, recipe, ceiling, &result);
+  if (status != SST_OK) { return report_failure(context, status); }
+  json_array_append_new(rows, row_json(name, &result));
+  if (!a->json) {
+    print_row(name, &result, a->ops);
     print_memory(&result.bench);
   }
   return EXIT_DONE;
 }
 
-int command_bench(sst_context *context, const arguments *a) {
-  if (a->word_count > 0) {
-    return strcmp(a->words[0], "data") == 0 ? bench_data(context, a) : bench_deploy(context, a);
+static void print_heading(const arguments *a) {
+  if (a->json) { return; }
+  printf("samples/s, median of %d steps; share of the ceiling, direct convolutions, stem once\n\n", a->repetitions);
+  printf("%-16s %12s %10s %12s %10s %10s\n", "task", "training/s", "share", "inference/s", "share", "MiB");
+}
+
+static int bench_tasks(sst_context *context, const arguments *a, const sst_ceiling *ceiling, json_t *rows) {
+  bool any = false;
+  int code = EXIT_DONE;
+  for (int task = 0; task < TASK_COUNT && code == EXIT_DONE; task++) {
+    if (!is_wanted(a, tasks[task].name)) { continue; }
+    if (!any) { print_heading(a); }
+    any = true;
+    sst_recipe *recipe;
+    const sst_status status =
+        sst_recipe_from_text(context, tasks[task].name, tasks[task].recipe, a->overrides, a->override_count, &recipe);
+    if (status != SST_OK) { return report_failure(context, status); }
+    code = bench_recipe(context, a, tasks[task].name, recipe, ceiling, rows);
+    sst_recipe_close(context, recipe);
   }
-  if (a->calibrate) { return calibrate(context, a); }
-  if (is_card_bench(a)) { return bench_card(context, a); }
-  if (!is_any_task(a)) { return usage_error("no task of bench has '%s' in its name", a->only); }
-  sst_ceiling ceiling;
-  const sst_status status = sst_measure_ceiling(context, &ceiling);
-  if (status != SST_OK) { return report_failure(context, status); }
+  return code;
+}
+
+// The machine's ceilings are printed, and are in the object that is returned, with an empty array for its tasks.
+static sst_status measure_ceiling(sst_context *context, const arguments *a, sst_ceiling *out, json_t **all) {
+  const sst_status status = sst_measure_ceiling(context, out);
+  if (status != SST_OK) { return status; }
   const int threads = sst_context_threads(context);
   if (!a->json) {
     printf("ceiling: %.0f GFLOP/s f32 multiply-add, %.0f GFLOP/s bf16 dot product, %.1f GB/s memory triad, %d threads\n",
-           ceiling.f32_gflops, ceiling.bf16_gflops, ceiling.triad_gb_per_s, threads);
+           out->f32_gflops, out->bf16_gflops, out->triad_gb_per_s, threads);
   }
-  json_t *rows = json_array();
-  json_t *all = json_pack("{s:f, s:f, s:f, s:i, s:o}", "ceiling_f32_gflops", ceiling.f32_gflops, "ceiling_bf16_gflops",
-                          ceiling.bf16_gflops, "ceiling_triad_gb_per_s", ceiling.triad_gb_per_s, "threads", threads, "tasks", rows);
-  int code = is_wanted(a, fused_name) ? bench_fused(context, a, all) : EXIT_DONE;
-  if (code == EXIT_DONE && is_wanted(a, codes_name)) { code = bench_codes(context, a, all); }
-  if (code == EXIT_DONE) { code = bench_tasks(context, a, &ceiling, rows); }
+  *all = json_pack("{s:f, s:f, s:f, s:i, s:[]}", "ceiling_f32_gflops", out->f32_gflops, "ceiling_bf16_gflops",
+                   out->bf16_gflops, "ceiling_triad_gb_per_s", out->triad_gb_per_s, "threads", threads, "tasks");
+  return SST_OK;
+}
+
+// On the CPU: a recipe, or the benchmark's own tasks.
+static int bench_here(sst_context *context, const arguments *a, const sst_recipe *recipe) {
+  sst_ceiling ceiling;
+  json_t *all;
+  const sst_status status = measure_ceiling(context, a, &ceiling, &all);
+  if (status != SST_OK) { return report_failure(context, status); }
+  json_t *rows = json_object_get(all, "tasks");
+  int code = EXIT_DONE;
+  if (recipe) {
+    print_heading(a);
+    code = bench_recipe(context, a, recipe->name, recipe, &ceiling, rows);
+  } else {
+    if (is_wanted(a, fused_name)) { code = bench_fused(context, a, all); }
+    if (code == EXIT_DONE && is_wanted(a, codes_name)) { code = bench_codes(context, a, all); }
+    if (code == EXIT_DONE) { code = bench_tasks(context, a, &ceiling, rows); }
+  }
   if (a->json && code == EXIT_DONE) { return print_json(all); }
   json_decref(all);
   return code;
+}
+
+// Training and inference of a recipe's network, with its teacher and all its terms.
+static int bench_train(sst_context *context, const arguments *a) {
+  int code;
+  sst_recipe *recipe = open_data_recipe(context, a, a->words[1], "{kind: snn, model: vgg9, timesteps: 4}", &code);
+  if (!recipe) { return code; }
+  code = recipe->device == SST_DEVICE_CUDA ? bench_card(context, a, recipe) : bench_here(context, a, recipe);
+  sst_recipe_close(context, recipe);
+  return code;
+}
+
+int command_bench(sst_context *context, const arguments *a) {
+  if (a->word_count > 0) {
+    const char *what = a->words[0];
+    if (strcmp(what, "deploy") == 0) { return bench_deploy(context, a); }
+    if (a->word_count < 2) { return usage_error("bench %s needs NAME or RECIPE; see 'spikestill help bench'", what); }
+    return strcmp(what, "data") == 0 ? bench_data(context, a) : bench_train(context, a);
+  }
+  if (a->calibrate) { return calibrate(context, a); }
+  if (is_card_bench(a)) { return bench_card(context, a, NULL); }
+  if (!is_any_task(a)) { return usage_error("no task of bench has '%s' in its name", a->only); }
+  return bench_here(context, a, NULL);
 }

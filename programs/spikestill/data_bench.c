@@ -87,7 +87,6 @@ static void print(const arguments *a, const sst_recipe *recipe, const data_rates
 }
 
 int bench_data(sst_context *context, const arguments *a) {
-  if (a->word_count < 2) { return usage_error("bench data needs NAME or RECIPE; see 'spikestill help bench'"); }
   int code;
   sst_recipe *recipe = open_data_recipe(context, a, a->words[1], "{kind: snn, model: vgg9, timesteps: 4}", &code);
   if (!recipe) { return code; }

@@ -93,7 +93,8 @@ class Usage(ProgramTest):
             ("bench", "--repetitions", "0"): "from 1 to 10000",
             ("bench", "--only", "lenet"): "no task of bench has 'lenet' in its name",
             ("bench", "data"): "bench data needs NAME or RECIPE",
-            ("bench", "date", "digits"): "expected one of data|deploy",
+            ("bench", "train"): "bench train needs NAME or RECIPE",
+            ("bench", "date", "digits"): "expected one of train|data|deploy",
             ("bench", "deploy", "digits"): "bench deploy takes no further word",
             ("data", "info"): "needs info|show|get NAME|RECIPE",
             ("data", "draw", "digits"): "info|show|get",
@@ -415,6 +416,15 @@ class Looking(ProgramTest):
         text = self.good(*words, "--ops").out
         self.assertIn("backward, us", text)
         self.assertNotIn("batch norm", text)
+
+    def test_bench_of_a_recipe(self):
+        words = ["bench", "train", "small.yaml", "--repetitions", "1", "--threads", "1"]
+        answer = self.good(*words, "--json").json
+        self.assertEqual([task["task"] for task in answer["tasks"]], ["small"])
+        self.assertGreater(answer["tasks"][0]["train_samples_per_second"], 0)
+        self.assertNotIn("norm_neuron_seconds", answer)
+        self.assertIn("optimizer", self.good(*words, "--ops").out)
+        self.bad(2, ["bench", "train", "nowhere"], "nowhere")
 
     def test_calibrate(self):
         names = ["convolution_forward", "convolution_weights", "linear_forward", "linear_weights"]

@@ -68,7 +68,7 @@ _spikestill() {
     export) options="--help --out --set --overwrite --device --data --map --to --name --layout --target --dt --root --count --threads --json" ;;
     data) options="--help --out --set --part --root --count --index --url --threads --json" words="info show get" ;;
     quickstart) options="--help --out --set --resume --seed --device --precision --threads --json --quiet" ;;
-    bench) options="--help --set --device --precision --root --repetitions --only --ops --calibrate --threads --json" words="data deploy" ;;
+    bench) options="--help --set --device --precision --root --repetitions --only --ops --calibrate --threads --json" words="train data deploy" ;;
     recipe) options="--help --set" ;;
     version) options="--help --json" ;;
     completion) options="--help" words="bash zsh fish" ;;
