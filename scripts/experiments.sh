@@ -33,8 +33,12 @@ cifar10)
   precision=(--precision "${PRECISION:-f32}")
   teacher=${SPIKESTILL_DATA:?is the folder with cifar10/ and teachers/}/teachers/cifar10-resnet/resnet20.onnx
   of_seed='_cifar10_vgg/runs/seed={seed}' # quantised networks go on from the full-precision one of the same seed
-  for row in plain tna qcfs; do sweep "${row}_cifar10_vgg" "${precision[@]}"; done
-  for row in kd step_kd lasnn bkdsnn; do sweep "${row}_cifar10_vgg" --set "teacher=$teacher" "${precision[@]}"; done
+  for row in plain_cifar10_vgg tna_cifar10_vgg qcfs_cifar10_vgg plain_cifar10_resnet; do
+    sweep "$row" "${precision[@]}"
+  done
+  for row in {kd,step_kd,lasnn,bkdsnn}_cifar10_vgg {kd,lasnn}_cifar10_resnet; do
+    sweep "$row" --set "teacher=$teacher" "${precision[@]}"
+  done
   sweep naive_cifar10_vgg_ternary --set "student.start=sweeps/plain$of_seed" "${precision[@]}"
   sweep tna_cifar10_vgg_ternary --set "student.start=sweeps/tna$of_seed" "${precision[@]}"
   for bits in 4bit 2bit; do

@@ -147,6 +147,7 @@ SST_API void sst_model_full_precision(sst_model_options *options);
   X(VGG9, "vgg9", "64-64-P-128-128-P-256-256-P-FC1024-FC")                                                             \
   X(VGG11, "vgg11", "VGG-11 (A) with batch norm, one linear layer")                                                    \
   X(VGG16, "vgg16", "VGG-16 (D) with batch norm, one linear layer")                                                    \
+  X(RESNET8, "resnet8", "16-32-64, one block each")                                                                    \
   X(RESNET18, "resnet18", "64-128-256-512, two blocks each, 3x3 stem")                                                 \
   X(RESNET19, "resnet19", "128-256-512, three, three and two blocks, FC256")                                           \
   X(RESNET20, "resnet20", "16-32-64, three blocks each")                                                               \

@@ -144,6 +144,11 @@ static void build_resnet(layer_list *list, const int (*stages)[2], int count, in
   add_head(list);
 }
 
+static void build_resnet8(layer_list *list) {
+  static const int stages[][2] = {{16, 1}, {32, 1}, {64, 1}};
+  build_resnet(list, stages, 3, 0);
+}
+
 static void build_resnet18(layer_list *list) {
   static const int stages[][2] = {{64, 2}, {128, 2}, {256, 2}, {512, 2}};
   build_resnet(list, stages, 4, 0);
@@ -198,9 +203,9 @@ sst_status sst_builder_layers(sst_context *context, sst_builder_kind kind, const
   static void (*const build[])(layer_list *) = {
       [SST_BUILDER_MLP] = build_mlp,           [SST_BUILDER_CNN] = build_cnn,
       [SST_BUILDER_VGG9] = build_vgg9,         [SST_BUILDER_VGG11] = build_vgg11,
-      [SST_BUILDER_VGG16] = build_vgg16,       [SST_BUILDER_RESNET18] = build_resnet18,
-      [SST_BUILDER_RESNET19] = build_resnet19, [SST_BUILDER_RESNET20] = build_resnet20,
-      [SST_BUILDER_RESNET34] = build_resnet34,
+      [SST_BUILDER_VGG16] = build_vgg16,       [SST_BUILDER_RESNET8] = build_resnet8,
+      [SST_BUILDER_RESNET18] = build_resnet18, [SST_BUILDER_RESNET19] = build_resnet19,
+      [SST_BUILDER_RESNET20] = build_resnet20, [SST_BUILDER_RESNET34] = build_resnet34,
   };
   *layers = NULL;
   *count = 0;

@@ -49,6 +49,7 @@ static void test_parameter_counts(void **state) {
       {SST_BUILDER_VGG9, cifar, 5352906},       // 1144512+1792 + 4096*1024+2048 + 10250
       {SST_BUILDER_VGG11, cifar, 9228362},
       {SST_BUILDER_VGG16, cifar, 14724042},
+      {SST_BUILDER_RESNET8, cifar, 78042},      // with 1x1 shortcuts (option B)
       {SST_BUILDER_RESNET18, cifar, 11173962},  // as everywhere
       {SST_BUILDER_RESNET19, cifar, 12697994},
       {SST_BUILDER_RESNET20, cifar, 272474},    // with 1x1 shortcuts (option B)
@@ -125,11 +126,11 @@ static void train_once(sst_context *context, sst_builder_kind kind, const sst_bu
 
 static void test_every_network_trains(void **state) {
   for (int kind = 0; kind < SST_BUILDER_COUNT; kind++) {
-    bool residual = kind >= SST_BUILDER_RESNET18;
+    bool residual = kind >= SST_BUILDER_RESNET8;
     for (int form = 0; form < (residual ? SST_BLOCK_FORM_COUNT : 1); form++) {
       for (int variant = 0; variant < 4; variant++) {
         sst_builder_options builder = sst_builder_default();
-        builder.width = kind == SST_BUILDER_RESNET20 ? 0.2 : 0.04;
+        builder.width = kind == SST_BUILDER_RESNET8 || kind == SST_BUILDER_RESNET20 ? 0.2 : 0.04;
         builder.form = (sst_block_form)form;
         builder.max_pool = variant / 2 == 1;
         builder.dropout = variant / 2 == 1 ? 0.25f : 0.0f;
