@@ -223,12 +223,13 @@ static void end_states(const rows_part *p, const neuron_site *s, int64_t at, int
   if (e->options.stream) { memcpy(e->states + e->nodes[s->index].state_at + at, state, (size_t)count * sizeof *state); }
 }
 
-// One step of neurons from `at` on: z, factors, states and counts are told, the rest follows from the place.
+// Neurons from `at` and `step` on: z, factors, states and counts are told, the rest follows from the place.
 static void step_neurons(const rows_part *p, const neuron_site *s, int64_t step, int64_t at, ssti_lane_rows *rows) {
   const sst_engine *e = p->picture->engine;
   rows->spikes = output_of(p, s->out, step) + at;
   rows->membrane = membrane_of(p, s, step, at);
   rows->stride = s->out->channels;
+  rows->step = s->out->count;
   p->worker->spikes[s->index] += (uint64_t)e->kernels.neurons(&e->nodes[s->index].lanes, rows);
 }
 
@@ -277,17 +278,17 @@ static void run_block(const rows_part *p, int64_t position, int64_t positions) {
     for (int64_t i = 0; once && i < positions; i++) {
       e->kernels.affine(count, z + i * width, n->factor + first, n->offset + first, z + i * width);
     }
-    for (int64_t k = 0; k < (once ? s.out->steps : steps); k++) {
-      ssti_lane_rows rows = {.rows = positions,
-                             .count = count,
-                             .z = z + (once ? 0 : k * width),
-                             .z_stride = (once ? 1 : steps) * width,
-                             .factor = once ? NULL : n->factor + first,
-                             .offset = once ? &nothing : n->offset + first,
-                             .state = states,
-                             .state_stride = width};
-      step_neurons(p, &s, t + k, position * p->out->channels + first, &rows);
-    }
+    ssti_lane_rows rows = {.rows = positions,
+                           .steps = once ? s.out->steps : steps,
+                           .count = count,
+                           .z = z,
+                           .z_stride = (once ? 1 : steps) * width,
+                           .z_step = once ? 0 : width,
+                           .factor = once ? NULL : n->factor + first,
+                           .offset = once ? &nothing : n->offset + first,
+                           .state = states,
+                           .state_stride = width};
+    step_neurons(p, &s, t, position * p->out->channels + first, &rows);
   }
   for (int64_t i = 0; s.out != NULL && i < positions; i++) {
     end_states(p, &s, (position + i) * p->out->channels + first, count, states + i * width);
@@ -400,7 +401,7 @@ static void run_neurons(const rows_part *p) {
     begin_states(p, &s, at, count, state);
     for (int64_t t = 0; t < p->out->steps; t++) {
       if (t == 0 || p->in->steps > 1) { read_integers(p->in, input_of(p, 0, t), at, count, x); }
-      ssti_lane_rows rows = {.rows = 1, .count = count, .z = x, .offset = &nothing, .state = state};
+      ssti_lane_rows rows = {.rows = 1, .steps = 1, .count = count, .z = x, .offset = &nothing, .state = state};
       step_neurons(p, &s, t, at, &rows);
     }
     end_states(p, &s, at, count, state);
@@ -427,19 +428,28 @@ static void pool_position(const rows_part *p, int64_t step, int64_t position, in
   }
 }
 
-// A position of small numbers: bytes all the way. Only where what lies beyond the border adds nothing.
-static void pool_bytes(const rows_part *p, const uint8_t *x, int64_t position, uint8_t *sum) {
+// Positions of the output [first, end) whose windows have column `kw` inside the input.
+static void inner_columns(const rows_part *p, int64_t kw, int64_t *first, int64_t *end) {
   const sst_integer_pool *pool = &p->n->node->pool;
-  const bool largest = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL;
-  const int64_t row = position / p->out->width * pool->stride_h - pool->pad_h;
-  const int64_t column = position % p->out->width * pool->stride_w - pool->pad_w;
-  bool first = true;
-  for (int64_t h = row < 0 ? 0 : row; h < smaller(row + pool->kernel_h, p->in->height); h++) {
-    for (int64_t w = column < 0 ? 0 : column; w < smaller(column + pool->kernel_w, p->in->width); w++) {
-      p->picture->engine->kernels.pool_bytes(p->in->channels, x + (h * p->in->width + w) * p->in->channels, sum, first,
-                                             largest);
-      first = false;
-    }
+  const int64_t before = pool->pad_w - kw, last = p->in->width - 1 + before;
+  *first = before > 0 ? (before + pool->stride_w - 1) / pool->stride_w : 0;
+  *end = last < 0 ? 0 : smaller(last / pool->stride_w + 1, p->out->width);
+}
+
+// Small numbers: bytes all the way, tap by tap. Only where what lies beyond the border adds nothing.
+static void pool_bytes(const rows_part *p, const uint8_t *x, int64_t row, uint8_t *sum) {
+  const sst_integer_pool *pool = &p->n->node->pool;
+  const bool largest = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL, padded = pool->pad_h + pool->pad_w > 0;
+  const int64_t channels = p->in->channels;
+  if (padded) { memset(sum, 0, (size_t)(p->out->width * channels)); }
+  for (int64_t tap = 0; tap < pool->kernel_h * pool->kernel_w; tap++) {
+    const int64_t kw = tap % pool->kernel_w, h = row * pool->stride_h - pool->pad_h + tap / pool->kernel_w;
+    int64_t first, end;
+    inner_columns(p, kw, &first, &end);
+    if (h < 0 || h >= p->in->height || first >= end) { continue; }
+    const int64_t from = h * p->in->width + first * pool->stride_w - pool->pad_w + kw;
+    p->picture->engine->kernels.pool_bytes(end - first, channels, x + from * channels, pool->stride_w * channels,
+                                           sum + first * channels, channels, tap == 0 && !padded, largest);
   }
 }
 
@@ -448,7 +458,7 @@ static void run_pool(const rows_part *p) {
   for (int64_t t = 0; bytes && t < p->out->steps; t++) {
     const uint8_t *from = input_of(p, 0, t);
     uint8_t *to = output_of(p, p->out, t);
-    for (int64_t i = 0; i < p->out->positions; i++) { pool_bytes(p, from, i, to + i * p->out->channels); }
+    for (int64_t r = 0; r < p->out->height; r++) { pool_bytes(p, from, r, to + r * p->out->width * p->out->channels); }
   }
   if (bytes) { return; }
   int32_t *x = scratch(p, p->picture->engine->at.integers), *sum = x + CHUNK;

@@ -299,6 +299,24 @@ static void join_tap(const slice_part *p, const tile *t, int64_t tap, const copy
   }
 }
 
+// Spikes two by two, stride 2: nothing but whole words at fixed places.
+static bool is_pool_of_four(const slice_part *p) {
+  const sst_integer_pool *pool = &p->n->node->pool;
+  const int planes = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL ? 1 : 3;
+  return pool->kernel_h == 2 && pool->kernel_w == 2 && pool->stride_h == 2 && pool->stride_w == 2 && pool->pad_h == 0 &&
+         pool->pad_w == 0 && p->in->planes == 1 && p->in->bias == 0 && p->out->planes == planes && p->out->bias == 0;
+}
+
+static void run_pool_of_four(const slice_part *p) {
+  const bool largest = p->n->node->kind == SST_INTEGER_NODE_MAX_POOL;
+  for (int64_t step = 0; step < p->out->steps; step++) {
+    for (int64_t c = 0; c < p->out->channels; c++) {
+      p->e->kernels.slice_pool((int)p->e->word, p->out->height, p->out->width, plane_of(p, p->in, step, 0, c),
+                               p->in->width, largest, plane_of(p, p->out, step, 0, c), plane_stride(p->out));
+    }
+  }
+}
+
 static void run_pool(const slice_part *p, const tile *t) {
   const sst_integer_pool *pool = &p->n->node->pool;
   const window w = {pool->kernel_w, pool->stride_h, pool->stride_w, pool->pad_h, pool->pad_w, 1, 1};
@@ -332,8 +350,13 @@ static void run_flatten(const slice_part *p) {
     for (int64_t i = 0; i < p->out->channels; i++) {
       const int64_t position = i / p->in->channels, channel = i % p->in->channels;
       for (int plane = 0; same && plane < p->in->planes; plane++) {
-        memcpy(plane_of(p, p->out, step, plane, i), plane_of(p, p->in, step, plane, channel) + position * word,
-               (size_t)word);
+        const uint8_t *from = plane_of(p, p->in, step, plane, channel) + position * word;
+        uint8_t *to = plane_of(p, p->out, step, plane, i);
+        if (word == 4) { // the usual: one move, not a call
+          memcpy(to, from, 4);
+        } else {
+          memcpy(to, from, (size_t)word);
+        }
       }
       if (same) { continue; }
       const tile t = {position * word, word, step, 1};
@@ -386,7 +409,13 @@ void ssti_engine_run_slices(sst_engine *e, ssti_engine_worker *worker, int node,
   case SST_INTEGER_NODE_SYNAPSES: for_tiles(&p, run_synapses); break;
   case SST_INTEGER_NODE_NEURONS: for_channels(&p, run_neurons); break;
   case SST_INTEGER_NODE_SUM_POOL:
-  case SST_INTEGER_NODE_MAX_POOL: for_tiles(&p, run_pool); break;
+  case SST_INTEGER_NODE_MAX_POOL:
+    if (is_pool_of_four(&p)) {
+      run_pool_of_four(&p);
+    } else {
+      for_tiles(&p, run_pool);
+    }
+    break;
   case SST_INTEGER_NODE_ADD: for_channels(&p, run_add); break;
   case SST_INTEGER_NODE_FLATTEN: run_flatten(&p); break;
   case SST_INTEGER_NODE_READOUT:

@@ -259,6 +259,41 @@ static void slice_max(int planes, int64_t bytes, const uint8_t *x, int64_t x_str
   }
 }
 
+#define POOL_WORDS(type)                                                                                               \
+  static void pool_##type(int64_t height, int64_t width, const type *restrict x, int64_t row_words, bool largest,      \
+                          type *restrict low, type *restrict middle, type *restrict high) {                            \
+    for (int64_t r = 0; r < height; r++, x += 2 * row_words, low += width, middle += width, high += width) {           \
+      const type *below = x + row_words;                                                                               \
+      for (int64_t i = 0; largest && i < width; i++) {                                                                 \
+        low[i] = (type)(x[2 * i] | x[2 * i + 1] | below[2 * i] | below[2 * i + 1]);                                    \
+      }                                                                                                                \
+      for (int64_t i = 0; !largest && i < width; i++) {                                                                \
+        const type a = x[2 * i], b = x[2 * i + 1], c = below[2 * i], d = below[2 * i + 1];                             \
+        const type above_two = (type)(a & b), below_two = (type)(c & d), across = (type)((a ^ b) & (c ^ d));           \
+        low[i] = (type)(a ^ b ^ c ^ d);                                                                                \
+        middle[i] = (type)(above_two ^ below_two ^ across);                                                            \
+        high[i] = (type)(above_two & below_two);                                                                       \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+POOL_WORDS(uint8_t)
+POOL_WORDS(uint16_t)
+POOL_WORDS(uint32_t)
+#undef POOL_WORDS
+
+static void slice_pool(int word, int64_t height, int64_t width, const uint8_t *x, int64_t row_words, bool largest,
+                       uint8_t *out, int64_t stride) {
+  // Where only the largest is made the other planes are not touched.
+  void *middle = largest ? out : out + stride, *high = largest ? out : out + 2 * stride;
+  const void *from = x;
+  void *to = out;
+  switch (word) {
+  case 1: pool_uint8_t(height, width, from, row_words, largest, to, middle, high); break;
+  case 2: pool_uint16_t(height, width, from, row_words, largest, to, middle, high); break;
+  default: pool_uint32_t(height, width, from, row_words, largest, to, middle, high); break;
+  }
+}
+
 static int64_t count_bits(int64_t bytes, const uint8_t *x, uint64_t mask) {
   int64_t count = 0, i = 0;
   for (; i + 8 <= bytes; i += 8) {
@@ -275,5 +310,6 @@ void SSTI_KERNEL(ssti_kernel_fill_slice)(ssti_kernels_of_level *table) {
   table->slice_neurons = slice_neurons;
   table->slice_affine = slice_affine;
   table->slice_max = slice_max;
+  table->slice_pool = slice_pool;
   table->count_bits = count_bits;
 }

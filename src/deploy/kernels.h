@@ -69,17 +69,17 @@ typedef struct ssti_lane_neurons {
   int32_t limit; // INT32_MAX: none
 } ssti_lane_neurons;
 
-// Neurons of several positions: [rows][count], each array with a stride of its own.
+// Neurons of several positions over several steps: [rows][steps][count], each array with strides of its own.
 typedef struct ssti_lane_rows {
-  int64_t rows, count;
+  int64_t rows, steps, count;
   const int32_t *z;
-  int64_t z_stride;
+  int64_t z_stride, z_step;       // z_step 0: the same in each step
   const int32_t *factor, *offset; // [count] the same for all rows; factor NULL: y = z + offset[0]
   int32_t *state;
   int64_t state_stride;
   uint8_t *spikes;
-  int32_t *membrane; // may be NULL
-  int64_t stride;    // of spikes and membranes
+  int32_t *membrane;    // may be NULL
+  int64_t stride, step; // of spikes and membranes
 } ssti_lane_rows;
 
 // ---- slices
@@ -141,12 +141,13 @@ typedef struct ssti_kernels_of_level {
   // The same with x [inputs] of 32 bits.
   void (*event_wide)(const ssti_rows *rows, int64_t inputs, int64_t width, int64_t weight_stride,
                      const int8_t *weights);
-  // One step of neurons with input y = factor * z + offset. Returns the number of spikes.
+  // Steps of neurons with input y = factor * z + offset. Returns the number of spikes.
   int64_t (*neurons)(const ssti_lane_neurons *n, const ssti_lane_rows *rows);
   // y = factor * z + offset
   void (*affine)(int64_t count, const int32_t *z, const int32_t *factor, const int32_t *offset, int32_t *y);
-  // sum (+)= x, or the larger of the two, of bytes that stay bytes.
-  void (*pool_bytes)(int64_t count, const uint8_t *x, uint8_t *sum, bool first, bool largest);
+  // sum [rows][count] (+)= x [rows][count], or the larger of the two, of bytes that stay bytes.
+  void (*pool_bytes)(int64_t rows, int64_t count, const uint8_t *x, int64_t x_stride, uint8_t *sum, int64_t sum_stride,
+                     bool first, bool largest);
   // Bit `plane` of `count` bytes as 64-bit words, zeros behind the last.
   void (*pack)(int64_t count, const uint8_t *x, int plane, uint64_t *bits);
   void (*pack_wide)(int64_t count, const int32_t *x, uint32_t bias, int plane, uint64_t *bits);
@@ -173,6 +174,10 @@ typedef struct ssti_kernels_of_level {
                         uint8_t *state, uint8_t *spikes, uint8_t *h);
   // out = larger of out and x, both unsigned of `planes` planes.
   void (*slice_max)(int planes, int64_t bytes, const uint8_t *x, int64_t x_stride, uint8_t *out, int64_t out_stride);
+  // Windows of two by two words of `word` bytes, stride 2, in rows of row_words: their sums in three planes of
+  // `stride` bytes from one to the next, or all bits of the four in one.
+  void (*slice_pool)(int word, int64_t height, int64_t width, const uint8_t *x, int64_t row_words, bool largest,
+                     uint8_t *out, int64_t stride);
   // Bits that are set under a mask of 64 bits, again and again.
   int64_t (*count_bits)(int64_t bytes, const uint8_t *x, uint64_t mask);
 

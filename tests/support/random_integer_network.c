@@ -151,6 +151,10 @@ static int add_pool(maker *m, int input) {
   p->stride_w = between(m, 1, 3);
   p->pad_h = below(m, p->kernel_h / 2 + 1);
   p->pad_w = below(m, p->kernel_w / 2 + 1);
+  // The usual one has kernels of its own.
+  if (in.height >= 2 && in.width >= 2 && chance(m, 0.5f)) {
+    *p = (sst_integer_pool){.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
+  }
   return add(m, &node, 0, 0);
 }
 
