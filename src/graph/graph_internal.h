@@ -137,6 +137,7 @@ struct sst_graph {
   int settled_count;
   int64_t settled_samples; // N of what is settled by sample
   size_t settled_bytes;    // of a sample
+  uint64_t settled_layout; // a number for what lies where in a sample's bytes
   // Of the next forward pass: whose values are taken from `recall`, or else put there; NULL: neither.
   sst_recall *recall;
   const int32_t *recall_samples;

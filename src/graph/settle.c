@@ -102,6 +102,18 @@ static sst_status list_values(sst_graph *graph, const bool *wanted) {
   return SST_OK;
 }
 
+// A number for what lies where in a row: names, and how many bytes.
+static uint64_t layout_of(const sst_graph *graph) {
+  uint64_t layout = 1;
+  for (int i = 0; i < graph->settled_count; i++) {
+    char name[256];
+    const ssti_settled *s = &graph->settled[i];
+    layout = ssti_random_stream_with(layout ^ ssti_random_stream(ssti_value_name(graph, s->value, name, sizeof name)),
+                                     (uint64_t)s->run * (uint64_t)s->steps);
+  }
+  return layout;
+}
+
 sst_status ssti_find_settled(sst_graph *graph) {
   if (graph->settled_samples == 0) { return SST_OK; }
   for (int n = 0; n < graph->node_count; n++) {
@@ -112,6 +124,7 @@ sst_status ssti_find_settled(sst_graph *graph) {
   mark_wanted(graph, wanted);
   const sst_status status = list_values(graph, wanted);
   ssti_free(graph->context, wanted);
+  graph->settled_layout = layout_of(graph); // each step asks; a compiled graph does not change any more
   return status;
 }
 
@@ -156,18 +169,6 @@ void sst_recall_destroy(sst_recall *recall) {
 
 int64_t sst_recall_count(const sst_recall *recall) { return recall->count; }
 
-// A number for what lies where in a row: names, and how many bytes.
-static uint64_t layout_of(const sst_graph *graph) {
-  uint64_t layout = 1;
-  for (int i = 0; i < graph->settled_count; i++) {
-    char name[256];
-    const ssti_settled *s = &graph->settled[i];
-    layout = ssti_random_stream_with(layout ^ ssti_random_stream(ssti_value_name(graph, s->value, name, sizeof name)),
-                                     (uint64_t)s->run * (uint64_t)s->steps);
-  }
-  return layout;
-}
-
 static void begin_layout(sst_recall *recall, uint64_t layout) {
   for (int64_t i = 0; recall->count > 0 && i < recall->numbers; i++) { recall->row[i] = -1; }
   recall->count = 0;
@@ -177,8 +178,7 @@ static void begin_layout(sst_recall *recall, uint64_t layout) {
 void sst_graph_recall(sst_graph *graph, sst_recall *recall, const int32_t *samples) {
   assert(graph->compiled);
   if (graph->settled_count == 0 || graph->settled_bytes != recall->bytes || graph->backend->beside != NULL) { return; }
-  const uint64_t layout = layout_of(graph);
-  if (layout != recall->layout) { begin_layout(recall, layout); }
+  if (graph->settled_layout != recall->layout) { begin_layout(recall, graph->settled_layout); }
   bool all = true;
   for (int64_t n = 0; n < graph->settled_samples; n++) {
     assert(samples[n] >= 0 && samples[n] < recall->numbers);

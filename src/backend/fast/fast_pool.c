@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling: own kernels, whole images a thread. An image of a tensor that is bf16 is laid out in f32 first, or last, which
-// for usual sizes stays in the second-level cache.
+// for usual sizes stays in the second-level cache; averages of windows of 2 by 2 need no such copy.
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
 
@@ -82,6 +82,16 @@ static void backward_range(void *arg, int64_t begin, int64_t end) {
   w->simd->pool_backward(w->shape, begin, end, w->from, w->kept, w->to, w->accumulate);
 }
 
+static void forward_quarters(void *arg, int64_t begin, int64_t end) {
+  const pool_work *w = arg;
+  w->simd->pool_quarters_forward(w->shape, begin, end, (const ssti_bf16 *)(const void *)w->from, w->to);
+}
+
+static void backward_quarters(void *arg, int64_t begin, int64_t end) {
+  const pool_work *w = arg;
+  w->simd->pool_quarters_backward(w->shape, begin, end, w->from, (ssti_bf16 *)(void *)w->to);
+}
+
 static sst_status pool_plan(ssti_backend *backend, const ssti_pool *shape, bool training, ssti_plan **out) {
   *out = NULL;
   const int64_t slots = slots_of(backend, shape);
@@ -100,7 +110,7 @@ static void run(ssti_backend *backend, pool_work *work, void *workspace, ssti_ra
   work->simd = &ssti_fast_state_of(backend)->simd;
   work->slots = slots_of(backend, work->shape);
   work->images = workspace;
-  if (work->slots > 0) {
+  if (work->slots > 0 && slots != NULL) {
     ssti_parallel_for(backend->context, work->slots, 1, slots, work);
   } else {
     ssti_parallel_for(backend->context, work->shape->images, image_grain(work->shape), range, work);
@@ -112,6 +122,10 @@ static void pool_forward(ssti_backend *backend, const ssti_pool *shape, ssti_pla
   (void)plan;
   assert(shape->kind == SSTI_POOL_AVERAGE || shape->kernel_h * shape->kernel_w <= UINT8_MAX);
   pool_work work = {.shape = shape, .from = x, .to = y, .saved = saved};
+  if (ssti_fast_state_of(backend)->simd.pool_quarters(shape)) {
+    run(backend, &work, NULL, forward_quarters, NULL);
+    return;
+  }
   run(backend, &work, workspace, forward_range, forward_slots);
 }
 
@@ -120,6 +134,10 @@ static void pool_backward(ssti_backend *backend, const ssti_pool *shape, ssti_pl
   (void)plan;
   assert(shape->kind == SSTI_POOL_AVERAGE || saved != NULL);
   pool_work work = {.shape = shape, .from = dy, .kept = saved, .to = dx, .accumulate = accumulate};
+  if (!accumulate && ssti_fast_state_of(backend)->simd.pool_quarters(shape)) {
+    run(backend, &work, NULL, backward_quarters, NULL);
+    return;
+  }
   run(backend, &work, workspace, backward_range, backward_slots);
 }
 

@@ -40,7 +40,8 @@ typedef struct ssti_block_norm {
   const float *mean, *factor, *offset; // y = (x - mean) * factor + offset goes into the neurons
   // Backward: dx (+)= gradient_factor * (dy - mean_dy - (x - mean) * slope)
   const float *gradient_factor, *mean_dy, *slope;
-  float *sum_dy, *sum_dy_centred;      // backward, where not NULL: no dx, but += dy and += dy * (x - mean)
+  // Backward, where not NULL: += dy and += dy * (x - mean), and dx = dy, where there is one.
+  float *sum_dy, *sum_dy_centred;
 } ssti_block_norm;
 
 // One block of neurons, [begin, begin + length) of `count`, over all steps. Pointers are to the whole tensors.
@@ -87,12 +88,18 @@ typedef struct ssti_simd {
   void (*pool_forward)(const ssti_pool *shape, int64_t begin, int64_t end, const float *x, float *y, uint8_t *saved);
   void (*pool_backward)(const ssti_pool *shape, int64_t begin, int64_t end, const float *dy, const uint8_t *saved,
                         float *dx, bool accumulate);
+  // The same for averages of windows of 2 by 2 that tile a bf16 picture: whether these are, and without adding to dx.
+  bool (*pool_quarters)(const ssti_pool *shape);
+  void (*pool_quarters_forward)(const ssti_pool *shape, int64_t begin, int64_t end, const ssti_bf16 *x, void *y);
+  void (*pool_quarters_backward)(const ssti_pool *shape, int64_t begin, int64_t end, const void *dy, ssti_bf16 *dx);
 
   // y += x
   void (*add)(int64_t count, const float *x, float *y);
   void (*add_bf16)(int64_t count, const ssti_bf16 *x, ssti_bf16 *y);
   void (*narrow)(int64_t count, const float *x, ssti_bf16 *y);
   void (*widen)(int64_t count, const ssti_bf16 *x, float *y);
+  // In place, from dy to dx: see ssti_block_norm.
+  void (*norm_gradient_bf16)(int64_t count, const ssti_block_norm *norm, const ssti_bf16 *x, ssti_bf16 *dx);
   // Element i of a and of b side by side, a in the lower half; NULL: zeros. Blocks of `block` lie `distance` apart in y.
   void (*pair_bf16)(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, int64_t block, int64_t distance, uint32_t *y);
   // Elements [begin, end) of a tensor: their numbers decide what stays.

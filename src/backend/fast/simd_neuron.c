@@ -202,6 +202,7 @@ static void put_gradient(const ssti_neuron_block *b, int64_t t, float gain, cons
       sum[i] += dy;
       centred[i] += dy * (x[i] - mean[i]);
     }
+    for (int64_t i = 0; b->dx != NULL && i < n; i++) { b->dx[at + i] = gain * g[i]; }
     return;
   }
   if (b->dx == NULL) { return; }

@@ -146,11 +146,17 @@ INLINE void put_gradient(const group *g, int64_t t, int k, lanes dy) {
   store(dx, g->b->accumulate_dx ? load(dx) + dy : dy);
 }
 
-// How the neurons go back, as constants; `sums`: no dx, but the norm's sums.
+// How the neurons go back, as constants; `sums`: the norm's sums, and dy itself in the place of dx where there is one.
 typedef struct way {
   sst_surrogate_kind kind;
   bool hard, sums;
 } way;
+
+INLINE void put_sums(const group *g, int64_t t, int k, lanes dy, lanes *sum, lanes *centred) {
+  *sum += dy;
+  *centred += dy * (x_at(g, t, k) - number(g->b->norm->mean, g, k));
+  if (g->b->dx != NULL) { store(g->b->dx + g->b->begin + g->i + t * g->stride + k * LANES, dy); }
+}
 
 INLINE void backward_group(const ssti_neuron_block *b, const ssti_dynamics *d, int64_t i, way w) {
   const group g = group_of(b, i);
@@ -158,7 +164,7 @@ INLINE void backward_group(const ssti_neuron_block *b, const ssti_dynamics *d, i
   if (g.ahead) {
     fetch(&g, b->x, b->input_steps);
     if (b->dspikes != NULL) { fetch(&g, b->dspikes, b->steps); }
-    if (!w.sums && b->dx != NULL && b->dx != b->dspikes) { fetch(&g, b->dx, b->input_steps); }
+    if (b->dx != NULL && b->dx != b->dspikes) { fetch(&g, b->dx, b->input_steps); }
   }
   lanes h[MOST_STEPS][COLUMNS], u[COLUMNS], du[COLUMNS], dh_sum[COLUMNS], sum[COLUMNS], centred[COLUMNS];
   EACH_COLUMN(k) {
@@ -188,8 +194,7 @@ INLINE void backward_group(const ssti_neuron_block *b, const ssti_dynamics *d, i
       if (once) {
         dh_sum[k] += dy;
       } else if (w.sums) {
-        sum[k] += dy;
-        centred[k] += dy * (x_at(&g, t, k) - number(b->norm->mean, &g, k));
+        put_sums(&g, t, k, dy, &sum[k], &centred[k]);
       } else if (b->dx != NULL) {
         put_gradient(&g, t, k, dy);
       }
@@ -197,8 +202,7 @@ INLINE void backward_group(const ssti_neuron_block *b, const ssti_dynamics *d, i
   }
   EACH_COLUMN(k) {
     if (once && w.sums) {
-      sum[k] += dh_sum[k];
-      centred[k] += dh_sum[k] * (x_at(&g, 0, k) - number(b->norm->mean, &g, k));
+      put_sums(&g, 0, k, dh_sum[k], &sum[k], &centred[k]);
     } else if (once && b->dx != NULL) {
       put_gradient(&g, 0, k, dh_sum[k]);
     }

@@ -190,7 +190,87 @@ static void pool_backward(const ssti_pool *s, int64_t begin, int64_t end, const 
   }
 }
 
+// ---- averages of windows of 2 by 2 that tile a bf16 picture, without a copy of it in f32; y is of either type
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE float value_at(const void *tensor, bool is_bf16, int64_t i) {
+  return is_bf16 ? ssti_bf16_value(((const ssti_bf16 *)tensor)[i]) : ((const float *)tensor)[i];
+}
+
+INLINE void put_average(int64_t channels, const ssti_bf16 *restrict top, const ssti_bf16 *restrict bottom,
+                        void *restrict y, bool is_bf16) {
+  const ssti_bf16 *top1 = top + channels, *bottom1 = bottom + channels;
+  for (int64_t c = 0; c < channels; c++) {
+    const float sum = (ssti_bf16_value(top[c]) + ssti_bf16_value(top1[c])) +
+                      (ssti_bf16_value(bottom[c]) + ssti_bf16_value(bottom1[c]));
+    if (is_bf16) {
+      ((ssti_bf16 *)y)[c] = ssti_bf16_of(sum * 0.25f);
+    } else {
+      ((float *)y)[c] = sum * 0.25f;
+    }
+  }
+}
+
+INLINE void spread_quarter(int64_t channels, const void *restrict dy, bool is_bf16, ssti_bf16 *restrict top,
+                           ssti_bf16 *restrict bottom) {
+  ssti_bf16 *restrict top1 = top + channels, *restrict bottom1 = bottom + channels;
+  for (int64_t c = 0; c < channels; c++) {
+    const ssti_bf16 share = ssti_bf16_of(value_at(dy, is_bf16, c) * 0.25f);
+    top[c] = share;
+    top1[c] = share;
+    bottom[c] = share;
+    bottom1[c] = share;
+  }
+}
+
+static bool pool_quarters(const ssti_pool *s) {
+  return s->kind == SSTI_POOL_AVERAGE && s->in_type == SSTI_BF16 && is_two_by_two(s) && is_tiling(s);
+}
+
+INLINE void each_quarter(const ssti_pool *s, int64_t begin, int64_t end, const ssti_bf16 *x, void *y, bool is_bf16) {
+  const int64_t line = s->in_w * s->channels, lines = s->out_h, width = s->out_w * s->channels;
+  const size_t bytes = is_bf16 ? sizeof(ssti_bf16) : sizeof(float);
+  for (int64_t i = begin * lines; i < end * lines; i++) {
+    for (int64_t at = 0; at < width; at += s->channels) {
+      const ssti_bf16 *top = x + 2 * i * line + 2 * at;
+      put_average(s->channels, top, top + line, (char *)y + (size_t)(i * width + at) * bytes, is_bf16);
+    }
+  }
+}
+
+INLINE void back_each_quarter(const ssti_pool *s, int64_t begin, int64_t end, const void *dy, bool is_bf16,
+                              ssti_bf16 *dx) {
+  const int64_t line = s->in_w * s->channels, lines = s->out_h, width = s->out_w * s->channels;
+  const size_t bytes = is_bf16 ? sizeof(ssti_bf16) : sizeof(float);
+  for (int64_t i = begin * lines; i < end * lines; i++) {
+    for (int64_t at = 0; at < width; at += s->channels) {
+      ssti_bf16 *top = dx + 2 * i * line + 2 * at;
+      spread_quarter(s->channels, (const char *)dy + (size_t)(i * width + at) * bytes, is_bf16, top, top + line);
+    }
+  }
+}
+
+static void pool_quarters_forward(const ssti_pool *s, int64_t begin, int64_t end, const ssti_bf16 *x, void *y) {
+  if (s->out_type == SSTI_BF16) {
+    each_quarter(s, begin, end, x, y, true);
+  } else {
+    each_quarter(s, begin, end, x, y, false);
+  }
+}
+
+static void pool_quarters_backward(const ssti_pool *s, int64_t begin, int64_t end, const void *dy, ssti_bf16 *dx) {
+  if (s->out_type == SSTI_BF16) {
+    back_each_quarter(s, begin, end, dy, true, dx);
+  } else {
+    back_each_quarter(s, begin, end, dy, false, dx);
+  }
+}
+
 void SSTI_SIMD(ssti_simd_fill_pool)(ssti_simd *table) {
   table->pool_forward = pool_forward;
   table->pool_backward = pool_backward;
+  table->pool_quarters = pool_quarters;
+  table->pool_quarters_forward = pool_quarters_forward;
+  table->pool_quarters_backward = pool_quarters_backward;
 }
