@@ -461,6 +461,7 @@ static const struct {
     {"data: {augment: [1]}\n", "data.augment is a list, expected a map of keys"},
     {SMALLEST "train:\n  epocs: 3\n", "x.yaml:4: unknown key 'epocs' in train; nearest is 'epochs'"},
     {SMALLEST "epochs: 3\n", "x.yaml:3: unknown key 'epochs' in the recipe; there is train.epochs"},
+    {SMALLEST "train: {teacher: x}\n", "unknown key 'teacher' in train; it is a key of the recipe itself"},
     {SMALLEST "trian: {epochs: 3}\n", "x.yaml:3: unknown key 'trian' in the recipe; nearest is 'train'"},
     {SMALLEST "loss: {zzzzzz: 3}\n", "unknown key 'zzzzzz' in loss; its keys are weight, label_smoothing, per_step"},
     {SMALLEST "data.root: x\n", "unknown key 'data.root' in the recipe"},
