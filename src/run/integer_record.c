@@ -4,6 +4,22 @@
 #include "run/run_folder.h"
 #include "spikestill/version.h"
 
+// The list with the item, which it takes; NULL if memory has run out for either.
+static json_t *appended(json_t *list, json_t *item) {
+  if (json_array_append_new(list, item) == 0) { return list; }
+  json_decref(list);
+  return NULL;
+}
+
+// The object with the members of another, which it takes; NULL if memory has run out for either.
+static json_t *merged(json_t *object, json_t *more) {
+  const bool done = json_object_update(object, more) == 0;
+  json_decref(more);
+  if (done) { return object; }
+  json_decref(object);
+  return NULL;
+}
+
 // Bits as the lowered simulation has them; 0: none.
 static json_t *bits_json(const sst_recipe *recipe) {
   const sst_model_options *options = &recipe->student.options;
@@ -37,9 +53,7 @@ static json_t *layers_json(const sst_integer_network *network, sst_integer_sizes
     total->weight_bytes += s.weight_bytes + s.constant_bytes;
     total->float_bytes += s.float_bytes;
     total->state_bytes += s.state_bytes;
-    if (json_array_append_new(layers, synapses ? synapses_json(node, &s) : neurons_json(node, &s)) == 0) { continue; }
-    json_decref(layers);
-    layers = NULL;
+    layers = appended(layers, synapses ? synapses_json(node, &s) : neurons_json(node, &s));
   }
   return layers;
 }
@@ -54,12 +68,8 @@ static json_t *approximations_json(const sst_approximations *made) {
   json_t *list = json_array();
   for (int i = 0; list && i < made->count; i++) {
     const sst_approximation *one = &made->items[i];
-    if (json_array_append_new(list, json_pack("{s:s, s:s, s:f}", "layer", one->layer, "what",
-                                              sst_approximation_word(one->kind), "size", one->size)) == 0) {
-      continue;
-    }
-    json_decref(list);
-    list = NULL;
+    list = appended(list, json_pack("{s:s, s:s, s:f}", "layer", one->layer, "what", sst_approximation_word(one->kind),
+                                    "size", one->size));
   }
   return list;
 }
@@ -69,13 +79,10 @@ static json_t *comparison_json(const sst_integer_comparison *c) {
   json_t *layers = json_array();
   for (int i = 0; layers && i < c->layer_count; i++) {
     const sst_integer_layer_comparison *one = &c->layers[i];
-    json_t *row =
-        json_pack("{s:s, s:I, s:I, s:I, s:f}", "name", one->name, "neuron_steps", (json_int_t)one->neuron_steps,
-                  "spikes", (json_int_t)one->spikes, "different_spikes", (json_int_t)one->different_spikes, "share",
-                  (double)one->different_spikes / (double)one->neuron_steps);
-    if (json_array_append_new(layers, row) == 0) { continue; }
-    json_decref(layers);
-    layers = NULL;
+    layers = appended(layers, json_pack("{s:s, s:I, s:I, s:I, s:f}", "name", one->name, "neuron_steps",
+                                        (json_int_t)one->neuron_steps, "spikes", (json_int_t)one->spikes,
+                                        "different_spikes", (json_int_t)one->different_spikes, "share",
+                                        (double)one->different_spikes / (double)one->neuron_steps));
   }
   const double count = (double)c->count;
   return json_pack("{s:s, s:I, s:f, s:f, s:I, s:o}", "data", c->data, "samples", (json_int_t)c->count,
@@ -85,36 +92,20 @@ static json_t *comparison_json(const sst_integer_comparison *c) {
 }
 
 // How it was chosen by training pictures, or what became of them.
-static json_t *with_origin(json_t *root, const sst_integer_origin *origin) {
-  json_t *more = origin->approximations == NULL
-                     ? json_pack("{s:o}", "calibration", calibration_json(origin->calibration))
-                     : json_pack("{s:o, s:o}", "approximations", approximations_json(origin->approximations),
-                                 "comparison", comparison_json(origin->comparison));
-  if (more != NULL && json_object_update(root, more) == 0) {
-    json_decref(more);
-    return root;
-  }
-  json_decref(more);
-  json_decref(root);
-  return NULL;
+static json_t *origin_json(const sst_integer_origin *origin) {
+  return origin->approximations == NULL
+             ? json_pack("{s:o}", "calibration", calibration_json(origin->calibration))
+             : json_pack("{s:o, s:o}", "approximations", approximations_json(origin->approximations), "comparison",
+                         comparison_json(origin->comparison));
 }
 
-// What was measured; a record that lacks it for want of memory is none.
-static json_t *with_measured(json_t *root, const sst_integer_origin *origin) {
+static json_t *measured_json(const sst_integer_origin *origin) {
   const sst_evaluation *before = &origin->before->evaluation, *after = &origin->after->evaluation;
-  json_t *measured =
-      json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "data", origin->before->data, "count",
-                (json_int_t)before->count, "test_accuracy_before", before->accuracy, "test_accuracy", after->accuracy,
-                "test_accuracy_difference", after->accuracy - before->accuracy, "spikes_per_inference_before",
-                before->spikes_per_inference, "spikes_per_inference", after->spikes_per_inference,
-                "spikes_per_inference_difference", after->spikes_per_inference - before->spikes_per_inference);
-  if (measured != NULL && json_object_update(root, measured) == 0) {
-    json_decref(measured);
-    return root;
-  }
-  json_decref(measured);
-  json_decref(root);
-  return NULL;
+  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "data", origin->before->data, "count",
+                   (json_int_t)before->count, "test_accuracy_before", before->accuracy, "test_accuracy", after->accuracy,
+                   "test_accuracy_difference", after->accuracy - before->accuracy, "spikes_per_inference_before",
+                   before->spikes_per_inference, "spikes_per_inference", after->spikes_per_inference,
+                   "spikes_per_inference_difference", after->spikes_per_inference - before->spikes_per_inference);
 }
 
 sst_status sst_integer_write_record(const sst_integer_network *network, const sst_integer_origin *origin,
@@ -133,7 +124,6 @@ sst_status sst_integer_write_record(const sst_integer_network *network, const ss
                 (json_int_t)total.weights, "bytes", (json_int_t)total.weight_bytes, "float_bytes",
                 (json_int_t)total.float_bytes, "float_ratio", (double)total.float_bytes / (double)total.weight_bytes,
                 "state_bytes", (json_int_t)total.state_bytes, "layers", layers);
-  if (root != NULL && !exact) { root = with_measured(root, origin); }
-  if (root != NULL && !exact) { root = with_origin(root, origin); }
+  if (!exact) { root = merged(merged(root, measured_json(origin)), origin_json(origin)); }
   return ssti_run_write_json(network->context, path, root);
 }
