@@ -28,72 +28,93 @@ typedef struct addend {
   bool negative, extends;
 } addend;
 
-// An addend's plane for each plane of a sum, so that no loop over those asks where a number begins and ends. Where it
-// has none that is a row of zeros; all of them are complemented where it is negative, and 1 carried into the first.
-typedef struct addend_planes {
-  const uint8_t *plane[SSTI_MOST_PLANES];
-  vector flip;
-} addend_planes;
-
 static const uint8_t zero_row[PAIR_BYTES] __attribute__((aligned(64)));
 
-INLINE void find_planes(const addend *a, int width, addend_planes *out) {
-  out->flip = a->negative ? ones() : zeros();
-  const int end = a->place + a->planes < width ? a->place + a->planes : width;
-  int i = 0;
-  for (; i < a->place && i < width; i++) { out->plane[i] = zero_row; }
-  for (const uint8_t *x = a->x; i < end; i++, x += a->stride) { out->plane[i] = x; }
-  const uint8_t *above = a->extends && end > a->place ? out->plane[end - 1] : zero_row;
-  for (; i < width; i++) { out->plane[i] = above; }
+// Where the number is at least a constant, of which the planes seen so far decide: below a bit that is equal the lower
+// ones do, so it is the majority of the number's bit, that answer, and the constant's other bit.
+INLINE vector compare_bit(vector plane, vector answer, vector other) { return full_add(&plane, answer, other); }
+
+// The last word has the sign.
+INLINE vector compare_sign(vector sign, vector answer, int64_t constant) {
+  return constant < 0 ? ~sign | answer : ~sign & answer;
 }
 
-// h = offset + the sum of addends, plane by plane: each has a carry of its own, so a plane of h is made in registers
-// and stored once. `addends` is a constant where this is inlined.
-INLINE void sum_addends(number *h, int width, const addend_planes *all, int addends, int64_t offset) {
-  vector carry[MOST_ADDENDS][PAIR];
+// h = offset + the sum of addends, and where that is at least the threshold. Plane by plane: each addend has a carry of
+// its own, so a plane of h is made in registers and stored once. An addend's plane is the next of x, a row of zeros
+// below it, and above it that or its top plane; a negative one is complemented everywhere, and 1 carried into the
+// first. `addends` and `compares` are constants where this is inlined.
+INLINE pair sum_addends(number *h, int width, const addend *all, int addends, int64_t offset, bool compares,
+                        int64_t threshold) {
+  vector carry[MOST_ADDENDS][PAIR], flip[MOST_ADDENDS];
+  const uint8_t *above[MOST_ADDENDS];
+  pair answer = {{ones(), ones()}};
   for (int k = 0; k < addends; k++) {
-    for (int v = 0; v < PAIR; v++) { carry[k][v] = all[k].flip; }
+    flip[k] = all[k].negative ? ones() : zeros();
+    above[k] = all[k].extends ? all[k].x + (all[k].planes - 1) * all[k].stride : zero_row;
+    for (int v = 0; v < PAIR; v++) { carry[k][v] = flip[k]; }
   }
   for (int i = 0; i < width; i++) {
     vector plane[PAIR];
     for (int v = 0; v < PAIR; v++) { plane[v] = spread_bit(offset, i); }
     for (int k = 0; k < addends; k++) {
-      const uint8_t *x = all[k].plane[i];
+      const int at = i - all[k].place;
+      const uint8_t *outside = at < 0 ? zero_row : above[k];
+      const uint8_t *x = (unsigned)at < (unsigned)all[k].planes ? all[k].x + at * all[k].stride : outside;
       for (int v = 0; v < PAIR; v++) {
-        carry[k][v] = full_add(&plane[v], load(x + v * VECTOR_BYTES) ^ all[k].flip, carry[k][v]);
+        carry[k][v] = full_add(&plane[v], load(x + v * VECTOR_BYTES) ^ flip[k], carry[k][v]);
       }
     }
-    for (int v = 0; v < PAIR; v++) { h->plane[i].v[v] = plane[v]; }
+    const vector other = compares ? spread_bit(~threshold, i) : zeros();
+    for (int v = 0; v < PAIR; v++) {
+      h->plane[i].v[v] = plane[v];
+      if (!compares) { continue; }
+      answer.v[v] =
+          i < width - 1 ? compare_bit(plane[v], answer.v[v], other) : compare_sign(plane[v], answer.v[v], threshold);
+    }
   }
+  return answer;
 }
 
-INLINE void add_more(number *h, int width, const addend_planes *a) {
+// Where the number is at least the constant, both in two's complement of `width` planes.
+INLINE pair at_least(const number *h, int width, int64_t constant) {
+  pair answer = {{ones(), ones()}};
+  for (int i = 0; i < width - 1; i++) {
+    const vector other = spread_bit(~constant, i);
+    for (int v = 0; v < PAIR; v++) { answer.v[v] = compare_bit(h->plane[i].v[v], answer.v[v], other); }
+  }
+  for (int v = 0; v < PAIR; v++) { answer.v[v] = compare_sign(h->plane[width - 1].v[v], answer.v[v], constant); }
+  return answer;
+}
+
+INLINE void add_more(number *h, int width, const addend *a) {
   vector carry[PAIR];
-  for (int v = 0; v < PAIR; v++) { carry[v] = a->flip; }
+  const vector flip = a->negative ? ones() : zeros();
+  const uint8_t *above = a->extends ? a->x + (a->planes - 1) * a->stride : zero_row;
+  for (int v = 0; v < PAIR; v++) { carry[v] = flip; }
   for (int i = 0; i < width; i++) {
+    const int at = i - a->place;
+    const uint8_t *x = at < 0 ? zero_row : at < a->planes ? a->x + at * a->stride : above;
     for (int v = 0; v < PAIR; v++) {
-      carry[v] = full_add(&h->plane[i].v[v], load(a->plane[i] + v * VECTOR_BYTES) ^ a->flip, carry[v]);
+      carry[v] = full_add(&h->plane[i].v[v], load(x + v * VECTOR_BYTES) ^ flip, carry[v]);
     }
   }
 }
 
-INLINE void sum_all(number *h, int width, const addend *all, int addends, int64_t offset) {
-  addend_planes found[MOST_ADDENDS];
-  const int together = addends < MOST_ADDENDS ? addends : MOST_ADDENDS;
-  for (int k = 0; k < together; k++) { find_planes(&all[k], width, &found[k]); }
-  switch (together) {
-  case 0: sum_addends(h, width, found, 0, offset); break;
-  case 1: sum_addends(h, width, found, 1, offset); break;
-  case 2: sum_addends(h, width, found, 2, offset); break;
-  case 3: sum_addends(h, width, found, 3, offset); break;
-  case 4: sum_addends(h, width, found, 4, offset); break;
-  case 5: sum_addends(h, width, found, 5, offset); break;
-  default: sum_addends(h, width, found, MOST_ADDENDS, offset); break;
+INLINE pair sum_all(number *h, int width, const addend *all, int addends, int64_t offset, bool compares,
+                    int64_t threshold) {
+  switch (addends) {
+  case 0: return sum_addends(h, width, all, 0, offset, compares, threshold);
+  case 1: return sum_addends(h, width, all, 1, offset, compares, threshold);
+  case 2: return sum_addends(h, width, all, 2, offset, compares, threshold);
+  case 3: return sum_addends(h, width, all, 3, offset, compares, threshold);
+  case 4: return sum_addends(h, width, all, 4, offset, compares, threshold);
+  case 5: return sum_addends(h, width, all, 5, offset, compares, threshold);
+  case MOST_ADDENDS: return sum_addends(h, width, all, MOST_ADDENDS, offset, compares, threshold);
+  default: break;
   }
-  for (int k = MOST_ADDENDS; k < addends; k++) {
-    find_planes(&all[k], width, &found[0]);
-    add_more(h, width, &found[0]);
-  }
+  (void)sum_addends(h, width, all, MOST_ADDENDS, offset, false, 0);
+  for (int k = MOST_ADDENDS; k < addends; k++) { add_more(h, width, &all[k]); }
+  return at_least(h, width, threshold);
 }
 
 INLINE int push_term(addend *all, int addends, const ssti_slice_term *term, int64_t at) {
@@ -105,27 +126,6 @@ INLINE int push_term(addend *all, int addends, const ssti_slice_term *term, int6
                               .negative = term->digits->negative[d] != 0};
   }
   return addends;
-}
-
-// Where the number is at least the constant, both in two's complement of `width` planes.
-INLINE pair at_least(const number *h, int width, int64_t constant) {
-  // Below a bit that is equal the lower ones decide: the majority of h's bit, that answer, and the constant's other
-  // bit.
-  vector result[PAIR];
-  for (int v = 0; v < PAIR; v++) { result[v] = ones(); }
-  for (int i = 0; i < width - 1; i++) {
-    const vector other = spread_bit(~constant, i);
-    for (int v = 0; v < PAIR; v++) {
-      vector plane = h->plane[i].v[v];
-      result[v] = full_add(&plane, result[v], other);
-    }
-  }
-  pair all;
-  for (int v = 0; v < PAIR; v++) {
-    const vector sign = ~h->plane[width - 1].v[v];
-    all.v[v] = constant < 0 ? sign | result[v] : sign & result[v];
-  }
-  return all;
 }
 
 // h -= step where s.
@@ -183,19 +183,65 @@ INLINE void leak(const ssti_slice_neurons *n, number *u) {
   }
 }
 
+// A plane within the limits.
+INLINE vector clip_plane(vector plane, int64_t limit, int i, vector above, vector inside) {
+  return choose(above, spread_bit(limit, i), choose(inside, plane, spread_bit(-limit, i)));
+}
+
 INLINE void clip(const ssti_slice_neurons *n, number *u) {
   const int width = n->width - n->decay_shift;
-  pair above, inside; // not below
-  for (int v = 0; v < PAIR; v++) { above.v[v] = zeros(), inside.v[v] = ones(); }
+  pair above = {{zeros(), zeros()}}, inside = {{ones(), ones()}}; // not below
   if (n->clips_above) { above = at_least(u, width, n->limit + 1); }
   if (n->clips_below) { inside = at_least(u, width, -n->limit); }
   for (int i = 0; i < n->state_planes; i++) {
-    const vector most = spread_bit(n->limit, i), least = spread_bit(-n->limit, i);
     for (int v = 0; v < PAIR; v++) {
-      const vector low = (u->plane[i].v[v] & inside.v[v]) | (least & ~inside.v[v]);
-      u->plane[i].v[v] = (low & ~above.v[v]) | (most & above.v[v]);
+      u->plane[i].v[v] = clip_plane(u->plane[i].v[v], n->limit, i, above.v[v], inside.v[v]);
     }
   }
+}
+
+// Reset to 0, leak by a shift and the question what is beyond the limits in one go: the usual neurons.
+INLINE void reset_and_leak(const ssti_slice_neurons *n, number *h, const pair *s, bool clips_above, bool clips_below) {
+  const int shift = n->decay_shift;
+  pair above = {{ones(), ones()}}, inside = above;
+  vector carry[PAIR];
+  for (int v = 0; v < PAIR; v++) { carry[v] = h->plane[shift - 1].v[v] & ~s->v[v]; }
+  for (int i = shift; i < n->width; i++) {
+    const int place = i - shift;
+    const vector most = spread_bit(~(n->limit + 1), place), least = spread_bit(~-n->limit, place);
+    for (int v = 0; v < PAIR; v++) {
+      vector plane = h->plane[i].v[v] & ~s->v[v];
+      carry[v] = half_add(&plane, carry[v]);
+      h->plane[place].v[v] = plane;
+      if (i == n->width - 1) {
+        above.v[v] = clips_above ? compare_sign(plane, above.v[v], n->limit + 1) : zeros();
+        inside.v[v] = clips_below ? compare_sign(plane, inside.v[v], -n->limit) : ones();
+      } else {
+        if (clips_above) { above.v[v] = compare_bit(plane, above.v[v], most); }
+        if (clips_below) { inside.v[v] = compare_bit(plane, inside.v[v], least); }
+      }
+    }
+  }
+  for (int i = 0; (clips_above || clips_below) && i < n->state_planes; i++) {
+    for (int v = 0; v < PAIR; v++) {
+      h->plane[i].v[v] = clip_plane(h->plane[i].v[v], n->limit, i, above.v[v], inside.v[v]);
+    }
+  }
+}
+
+// h becomes the state.
+INLINE void settle(const ssti_slice_neurons *n, number *h, const pair *s) {
+  if (n->hard_reset && n->decay == 1 && n->decay_shift > 0) {
+    if (!n->clips_above && n->clips_below) {
+      reset_and_leak(n, h, s, false, true);
+    } else {
+      reset_and_leak(n, h, s, n->clips_above, n->clips_below);
+    }
+    return;
+  }
+  reset(n, h, s);
+  leak(n, h);
+  if (n->clips_above || n->clips_below) { clip(n, h); }
 }
 
 static void slice_neurons(const ssti_slice_neurons *n, const ssti_slice_term *term, int64_t offset, int64_t bytes,
@@ -209,19 +255,16 @@ static void slice_neurons(const ssti_slice_neurons *n, const ssti_slice_term *te
                             .place = n->state_shift,
                             .planes = n->state_planes,
                             .extends = true};
-    sum_all(&h, n->width, all, addends + 1, offset);
+    pair s = sum_all(&h, n->width, all, addends + 1, offset, true, n->threshold);
     for (int i = 0; membrane != NULL && i < n->width; i++) {
       memcpy(membrane + i * SSTI_TILE_BYTES + at, &h.plane[i], PAIR_BYTES);
     }
-    pair s = at_least(&h, n->width, n->threshold);
     for (int v = 0; v < PAIR; v++) {
       if (n->always || n->never) { s.v[v] = n->always ? ones() : zeros(); }
       const int64_t left = bytes - at - v * VECTOR_BYTES;
       if (left > 0) { store_part(spikes + at + v * VECTOR_BYTES, s.v[v], left); }
     }
-    reset(n, &h, &s);
-    leak(n, &h);
-    if (n->clips_above || n->clips_below) { clip(n, &h); }
+    settle(n, &h, &s);
     for (int i = 0; i < n->state_planes; i++) {
       for (int v = 0; v < PAIR; v++) { store(state + i * SSTI_TILE_BYTES + at + v * VECTOR_BYTES, h.plane[i].v[v]); }
     }
@@ -235,7 +278,7 @@ static void slice_affine(const ssti_slice_term *terms, int count, int64_t offset
     addend all[2 * sizeof terms->digits->place];
     int addends = 0;
     for (int t = 0; t < count; t++) { addends = push_term(all, addends, &terms[t], at); }
-    sum_all(&h, width, all, addends, offset);
+    (void)sum_all(&h, width, all, addends, offset, false, 0);
     for (int i = 0; i < width; i++) {
       for (int v = 0; v < PAIR; v++) {
         const int64_t left = bytes - at - v * VECTOR_BYTES;

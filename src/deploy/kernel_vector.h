@@ -31,7 +31,11 @@ INLINE vector load(const uint8_t *from) {
 INLINE void store(uint8_t *to, vector v) { memcpy(to, &v, sizeof v); }
 // The first bytes of a vector; never a byte more.
 INLINE void store_part(uint8_t *to, vector v, int64_t bytes) {
-  memcpy(to, &v, (size_t)(bytes < VECTOR_BYTES ? bytes : VECTOR_BYTES));
+  if (bytes >= VECTOR_BYTES) {
+    store(to, v);
+  } else {
+    memcpy(to, &v, (size_t)bytes);
+  }
 }
 
 INLINE vector zeros(void) { return (vector){0}; }
