@@ -96,6 +96,7 @@ typedef struct ssti_fast_plan {
   bool forward_refused, data_refused, weights_refused;
   bool has_events;      // the input may be spikes: see fast_event.h
   bool own_bf16_weights; // the gradient of the weights by fast_bf16_weights.c
+  bool slim_forward, slim_data, slim_weights; // by fast_bf16_slim.h
   bool data_as_forward; // the gradient of the input is a convolution with turned weights
   size_t forward_layout_bytes, data_layout_bytes, weights_layout_bytes; // of weights in oneDNN's layout; 0: ours
   struct ssti_winograd *winograd, *winograd_data;                       // forward and input gradient; or NULL

@@ -9,6 +9,7 @@
 // comes out is of its tensor's type; gradients of weights are f32.
 #include <string.h>
 
+#include "backend/fast/fast_bf16_slim.h"
 #include "backend/fast/fast_bf16_weights.h"
 #include "backend/fast/fast_codes.h"
 #include "backend/fast/fast_event.h"
@@ -68,6 +69,7 @@ static ssti_conv2d turned_shape_of(const ssti_conv2d *s) {
   t.out_h = s->in_h, t.out_w = s->in_w, t.out_c = s->in_c;
   t.pad_h = s->dilation_h * (s->kernel_h - 1) - s->pad_h;
   t.pad_w = s->dilation_w * (s->kernel_w - 1) - s->pad_w;
+  t.in_type = s->out_type, t.out_type = s->in_type;
   return t;
 }
 
@@ -248,6 +250,24 @@ static void size_workspace(ssti_backend *backend, const ssti_conv2d *s, bool tra
   plan->base.backward_workspace = larger(data, gradient);
 }
 
+// Few channels by own kernels.
+static void plan_slim(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
+  plan->slim_forward = ssti_bf16_slim_possible(backend, s);
+  if (plan->slim_forward) {
+    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_bf16_slim_workspace(backend, s));
+  }
+  if (!training) { return; }
+  const ssti_conv2d turned = turned_shape_of(s);
+  plan->slim_data = can_turn(s) && ssti_bf16_slim_possible(backend, &turned);
+  if (plan->slim_data) {
+    plan->base.backward_workspace = larger(plan->base.backward_workspace, ssti_bf16_slim_workspace(backend, &turned));
+  }
+  plan->slim_weights = ssti_bf16_slim_weights_possible(backend, s);
+  if (plan->slim_weights) {
+    plan->base.backward_workspace = larger(plan->base.backward_workspace, ssti_bf16_slim_weights_workspace(backend, s));
+  }
+}
+
 static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, const geometry *g, bool training,
                                 ssti_fast_plan *plan) {
   if (ssti_fast_state_of(backend)->convolution != SST_CONVOLUTION_WINOGRAD) { return SST_OK; }
@@ -286,6 +306,9 @@ static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s) 
 // Room for spikes as bits, and for working on them.
 static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
   const crossing at = crossover_of(backend, s);
+  // A part of a word of channels must fire so rarely for additions to win over own kernels that looking would cost more.
+  const bool slim = plan->slim_forward && (!training || plan->slim_weights) && s->in_c < SSTI_EVENT_WORD;
+  if (slim && at.forward < 1.0 && at.weights < 1.0 && plan->codes == NULL) { return; }
   plan->has_events = !s->settled && s->groups == 1 && ssti_event_possible(at.forward, training ? at.weights : -1.0, s->in_c);
   if (!plan->has_events) { return; }
   plan->base.saved = ssti_event_saved_bytes(s->images * s->in_h * s->in_w, s->in_c);
@@ -345,10 +368,11 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
   if (forward != NULL) { (void)dnnl_primitive_desc_destroy(forward); }
   if (status == SST_OK) {
     size_workspace(backend, shape, training, plan);
-    add_events(backend, shape, training, plan);
+    plan_slim(backend, shape, training, plan);
     status = plan_winograd(backend, shape, &g, training, plan);
   }
   if (status == SST_OK) { status = plan_codes(backend, shape, plan); }
+  if (status == SST_OK) { add_events(backend, shape, training, plan); }
   if (status == SST_OK) { status = check_refusals(backend, shape, plan); }
   if (status != SST_OK) {
     ssti_fast_plan_destroy(backend, &plan->base);
@@ -399,6 +423,10 @@ static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti
   }
   if (events) {
     ssti_event_conv2d_forward(backend, shape, saved, weight, bias, y, workspace);
+    return;
+  }
+  if (plan->slim_forward) {
+    ssti_bf16_slim_forward(backend, shape, false, x, weight, bias, y, false, workspace);
     return;
   }
   if (plan->winograd != NULL) {
@@ -454,6 +482,11 @@ static const float *turn(ssti_backend *backend, const ssti_conv2d *s, const floa
 static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *dy,
                                  const float *weight, float *dx, bool accumulate, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
+  if (plan->slim_data) {
+    const ssti_conv2d turned = turned_shape_of(shape);
+    ssti_bf16_slim_forward(backend, &turned, true, dy, weight, NULL, dx, accumulate, workspace);
+    return;
+  }
   if (plan->data_refused) {
     ssti_fast_state_of(backend)->reference.conv2d_backward_data(backend, shape, NULL, dy, weight, dx, accumulate,
                                                                 workspace);
@@ -496,6 +529,10 @@ static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *sh
   if (plan->has_events &&
       ssti_event_recall(base, shape->in_c, saved, crossover_of(backend, shape).weights, positions_of(shape))) {
     ssti_event_conv2d_weights(backend, shape, saved, dy, dweight, accumulate_weight, workspace);
+    return;
+  }
+  if (plan->slim_weights) {
+    ssti_bf16_slim_weights(backend, shape, x, dy, dweight, accumulate_weight, workspace);
     return;
   }
   if (plan->weights_refused) {

@@ -17,8 +17,11 @@ typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
 // Columns stay in registers only where loops over them are gone.
 #ifdef __clang__
 #define EACH_COLUMN(k) _Pragma("unroll") for (int k = 0; k < COLUMNS; k++)
+#define EACH_LANE(l) for (int l = 0; l < LANES; l++)
 #else
 #define EACH_COLUMN(k) _Pragma("GCC unroll 4") for (int k = 0; k < COLUMNS; k++)
+// A loop with a short body is taken apart before it could become one of vectors, and then takes sixteen times as long.
+#define EACH_LANE(l) _Pragma("GCC unroll 1") for (int l = 0; l < LANES; l++)
 #endif
 
 INLINE lanes load(const float *from) { return *(const lanes_in_memory *)(const void *)from; }
@@ -45,7 +48,7 @@ INLINE lanes reset(const ssti_dynamics *d, bool hard, lanes h, masks fired) {
 INLINE lanes stored(const ssti_dynamics *d, lanes u) {
   float in[LANES], out[LANES];
   store(in, u);
-  for (int l = 0; l < LANES; l++) { out[l] = ssti_stored(d, in[l]); }
+  EACH_LANE(l) { out[l] = ssti_stored(d, in[l]); }
   return load(out);
 }
 
@@ -54,7 +57,7 @@ INLINE lanes through_storing(const ssti_dynamics *d, lanes u, lanes du) {
   float at[LANES], in[LANES], out[LANES];
   store(at, u);
   store(in, du);
-  for (int l = 0; l < LANES; l++) { out[l] = ssti_keep_if(ssti_is_inside(d, at[l]), d->stored_decay * in[l]); }
+  EACH_LANE(l) { out[l] = ssti_keep_if(ssti_is_inside(d, at[l]), d->stored_decay * in[l]); }
   return load(out);
 }
 
@@ -131,7 +134,7 @@ void SSTI_SIMD(ssti_neuron_columns_forward)(const ssti_neuron_block *b, int64_t 
 INLINE lanes derivative(sst_surrogate_kind kind, float alpha, lanes v) {
   float in[LANES], out[LANES];
   store(in, v);
-  for (int l = 0; l < LANES; l++) { out[l] = ssti_derivative(kind, alpha, in[l]); }
+  EACH_LANE(l) { out[l] = ssti_derivative(kind, alpha, in[l]); }
   return load(out);
 }
 
