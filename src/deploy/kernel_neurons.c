@@ -70,7 +70,7 @@ static int64_t observed_rows(const ssti_lane_neurons *n, const ssti_lane_rows *r
 INLINE void sixteen(const ssti_lane_neurons *n, const ssti_lane_rows *r, int64_t row, int64_t at, bool hard,
                     bool scaled, bool multiplied, __m512i *total) {
   const int64_t left = r->count - at;
-  const __mmask16 lanes = left >= 16 ? 0xffff : (__mmask16)((1 << left) - 1);
+  const __mmask16 lanes = (__mmask16)(left >= 16 ? 0xffff : (1 << left) - 1);
   const __m512i threshold = _mm512_set1_epi32(n->threshold), fall = _mm512_set1_epi32(n->threshold_step);
   const __m512i half = _mm512_set1_epi32(n->half), most = _mm512_set1_epi32(n->limit);
   const __m512i least = _mm512_set1_epi32(-n->limit), gain = _mm512_set1_epi32((int32_t)n->gain);
