@@ -122,6 +122,10 @@ static void test_conv2d(void **state) {
       conv(1, 1, 1, 24, 40, 1, 1, 1, 0, 1, 1),   // a single pixel
       conv(2, 4, 4, 10, 12, 4, 4, 1, 0, 1, 1),   // a single window
       conv(1, 16, 16, 8, 8, 7, 7, 1, 3, 1, 1),
+      conv(5, 9, 7, 32, 64, 3, 3, 1, 1, 1, 1),   // own weight gradients
+      conv(3, 4, 5, 16, 128, 5, 5, 1, 2, 1, 1),
+      conv(3, 6, 6, 48, 64, 4, 2, 1, 1, 1, 1),
+      conv(2, 17, 20, 16, 64, 1, 1, 1, 0, 1, 1),
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) { check_conv(&p, &shapes[i]); }
   pair_end(&p);

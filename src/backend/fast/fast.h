@@ -95,7 +95,7 @@ typedef struct ssti_fast_plan {
   // Refused by oneDNN: the reference kernel does it.
   bool forward_refused, data_refused, weights_refused;
   bool has_events;      // the input may be spikes: see fast_event.h
-  bool own_bf16_weights; // the gradient of the weights by fast_bf16_weights.c
+  bool own_weights;     // the gradient of the weights by fast_dense_weights.c
   bool slim_forward, slim_data, slim_weights; // by fast_bf16_slim.h
   bool data_as_forward; // the gradient of the input is a convolution with turned weights
   size_t forward_layout_bytes, data_layout_bytes, weights_layout_bytes; // of weights in oneDNN's layout; 0: ours

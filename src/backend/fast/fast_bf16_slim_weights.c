@@ -56,7 +56,7 @@ bool ssti_bf16_slim_weights_possible(const ssti_backend *backend, const ssti_con
   const bool fits = backend->without[SST_PRECISION_BF16] == NULL && s->precision == SST_PRECISION_BF16 && s->groups == 1 &&
                     s->dilation_h == 1 && s->dilation_w == 1 && s->in_c % LANES == 0 &&
                     (s->kernel_w == 1 || s->kernel_w == MOST_COLUMNS);
-  const bool strides = s->stride_h > 1 || s->stride_w > 1; // without, fast_bf16_weights.c is for 64 outputs
+  const bool strides = s->stride_h > 1 || s->stride_w > 1; // without, fast_dense_weights.c is for 64 outputs
   if (!fits || !(s->out_c == 16 || s->out_c == 32 || (s->out_c == 64 && strides))) { return false; }
   const slot_layout l = slot_layout_of(s);
   return l.x + l.dy <= PAIRED_BYTES;

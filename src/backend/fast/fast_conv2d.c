@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "backend/fast/fast_bf16_slim.h"
-#include "backend/fast/fast_bf16_weights.h"
 #include "backend/fast/fast_codes.h"
+#include "backend/fast/fast_dense_weights.h"
 #include "backend/fast/fast_event.h"
 #include "backend/fast/fast_winograd.h"
 #include "base/log.h"
@@ -213,8 +213,8 @@ static sst_status plan_backward(ssti_backend *backend, const ssti_conv2d *s, dnn
   const geometry data = geometry_of(s, s->in_type, factor, factor), weights = geometry_of(s, factor, SSTI_F32, factor);
   if (can_turn(s)) { SST_TRY(plan_data_turned(backend, s, plan)); }
   if (!plan->data_as_forward) { SST_TRY(plan_data(backend, &data, hint, plan)); }
-  plan->own_bf16_weights = ssti_bf16_weights_possible(backend, s);
-  if (plan->own_bf16_weights) { return SST_OK; }
+  plan->own_weights = ssti_dense_weights_possible(backend, s);
+  if (plan->own_weights) { return SST_OK; }
   return plan_weights(backend, &weights, hint, plan);
 }
 
@@ -242,7 +242,7 @@ static void size_workspace(ssti_backend *backend, const ssti_conv2d *s, bool tra
   if (part[SSTI_FAST_DATA_ADD].primitive == NULL) {
     data += ssti_fast_round_up((size_t)in_count(s) * ssti_type_bytes(s->in_type));
   }
-  const size_t own = plan->own_bf16_weights ? ssti_bf16_weights_workspace(backend, s) : 0;
+  const size_t own = plan->own_weights ? ssti_dense_weights_workspace(backend, s) : 0;
   const size_t gradient = copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) + own +
                           plan->weights_layout_bytes + weights +
                           ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad,
@@ -543,8 +543,8 @@ static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *sh
   char *free_space = workspace;
   const void *source = as_factor(backend, shape, x, shape->in_type, in_count(shape), &free_space);
   const void *from = as_factor(backend, shape, dy, shape->out_type, out_count(shape), &free_space);
-  if (plan->own_bf16_weights) {
-    ssti_bf16_weights(backend, shape, source, from, dweight, accumulate_weight, free_space);
+  if (plan->own_weights) {
+    ssti_dense_weights(backend, shape, source, from, dweight, accumulate_weight, free_space);
     return;
   }
   void *theirs = free_space;
