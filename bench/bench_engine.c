@@ -80,9 +80,10 @@ int main(int argc, char **argv) {
   }
   const sst_kernel_ceiling ceiling = sst_measure_kernel_ceiling(context);
   printf("least of %d runs of each node: %.1f us a picture of one worker; ceilings of a thread: %.2f T adders, "
-         "%.2f T population counts, %.2f T products\n",
+         "%.2f T population counts, %.2f T products, %.2f T additions\n",
          repetitions, all * 1e6 / (double)options.batch, ceiling.adders * 1e-12 / ceiling.threads,
-         ceiling.popcounts * 1e-12 / ceiling.threads, ceiling.products * 1e-12 / ceiling.threads);
+         ceiling.popcounts * 1e-12 / ceiling.threads, ceiling.products * 1e-12 / ceiling.threads,
+         ceiling.additions * 1e-12 / ceiling.threads);
   free(least);
   const sst_engine_memory m = sst_engine_memory_of(engine);
   printf("%s, batch %d: %.1f pictures/s at best, %.0f us a run; bytes: weights %zu, planes %zu, scratch %zu, all %zu\n",

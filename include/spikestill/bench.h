@@ -32,8 +32,8 @@ SST_MUST_CHECK SST_API sst_status sst_measure_crossover(sst_context *context, ss
 // What a card can do at most, measured on device cuda.
 typedef struct sst_card_ceiling {
   double copy_gb_per_s; // copies within the card's memory: bytes read and written, 1e9 a second
-  // Products of square matrices by cuBLASLt in each precision, 1e9 operations a second; bf16 matrices give bf16. 0: this card
-  // has no such products.
+  // Products of square matrices by cuBLASLt in each precision, 1e9 operations a second; bf16 matrices give bf16. 0:
+  // this card has no such products.
   double gflops[SST_PRECISION_COUNT];
 } sst_card_ceiling;
 enum { SST_CARD_SIDE = 8192 }; // of matrices with which a card is measured: three of 256 MiB
@@ -43,7 +43,8 @@ enum { SST_CARD_SIDE = 8192 }; // of matrices with which a card is measured: thr
 SST_MUST_CHECK SST_API sst_status sst_measure_card(sst_context *context, int64_t side, int repetitions,
                                                    sst_card_ceiling *out);
 
-// LIF neurons, forward and backward, on [steps, batch, size, size, channels], alone or fused with the batch norm before them.
+// LIF neurons, forward and backward, on [steps, batch, size, size, channels], alone or fused with the batch norm before
+// them.
 typedef struct sst_neuron_work {
   int64_t steps, batch, size, channels;
   bool norm;
@@ -51,12 +52,13 @@ typedef struct sst_neuron_work {
 } sst_neuron_work;
 typedef struct sst_card_speed {
   double seconds; // median, timed by the card
-  double bytes;   // that have to move at least. Alone: x read twice, spikes written, their gradient read, that of x written;
-                  // with the norm: x read four times (statistics, firing, sums, gradient), the spikes' gradient twice
+  double
+      bytes; // that have to move at least. Alone: x read twice, spikes written, their gradient read, that of x written;
+             // with the norm: x read four times (statistics, firing, sums, gradient), the spikes' gradient twice
 } sst_card_speed;
 
-// On device cuda. Errors: INVALID_ARGUMENT (a number below 1, or 2^31 elements), OUT_OF_MEMORY (it takes four tensors of that
-// shape, and one of f32), those of sst_device_check and sst_precision_check.
+// On device cuda. Errors: INVALID_ARGUMENT (a number below 1, or 2^31 elements), OUT_OF_MEMORY (it takes four tensors
+// of that shape, and one of f32), those of sst_device_check and sst_precision_check.
 SST_MUST_CHECK SST_API sst_status sst_measure_card_neuron(sst_context *context, const sst_neuron_work *work,
                                                           int repetitions, sst_card_speed *out);
 
@@ -64,7 +66,8 @@ SST_MUST_CHECK SST_API sst_status sst_measure_card_neuron(sst_context *context, 
 typedef struct sst_kernel_ceiling {
   double adders;    // bits through a full adder: one input of one output for one picture (bitsliced)
   double popcounts; // bits through AND, population count and addition (popcount: two for each bit of a ternary weight)
-  double products;  // 8-bit multiply-adds (int8)
+  double products;  // 8-bit multiply-adds (int8, and event for inputs that are no small counts)
+  double additions; // 8-bit additions (event: one for each output and count of an input)
   int threads;
   const char *level; // static storage
 } sst_kernel_ceiling;
@@ -108,14 +111,14 @@ SST_MUST_CHECK SST_API sst_status sst_measure_deploy(sst_context *context, const
                                                      const sst_kernel_ceiling *ceiling, sst_deploy_bench *out);
 
 typedef struct sst_kernel_speed {
-  double seconds; // median
-  double bytes;   // that have to move to and from memory at least
+  double seconds;        // median
+  double bytes;          // that have to move to and from memory at least
   double triad_gb_per_s; // of a = b + factor * c on the same arrays, once after each run of the kernel: median
 } sst_kernel_speed;
 
-// Batch norm and LIF, forward and backward, fused as in a training graph, on [4,64,32,32,64], the first layers of a VGG-9 at
-// batch 64. The bytes are those of x read four times (statistics, firing, sums, gradient), the spikes written, their
-// gradient read twice and the gradient of x written. Errors: OUT_OF_MEMORY (it takes 200 MiB), UNSUPPORTED,
+// Batch norm and LIF, forward and backward, fused as in a training graph, on [4,64,32,32,64], the first layers of a
+// VGG-9 at batch 64. The bytes are those of x read four times (statistics, firing, sums, gradient), the spikes written,
+// their gradient read twice and the gradient of x written. Errors: OUT_OF_MEMORY (it takes 200 MiB), UNSUPPORTED,
 // INVALID_ARGUMENT (repetitions below 1).
 SST_MUST_CHECK SST_API sst_status sst_measure_norm_neuron(sst_context *context, int repetitions, sst_kernel_speed *out);
 
@@ -125,9 +128,9 @@ typedef struct sst_code_speed {
   bool in_integers;              // false: there is no such kernel here; both are f32
 } sst_code_speed;
 
-// The forward pass of a 3x3 convolution of spikes [4,64,32,32,64], a fifth of which is 1, with 64 outputs of 4-bit codes, as
-// quantised networks have it (sst_codes). Errors: OUT_OF_MEMORY (it takes 150 MiB), UNSUPPORTED, INVALID_ARGUMENT
-// (repetitions below 1).
+// The forward pass of a 3x3 convolution of spikes [4,64,32,32,64], a fifth of which is 1, with 64 outputs of 4-bit
+// codes, as quantised networks have it (sst_codes). Errors: OUT_OF_MEMORY (it takes 150 MiB), UNSUPPORTED,
+// INVALID_ARGUMENT (repetitions below 1).
 SST_MUST_CHECK SST_API sst_status sst_measure_code_product(sst_context *context, int repetitions, sst_code_speed *out);
 
 #ifdef __cplusplus

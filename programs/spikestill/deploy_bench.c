@@ -71,9 +71,10 @@ static double memory_ratio(const sst_deploy_bench *b) {
 static void print(const deploy_result *r) {
   const sst_deploy_bench *first = &r->row[0];
   printf(
-      "ceilings, %s, %d threads: %.2f T/s bits through full adders, %.2f T/s bits counted, %.2f T/s 8-bit products\n",
+      "ceilings, %s, %d threads: %.2f T/s bits through full adders, %.2f T/s bits counted, %.2f T/s 8-bit products,\n"
+      "%.2f T/s 8-bit additions\n",
       r->ceiling.level, r->ceiling.threads, r->ceiling.adders * 1e-12, r->ceiling.popcounts * 1e-12,
-      r->ceiling.products * 1e-12);
+      r->ceiling.products * 1e-12, r->ceiling.additions * 1e-12);
   printf(
       "random ternary weights, %.0f %% of them 0; T = 4, leak 1/2, hard reset, 8-bit membranes, 8-bit pixels;\n"
       "thresholds set so that 10 to 15 %% of each layer fires; share: of the time, that sums take at the ceilings\n\n",
@@ -86,9 +87,9 @@ static void print(const deploy_result *r) {
            rate_of(b), b->seconds * 1e6, 100 * b->share, b->least_rate, b->most_rate, (double)b->memory.total / 1048576,
            memory_ratio(b));
   }
-  printf(
-      "\nvgg9 in floating point (%s), batch 64: %.0f pictures/s; the engine is %.1f times as fast, %.1f with max pooling\n",
-      sst_precision_word(r->peer_precision), r->peer, rate_of(&r->row[0]) / r->peer, rate_of(&r->row[1]) / r->peer);
+  printf("\nvgg9 in floating point (%s), batch 64: %.0f pictures/s; the engine is %.1f times as fast, %.1f with max "
+         "pooling\n",
+         sst_precision_word(r->peer_precision), r->peer, rate_of(&r->row[0]) / r->peer, rate_of(&r->row[1]) / r->peer);
   printf("memory: times the weights at two bits and all planes (%.2f and %.2f MiB for vgg9, batch 64)\n",
          (double)first->weights / 4 / 1048576, (double)first->memory.planes / 1048576);
 }
@@ -115,9 +116,11 @@ int bench_deploy(sst_context *context, const arguments *a) {
   }
   json_t *list = json_array();
   for (int i = 0; i < ROWS; i++) { json_array_append_new(list, row_json(i, &result.row[i])); }
-  return print_json(json_pack("{s:s, s:i, s:f, s:f, s:f, s:s, s:f, s:f, s:o}", "level", result.ceiling.level, "threads",
-                              result.ceiling.threads, "ceiling_adder_bits_per_second", result.ceiling.adders,
+  return print_json(json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:s, s:f, s:f, s:o}", "level", result.ceiling.level,
+                              "threads", result.ceiling.threads, "ceiling_adder_bits_per_second", result.ceiling.adders,
                               "ceiling_popcount_bits_per_second", result.ceiling.popcounts,
-                              "ceiling_products_per_second", result.ceiling.products, "float_precision",
-                              sst_precision_word(result.peer_precision), "float_pictures_per_second", result.peer, "times_float", rate_of(&result.row[0]) / result.peer, "networks", list));
+                              "ceiling_products_per_second", result.ceiling.products, "ceiling_additions_per_second",
+                              result.ceiling.additions, "float_precision", sst_precision_word(result.peer_precision),
+                              "float_pictures_per_second", result.peer, "times_float",
+                              rate_of(&result.row[0]) / result.peer, "networks", list));
 }

@@ -63,6 +63,7 @@ static sst_status allocate(sst_engine *e) {
   SST_TRY(ssti_engine_plan(e));
   for (int i = 0; i < e->workers; i++) {
     SST_TRY(ssti_allocate(context, nodes, sizeof *e->worker[i].spikes, &e->worker[i].spikes));
+    SST_TRY(ssti_allocate(context, nodes, sizeof *e->worker[i].events, &e->worker[i].events));
     SST_TRY(ssti_allocate(context, nodes, sizeof *e->worker[i].seconds, &e->worker[i].seconds));
     SST_TRY(ssti_allocate_tensors(context, e->block_bytes, &e->worker[i].block));
     memset(e->worker[i].block, 0, e->block_bytes); // what kernels read beyond an end is not a number, but is there
@@ -96,6 +97,7 @@ void sst_engine_close(sst_engine *e) {
   for (int i = 0; e->worker != NULL && i < e->workers; i++) {
     ssti_free(context, e->worker[i].block);
     ssti_free(context, e->worker[i].spikes);
+    ssti_free(context, e->worker[i].events);
     ssti_free(context, e->worker[i].seconds);
   }
   for (int i = 0; e->nodes != NULL && i < e->network->node_count; i++) {
@@ -359,6 +361,7 @@ uint64_t sst_engine_spikes(const sst_engine *e, int node) {
 void sst_engine_clear_counts(sst_engine *e) {
   for (int i = 0; i < e->workers; i++) {
     memset(e->worker[i].spikes, 0, (size_t)e->network->node_count * sizeof *e->worker[i].spikes);
+    memset(e->worker[i].events, 0, (size_t)e->network->node_count * sizeof *e->worker[i].events);
     memset(e->worker[i].seconds, 0, (size_t)e->network->node_count * sizeof *e->worker[i].seconds);
   }
 }
@@ -385,7 +388,7 @@ sst_engine_memory sst_engine_memory_of(const sst_engine *e) {
                                    (size_t)e->state_count * sizeof *e->states};
   m.total = m.weights + m.planes + e->table_bytes + (e->block_bytes - e->values_bytes - e->planes_bytes) * workers +
             (size_t)e->network->node_count *
-                (sizeof *e->nodes + sizeof *e->segments + workers * (sizeof(uint64_t) + sizeof(double))) +
+                (sizeof *e->nodes + sizeof *e->segments + workers * (2 * sizeof(uint64_t) + sizeof(double))) +
             (size_t)e->network->value_count * sizeof *e->values + workers * sizeof *e->worker + sizeof *e;
   m.scratch = m.total - m.weights - m.planes;
   return m;

@@ -43,14 +43,24 @@ sst_kernel_ceiling sst_measure_kernel_ceiling(sst_context *context) {
   return (sst_kernel_ceiling){.adders = best_rate(context, k.adder_chains, k.adder_bits),
                               .popcounts = best_rate(context, k.popcount_chains, k.popcount_bits),
                               .products = best_rate(context, k.dot_chains, k.dot_operations),
+                              .additions = best_rate(context, k.sum_chains, k.sum_operations),
                               .threads = sst_context_threads(context),
                               .level = sst_engine_level_word(level)};
 }
 
 // ---- work
 
+// Additions of a picture by lists of events: what inputs counted in the last run, in all windows they are part of.
+static double additions_of(const sst_engine *e, int node, int64_t pictures) {
+  const sst_integer_synapses *w = &e->nodes[node].node->synapses;
+  double events = 0;
+  for (int i = 0; i < e->workers; i++) { events += (double)e->worker[i].events[node]; }
+  const double windows = (double)(w->kernel_h * w->kernel_w) / (double)(w->stride_h * w->stride_w);
+  return events / (double)pictures * windows * (double)ssti_engine_output(e, node)->channels;
+}
+
 // Seconds that the sums of a picture's synapses take at the ceilings of their kernels.
-static double least_seconds(const sst_engine *e, const sst_kernel_ceiling *ceiling) {
+static double least_seconds(const sst_engine *e, const sst_kernel_ceiling *ceiling, int64_t pictures) {
   double seconds = 0;
   for (int i = 0; i < e->network->node_count; i++) {
     const ssti_engine_node *n = &e->nodes[i];
@@ -64,6 +74,8 @@ static double least_seconds(const sst_engine *e, const sst_kernel_ceiling *ceili
       seconds += places * weights * in->planes / ceiling->adders;
     } else if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
       seconds += places * codes * in->planes * 2 / ceiling->popcounts;
+    } else if (n->kernel == SST_ENGINE_KERNEL_EVENT && n->listed) {
+      seconds += additions_of(e, i, pictures) / ceiling->additions;
     } else {
       seconds += places * codes / ceiling->products;
     }
@@ -150,7 +162,7 @@ sst_status sst_measure_deploy(sst_context *context, const sst_deploy_options *op
   SST_TRY_GOTO(time_runs(engine, options, input, logits, seconds, out));
   describe_network(network, out);
   describe_spikes(engine, (double)options->batch, out);
-  out->share = least_seconds(engine, ceiling) * (double)options->batch / out->seconds;
+  out->share = least_seconds(engine, ceiling, options->batch) * (double)options->batch / out->seconds;
   out->memory = sst_engine_memory_of(engine);
 done:
   sst_engine_close(engine);

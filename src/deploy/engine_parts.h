@@ -9,8 +9,9 @@
 #include "spikestill/engine.h"
 
 enum {
-  SSTI_ENGINE_BLOCK = 8,  // positions and steps whose sums are made together in rows
-  SSTI_ENGINE_CHUNK = 256, // integers at a time where nodes in rows have no kernel of their own
+  SSTI_ENGINE_BLOCK = 8,        // positions and steps whose sums are made together in rows
+  SSTI_ENGINE_EVENT_BLOCK = 64, // the same by lists of events: a tile of codes is read once for all of them
+  SSTI_ENGINE_CHUNK = 256,      // integers at a time where nodes in rows have no kernel of their own
   SSTI_ENGINE_LARGEST_BATCH = 4096,
   SSTI_ENGINE_MOST_GROUP = 32, // pictures a word of a slice; with 64, a tile's planes leave the caches
   SSTI_ENGINE_LEAST_GROUP = 8, // fewer are not worth a slice
@@ -40,6 +41,19 @@ typedef struct ssti_engine_value {
   size_t slices_bytes, slices_at;
 } ssti_engine_value;
 
+// Events by lists: codes [channel parts][row parts][outputs / 64] tiles, which fit the first-level cache. A tile has a
+// row of 64 outputs for each row and column of the kernel and each channel of its parts, and one of zeros.
+typedef struct ssti_engine_tiling {
+  int64_t channels, channel_parts; // of a part; how many
+  int64_t kernel_rows, row_parts;
+  int64_t inputs;     // of a tile: the zeros' row
+  int64_t blocks;     // of 64 outputs
+  int64_t together;   // rows whose sum fits a byte, whatever they are
+  int64_t held;       // rows of the input whose lists are held
+  int64_t places;     // of a row of the input, in one step and channel part
+  size_t lists_bytes; // of all that is held
+} ssti_engine_tiling;
+
 typedef struct ssti_engine_node {
   const sst_integer_node *node;
   sst_engine_kernel kernel;
@@ -56,7 +70,9 @@ typedef struct ssti_engine_node {
   bool plain;                   // rows: a window is the whole input of a step, read where it lies
   int64_t slabs, slab_words;    // bitsliced; 32-bit words of a slab's inputs
   double event_below;           // share of inputs that are not 0 below which events are faster; 0: never asked
-  bool small_sums;              // event: sums stay within 16 bits
+  bool small_sums;              // event, windows: sums stay within 16 bits
+  bool listed;                  // event: by lists of places
+  ssti_engine_tiling tiling;    // of those
   void *weights, *event_weights;
   size_t weight_bytes;
   int32_t *factor, *offset; // [outputs], with what the bias of stored inputs adds
@@ -79,13 +95,14 @@ typedef struct ssti_engine_segment {
 
 // Where a worker's scratch begins in its block, and how many bytes it is.
 typedef struct ssti_engine_scratch {
-  size_t windows, sums, states, bits, integers, membranes, slab, counters, skipped, currents, slice_states, copies,
-      planes, readout;
+  size_t windows, sums, states, bits, events, integers, membranes, slab, counters, skipped, currents, slice_states,
+      copies, planes, readout;
 } ssti_engine_scratch;
 
 typedef struct ssti_engine_worker {
   uint8_t *block;   // values, then scratch
   uint64_t *spikes; // [nodes]
+  uint64_t *events; // [nodes] synapses by lists of events: what their inputs counted
   double *seconds;  // [nodes]
 } ssti_engine_worker;
 
@@ -156,6 +173,30 @@ sst_status ssti_engine_pack(sst_engine *engine, int node);
 
 // One node in rows, all its steps.
 void ssti_engine_run_rows(const ssti_engine_picture *picture, int node);
+
+// Sums of synapses by lists of events (engine_events.c).
+typedef struct ssti_engine_events {
+  const sst_engine *engine;
+  const ssti_engine_node *node;
+  const ssti_engine_value *in;
+  int64_t out_width;
+  const uint8_t *x;  // the input's rows in the first step
+  uint64_t *counted; // adds what inputs count
+  uint8_t *lists;    // scratch
+} ssti_engine_events;
+
+// How a node's codes and lists are cut; `listed` only where lists can say what its inputs are.
+void ssti_engine_plan_events(const sst_engine *engine, int node);
+
+// Where the code of a tap, a channel and an output stands.
+int64_t ssti_engine_event_place(const ssti_engine_node *node, int64_t tap, int64_t channel, int64_t output);
+
+// Forgets what it holds of other inputs.
+void ssti_engine_begin_events(const ssti_engine_events *events);
+
+// z [positions][steps][z_stride] of outputs [first, first + count), first a multiple of 64; positions of one row.
+void ssti_engine_event_sums(const ssti_engine_events *events, int64_t position, int64_t positions, int64_t step,
+                            int64_t steps, int64_t first, int64_t count, int32_t *z, int64_t z_stride);
 
 // One node in slices, all its steps, the whole group; `pictures` of it count.
 void ssti_engine_run_slices(sst_engine *engine, ssti_engine_worker *worker, int node, int64_t first, int64_t pictures);

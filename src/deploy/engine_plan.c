@@ -15,15 +15,16 @@ enum { LARGEST_INPUTS = 1 << 16, LARGEST_PACKED = 4 };
 
 // Multiply-adds in a cycle: bit products for popcount and bitsliced.
 typedef struct kernel_rates {
-  double popcount, bitsliced, int8, event;
+  double popcount, bitsliced, int8, event, lists;
 } kernel_rates;
 static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
-    [SST_ENGINE_LEVEL_PLAIN] = {6, 50, 2, 4},
-    [SST_ENGINE_LEVEL_NEON] = {30, 60, 4, 8}, // from counts of instructions
-    [SST_ENGINE_LEVEL_AVX2] = {40, 110, 6, 12},
-    [SST_ENGINE_LEVEL_AVX512] = {280, 350, 85, 24},
+    [SST_ENGINE_LEVEL_PLAIN] = {6, 50, 1, 4, 24},
+    [SST_ENGINE_LEVEL_NEON] = {30, 60, 4, 8, 24}, // from counts of instructions
+    [SST_ENGINE_LEVEL_AVX2] = {40, 110, 2, 12, 44},
+    [SST_ENGINE_LEVEL_AVX512] = {280, 350, 85, 24, 77},
 };
 static const double usual_density = 0.15;                                         // of spikes, where nothing is known
+static const double a_window = 110, an_input = 0.2, tile_rate = 32;               // lists: cycles, bytes a cycle
 static const double usual_weights = 0.6;                                          // share of codes that are not 0
 static const double looking = 0.03;                                               // for them, in rows that are counted
 static const double rows_neuron = 1.1, sliced_neuron = 0.5, rows_to_slices = 0.8; // cycles a neuron and step
@@ -88,6 +89,27 @@ static double neurons_cost(const sst_engine *e, int index, bool sliced) {
   return steps * (sliced ? sliced_neuron / tile_use(e, spikes) : rows_neuron + turned) / (double)n->inputs;
 }
 
+// Where each input counts `count` on average: additions, a window's list for each tile, tiles that are fetched again,
+// and the input's own lists.
+static double lists_cost(const sst_engine *e, int index, double count) {
+  const ssti_engine_node *n = &e->nodes[index];
+  const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
+  const ssti_engine_tiling *t = &n->tiling;
+  const double tiles = (double)(t->channel_parts * t->row_parts * t->blocks), all = (double)(n->inputs * out->channels);
+  const double items = (double)smaller(in->steps * out->width, SSTI_ENGINE_EVENT_BLOCK);
+  const double fetched = tiles > 1 ? (double)(t->inputs * SSTI_EVENT_WIDTH) / (tile_rate * items) : 0;
+  const double rows = count * (double)(n->inputs * t->blocks * SSTI_EVENT_WIDTH) / rates[e->level].lists;
+  return (rows + tiles * (a_window + fetched)) / all + an_input / (double)out->channels;
+}
+
+// Share of inputs that are not 0, or what they count on average: `density`.
+static double event_cost(const sst_engine *e, int index, double density) {
+  const ssti_engine_node *n = &e->nodes[index];
+  if (n->listed) { return lists_cost(e, index, density); }
+  const double short_rows = ((double)n->outputs + 64) / (double)n->outputs; // what an input costs besides its row
+  return density * short_rows / rates[e->level].event;
+}
+
 static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) {
   const kernel_rates *r = &rates[e->level];
   const ssti_engine_node *n = &e->nodes[index];
@@ -104,8 +126,10 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
            window / (double)out->channels;
   case SST_ENGINE_KERNEL_INT8: return neurons + 1 / r->int8 + a_byte;
   case SST_ENGINE_KERNEL_EVENT: {
-    const double short_rows = ((double)n->outputs + 64) / (double)n->outputs; // what an input costs besides its row
-    return neurons + (in->planes == 1 ? usual_density : 1) * short_rows / r->event + a_byte;
+    // Sums of spikes count as many as they are sums of.
+    const double counts = usual_density * (double)e->network->values[n->node->input[0]].high;
+    return neurons +
+           (n->listed ? event_cost(e, index, counts) : event_cost(e, index, in->planes == 1 ? counts : 1) + a_byte);
   }
   case SST_ENGINE_KERNEL_BITSLICED:
     return neurons + bits * ((n->magnitudes == 1 ? usual_weights : 0.5) / (double)n->node->synapses.groups + looking) /
@@ -139,8 +163,9 @@ static double event_density(const sst_engine *e, int index) {
       ssti_engine_input(e, index, 0)->bias != 0) {
     return 0;
   }
-  const double short_rows = ((double)n->outputs + 64) / (double)n->outputs;
-  return cost_of(e, index, n->kernel) * rates[e->level].event / short_rows;
+  const double least = neurons_cost(e, index, false) + event_cost(e, index, 0);
+  const double below = (cost_of(e, index, n->kernel) - least) / (event_cost(e, index, 1) - event_cost(e, index, 0));
+  return below > 0 ? below : 0;
 }
 
 static void plan_synapses(const sst_engine *e, int index) {
@@ -156,6 +181,7 @@ static void plan_synapses(const sst_engine *e, int index) {
   n->quads = (n->inputs + 3) / 4;
   n->slabs = (n->inputs + SSTI_SLAB_ROWS - 1) / SSTI_SLAB_ROWS;
   n->slab_words = ((n->inputs + n->slabs - 1) / n->slabs + 31) / 32;
+  ssti_engine_plan_events(e, index);
   n->kernel = choose_kernel(e, index);
   n->sliced = n->kernel == SST_ENGINE_KERNEL_BITSLICED;
   n->event_below = event_density(e, index);
@@ -387,13 +413,18 @@ static void measure_rows(const sst_engine *e, int index, ssti_engine_scratch *s)
   const ssti_engine_node *n = &e->nodes[index];
   const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
   // As the block of a worker: all steps of some positions, or some steps of one.
-  const int64_t positions = smaller(out->positions, larger(SSTI_ENGINE_BLOCK / in->steps, 1));
-  const int64_t items = positions * smaller(in->steps, SSTI_ENGINE_BLOCK / positions);
+  const bool lists = n->listed && (n->kernel == SST_ENGINE_KERNEL_EVENT || n->event_below > 0);
+  const int64_t most = lists ? SSTI_ENGINE_EVENT_BLOCK : SSTI_ENGINE_BLOCK;
+  const int64_t positions = smaller(out->positions, larger(most / in->steps, 1));
+  const int64_t items = positions * smaller(in->steps, most / positions), windows = smaller(items, SSTI_ENGINE_BLOCK);
   const int64_t window = n->plain                                  ? 0
                          : n->kernel == SST_ENGINE_KERNEL_POPCOUNT ? in->planes * n->words * 8
                          : in->narrow                              ? n->inputs + 8
                                                                    : n->inputs * 4;
-  at_least(&s->windows, items * larger(window, n->event_below > 0 ? n->inputs + 8 : 0));
+  if (lists) { at_least(&s->events, (int64_t)n->tiling.lists_bytes); }
+  if (!lists || n->kernel != SST_ENGINE_KERNEL_EVENT) {
+    at_least(&s->windows, windows * larger(window, n->event_below > 0 ? n->inputs + 8 : 0));
+  }
   at_least(&s->sums, items * n->outputs * 4);
   at_least(&s->states, positions * n->outputs * 4);
   if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
@@ -452,6 +483,7 @@ static void place_scratch(sst_engine *e) {
   at->sums = take(&end, size.sums);
   at->states = take(&end, size.states);
   at->bits = take(&end, size.bits);
+  at->events = take(&end, size.events);
   at->integers = take(&end, size.integers);
   at->membranes = take(&end, size.membranes);
   at->slab = take(&end, size.slab);

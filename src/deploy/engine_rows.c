@@ -6,7 +6,7 @@
 #include "base/parallel.h"
 #include "deploy/engine_parts.h"
 
-enum { BLOCK_ITEMS = SSTI_ENGINE_BLOCK, CHUNK = SSTI_ENGINE_CHUNK, PARALLEL_OPERATIONS = 1 << 21 };
+enum { CHUNK = SSTI_ENGINE_CHUNK, PARALLEL_OPERATIONS = 1 << 21 };
 
 // A part of a node that one worker computes: positions and sixteens of outputs.
 typedef struct rows_part {
@@ -158,6 +158,19 @@ static const uint8_t *plain_windows(const rows_part *p, int64_t step) {
   return (const uint8_t *)(p->bits + step * p->in->planes * p->n->words);
 }
 
+static bool by_lists(const rows_part *p) { return p->kernel == SST_ENGINE_KERNEL_EVENT && p->n->listed; }
+
+static ssti_engine_events events_of(const rows_part *p) {
+  const sst_engine *e = p->picture->engine;
+  return (ssti_engine_events){.engine = e,
+                              .node = p->n,
+                              .in = p->in,
+                              .out_width = p->out->width,
+                              .x = input_of(p, 0, 0),
+                              .counted = &p->worker->events[p->index],
+                              .lists = scratch(p, e->at.events)};
+}
+
 // z [items][blocks * 16] of positions [position, position + positions) times steps [step, step + steps).
 static void make_sums(const rows_part *p, int64_t position, int64_t positions, int64_t step, int64_t steps,
                       int32_t *z) {
@@ -168,6 +181,11 @@ static void make_sums(const rows_part *p, int64_t position, int64_t positions, i
   const int64_t stride = plain && p->kernel == SST_ENGINE_KERNEL_INT8 ? p->in->count : window_stride(p);
   uint8_t *window = scratch(p, p->picture->engine->at.windows);
   const uint8_t *windows = plain ? plain_windows(p, step) : window;
+  if (by_lists(p)) {
+    const ssti_engine_events events = events_of(p);
+    ssti_engine_event_sums(&events, position, positions, step, steps, p->block * SSTI_LANES, width, z, width);
+    return;
+  }
   const bool reference = p->kernel == SST_ENGINE_KERNEL_REFERENCE;
   for (int64_t i = 0; !plain && i < positions; i++) {
     const corner at = corner_of(p, position + i);
@@ -254,13 +272,15 @@ static void store_currents(const rows_part *p, int64_t position, int64_t positio
   }
 }
 
+static int64_t block_items(const rows_part *p) { return by_lists(p) ? SSTI_ENGINE_EVENT_BLOCK : SSTI_ENGINE_BLOCK; }
+
 // All steps of a block of positions.
 static void run_block(const rows_part *p, int64_t position, int64_t positions) {
   const ssti_engine_node *n = p->n;
   const sst_engine *e = p->picture->engine;
   int32_t *z = scratch(p, e->at.sums), *states = scratch(p, e->at.states);
   const int64_t first = p->block * SSTI_LANES, width = p->blocks * SSTI_LANES;
-  const int64_t count = smaller(first + width, p->out->channels) - first, chunk = BLOCK_ITEMS / positions;
+  const int64_t count = smaller(first + width, p->out->channels) - first, chunk = block_items(p) / positions;
   const neuron_site s = {n->fused, n->fused >= 0 ? ssti_engine_output(e, n->fused) : NULL};
   for (int64_t i = 0; s.out != NULL && i < positions; i++) {
     begin_states(p, &s, (position + i) * p->out->channels + first, count, states + i * width);
@@ -296,8 +316,17 @@ static void run_block(const rows_part *p, int64_t position, int64_t positions) {
 }
 
 static void run_synapses(const rows_part *p) {
-  const int64_t most = p->in->steps >= BLOCK_ITEMS ? 1 : BLOCK_ITEMS / p->in->steps;
-  for (int64_t i = p->first; i < p->end; i += most) { run_block(p, i, smaller(most, p->end - i)); }
+  const int64_t items = block_items(p), most = p->in->steps >= items ? 1 : items / p->in->steps;
+  if (by_lists(p)) {
+    const ssti_engine_events events = events_of(p);
+    ssti_engine_begin_events(&events);
+  }
+  for (int64_t i = p->first, count; i < p->end; i += count) {
+    count = smaller(most, p->end - i);
+    // Lists are of the rows that a row's windows lie in.
+    if (by_lists(p)) { count = smaller(count, p->out->width - i % p->out->width); }
+    run_block(p, i, count);
+  }
 }
 
 // Bits of the whole input, once for all windows that it is part of.
@@ -326,9 +355,11 @@ static void run_share(void *arg, int64_t begin, int64_t end) {
     rows_part p = shared->part;
     p.worker = &p.picture->engine->worker[i];
     if (shared->by_outputs) {
-      const int64_t blocks = p.blocks;
-      p.block = i * blocks / shared->parts;
-      p.blocks = (i + 1) * blocks / shared->parts - p.block;
+      // Codes for lists are cut into 64 outputs.
+      const int64_t unit = by_lists(&p) ? SSTI_EVENT_WIDTH / SSTI_LANES : 1, blocks = p.blocks;
+      const int64_t units = (blocks + unit - 1) / unit;
+      p.block = smaller(i * units / shared->parts * unit, blocks);
+      p.blocks = smaller((i + 1) * units / shared->parts * unit, blocks) - p.block;
     } else {
       const int64_t positions = p.end;
       p.first = i * positions / shared->parts;
@@ -338,12 +369,12 @@ static void run_share(void *arg, int64_t begin, int64_t end) {
   }
 }
 
-// Share of the step's inputs that are not 0; of bytes without a bias.
+// Share of the step's inputs that are not 0, or for lists what they count on average; of bytes without a bias.
 static double density_of(const rows_part *p) {
   int64_t some = 0;
   const int64_t count = p->in->steps * p->in->count;
   const uint8_t *x = input_of(p, 0, 0);
-  for (int64_t i = 0; i < count; i++) { some += x[i] != 0; }
+  for (int64_t i = 0; i < count; i++) { some += p->n->listed ? x[i] : x[i] != 0; }
   return (double)some / (double)count;
 }
 

@@ -4,7 +4,7 @@
 //   int8       [outputs / 16][quads][16][4] codes
 //   popcount   [outputs / 8][words][sign, magnitude bits][8] words; a position's channels begin a new word
 //   bitsliced  [slabs][outputs][sign, magnitude bits][slab_words] of 32 bits: of the slab's inputs
-//   event      [inputs][outputs] codes
+//   event      [inputs][outputs] codes; for lists, tiles of [inputs][64] (engine_events.c)
 //   reference  the network's own
 //
 // All but the last read every channel: codes of other groups are 0 there.
@@ -46,12 +46,18 @@ static sst_status pack_int8(sst_engine *e, ssti_engine_node *n, const code_rows 
 }
 
 static sst_status pack_event(sst_engine *e, ssti_engine_node *n, const code_rows *rows, void **out) {
-  const size_t bytes = (size_t)(n->inputs * n->outputs);
+  const ssti_engine_tiling *t = &n->tiling;
+  const int64_t tiles = t->channel_parts * t->row_parts * t->blocks;
+  const int64_t count = n->listed ? tiles * (t->inputs + 1) * SSTI_EVENT_WIDTH : n->inputs * n->outputs;
+  const size_t bytes = (size_t)count;
   SST_TRY(ssti_allocate(e->context, bytes, 1, out));
   int8_t *w = *out;
   for (int64_t o = 0; o < rows->outputs; o++) {
     const int8_t *codes = row_of(rows, o);
-    for (int64_t k = 0; k < n->inputs; k++) { w[k * n->outputs + o] = codes[k]; }
+    for (int64_t k = 0; k < n->inputs; k++) {
+      w[n->listed ? ssti_engine_event_place(n, k / rows->channels, k % rows->channels, o) : k * n->outputs + o] =
+          codes[k];
+    }
   }
   n->weight_bytes += bytes;
   return SST_OK;

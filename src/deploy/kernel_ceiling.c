@@ -42,6 +42,19 @@ static uint64_t popcount_chains(int64_t rounds, uint64_t seed) {
 #endif
 }
 
+static uint64_t sum_chains(int64_t rounds, uint64_t seed) {
+  typedef uint8_t bytes __attribute__((vector_size(VECTOR_BYTES)));
+  bytes sum[CHAINS], x = (bytes)(zeros() + seed);
+  for (int i = 0; i < CHAINS; i++) { sum[i] = (bytes)(zeros() + seed * (uint64_t)(i + 1)); }
+  for (int64_t r = 0; r < rounds; r++) {
+    for (int i = 0; i < CHAINS; i++) { sum[i] += x; }
+    x ^= sum[0]; // or the compiler would multiply
+  }
+  vector result[CHAINS];
+  for (int i = 0; i < CHAINS; i++) { result[i] = (vector)sum[i]; }
+  return fold(result);
+}
+
 static uint64_t dot_chains(int64_t rounds, uint64_t seed) {
 #if SSTI_HAS_AVX512
   __m512i sum[CHAINS];
@@ -74,6 +87,8 @@ void SSTI_KERNEL(ssti_kernel_fill_ceiling)(ssti_kernels_of_level *table) {
   table->adder_chains = adder_chains;
   table->popcount_bits = SSTI_HAS_AVX512 ? CHAINS * VECTOR_BYTES * 8 : CHAINS * 64;
   table->popcount_chains = popcount_chains;
+  table->sum_operations = CHAINS * VECTOR_BYTES;
+  table->sum_chains = sum_chains;
   table->dot_operations = SSTI_HAS_AVX512 ? CHAINS * 64 : CHAINS * 16; // multiply-adds
   table->dot_chains = dot_chains;
 }

@@ -35,6 +35,7 @@
 enum {
   SSTI_LANES = 16,       // outputs of rows are padded to a multiple of this
   SSTI_WORD_LANES = 8,   // outputs beside each other in the planes of popcount
+  SSTI_EVENT_WIDTH = 64, // outputs beside each other in rows of codes that lists of events name
   SSTI_TILE_BYTES = 128, // a slice kernel's row: 1024 positions and pictures
   SSTI_SLAB_WORDS = 9,   // 32-bit words of weights a slab at most; its rows, and two more, fit the first-level cache
   SSTI_SLAB_ROWS = 32 * SSTI_SLAB_WORDS,
@@ -128,6 +129,24 @@ typedef struct ssti_slice_term {
   const ssti_digits *digits;
 } ssti_slice_term;
 
+// ---- events
+
+// Places of a list, each moved on by `shift` modulo 2^16.
+typedef struct ssti_event_stretch {
+  const uint16_t *places;
+  int64_t count;
+  uint16_t shift;
+} ssti_event_stretch;
+
+// Rows of 64 codes in bytes, of which `together`, a multiple of eight, have sums that fit a byte; a row of zeros; and
+// room for all places of a window and 64 more.
+typedef struct ssti_event_tile {
+  const int8_t *rows;
+  int64_t together;
+  uint16_t zeros;
+  uint16_t *room;
+} ssti_event_tile;
+
 typedef struct ssti_kernels_of_level {
   // z = sum of x * code: x unsigned bytes in fours, weights [blocks][quads][16][4].
   void (*dot8)(const ssti_rows *rows, int64_t quads, int64_t blocks, const int8_t *weights);
@@ -138,7 +157,14 @@ typedef struct ssti_kernels_of_level {
   // `small`: no sum on the way leaves 16 bits.
   void (*event)(const ssti_rows *rows, int64_t inputs, int bias, bool small, int64_t width, int64_t weight_stride,
                 const int8_t *weights);
-  // The same with x [inputs] of 32 bits.
+  // Appends, for each byte of x, as many places as it counts: `base` + 64 * its number, modulo 2^16. Writes up to 63
+  // places behind the last. Returns how many.
+  int64_t (*event_list)(int64_t count, const uint8_t *x, int planes, uint16_t base, uint16_t *list);
+  // z [outputs] (+)= sum of the tile's rows that begin at the places of all stretches: outputs <= 64. Reads up to 31
+  // places behind a stretch.
+  void (*event_sum)(const ssti_event_stretch *stretches, int count, const ssti_event_tile *tile, int64_t outputs,
+                    bool first, int32_t *z);
+  // The same as event with x [inputs] of 32 bits.
   void (*event_wide)(const ssti_rows *rows, int64_t inputs, int64_t width, int64_t weight_stride,
                      const int8_t *weights);
   // Steps of neurons with input y = factor * z + offset. Returns the number of spikes.
@@ -181,12 +207,13 @@ typedef struct ssti_kernels_of_level {
   // Bits that are set under a mask of 64 bits, again and again.
   int64_t (*count_bits)(int64_t bytes, const uint8_t *x, uint64_t mask);
 
-  // Ceilings: operations on 64-bit lanes (full adders; AND, population count and addition; 8-bit multiply-adds) that
-  // `rounds` rounds do in registers. The result keeps the compiler honest.
-  int adder_bits, popcount_bits, dot_operations;
+  // Ceilings: operations on 64-bit lanes (full adders; AND, population count and addition; 8-bit multiply-adds; 8-bit
+  // additions) that `rounds` rounds do in registers. The result keeps the compiler honest.
+  int adder_bits, popcount_bits, dot_operations, sum_operations;
   uint64_t (*adder_chains)(int64_t rounds, uint64_t seed);
   uint64_t (*popcount_chains)(int64_t rounds, uint64_t seed);
   uint64_t (*dot_chains)(int64_t rounds, uint64_t seed);
+  uint64_t (*sum_chains)(int64_t rounds, uint64_t seed);
 } ssti_kernels_of_level;
 
 // Each kernel_*.c puts its functions into the table; kernel_table.c calls them all.

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "deploy/bench_network.h"
 #include "deploy/integer_build.h"
 #include "random_integer_network.h"
 #include "spikestill/engine.h"
@@ -261,8 +262,42 @@ static void test_full_counters(void **state) {
   sst_integer_network_free(network);
 }
 
+// A picture that is alone is shared among threads, by positions and where there is only one by outputs: layers of a
+// size at which that is done.
+static void test_shared_picture(void **state) {
+  (void)state;
+  sst_context *context = NULL;
+  const sst_context_options three = {.threads = 3}; // 256 outputs are no multiple
+  assert_int_equal(sst_context_create(&three, &context), SST_OK);
+  sst_integer_network *network = NULL;
+  assert_ok(context, ssti_bench_network(context, SST_DEPLOY_CNN, false, &network));
+  int16_t input[8 * 28 * 28];
+  for (int i = 0; i < 8 * 28 * 28; i++) { input[i] = (int16_t)(i * 37 % 256 - 128); }
+  assert_ok(context, ssti_bench_settle(context, network, 8, input));
+  const int levels = (int)sst_engine_best_level() + 1;
+  int64_t expected[10];
+  uint64_t spikes[32];
+  for (int i = -1; i < levels * SST_ENGINE_KERNEL_COUNT; i++) {
+    sst_engine_options options = sst_engine_default();
+    options.kernel = i < 0 ? SST_ENGINE_KERNEL_REFERENCE : (sst_engine_kernel)(i / levels);
+    options.level = i < 0 ? SST_ENGINE_LEVEL_PLAIN : (sst_engine_level)(i % levels);
+    sst_engine *engine = NULL;
+    int64_t logits[10];
+    assert_ok(context, sst_engine_open(context, network, &options, &engine));
+    assert_ok(context, sst_engine_run(engine, 1, input, i < 0 ? expected : logits));
+    if (i >= 0) { assert_memory_equal(logits, expected, sizeof logits); }
+    for (int n = 0; n < network->node_count; n++) {
+      if (i < 0) { spikes[n] = sst_engine_spikes(engine, n); }
+      assert_int_equal(sst_engine_spikes(engine, n), spikes[n]);
+    }
+    sst_engine_close(engine);
+  }
+  sst_integer_network_free(network);
+  sst_context_destroy(context);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_random_networks), TEST(test_all_kernels), TEST(test_many_pictures),
-                                     TEST(test_full_counters)};
+                                     TEST(test_full_counters), TEST(test_shared_picture)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
