@@ -15,8 +15,8 @@ COMPILER = "aarch64-linux-gnu-gcc"
 EMULATOR = "qemu-aarch64"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BASE = "clock context crossover fail log memory parallel_pthread random status text".split()
-DEPLOY = ("engine engine_levels engine_plan engine_rows engine_slices engine_weights integer_build integer_check "
-          "integer_pack integer_rules integer_simulate integer_sizes integer_words").split()
+DEPLOY = ("bench_network engine engine_events engine_levels engine_plan engine_rows engine_slices engine_weights "
+          "integer_build integer_check integer_pack integer_rules integer_simulate integer_sizes integer_words").split()
 CASES = "40"
 
 
