@@ -172,7 +172,7 @@ static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64
 // The layers of a VGG-9.
 static void bench_convs(bench *b) {
   for (int p = 0; p < SST_PRECISION_COUNT; p++) {
-    if (p == SST_PRECISION_BF16 && b->backend->without_bf16 != NULL) { continue; }
+    if (b->backend->without[p] != NULL) { continue; }
     b->precision = (sst_precision)p;
     bench_conv(b, BATCH, 32, 3, 64, -1); // the stem is computed once for all steps
     bench_conv(b, IMAGES, 32, 64, 64, -1);
@@ -188,11 +188,15 @@ static void bench_convs(bench *b) {
 static void bench_events(bench *b, sst_device device) {
   static const double densities[] = {0.02, 0.05, 0.1, 0.15, 0.2, 0.3};
   ssti_backend *before = b->backend;
-  sst_context_set_crossover(b->context, (sst_crossover){1, 1, 1, 1, 1, 1, 1, 1});
+  sst_crossover always;
+#define ALWAYS(name, value, meaning) always.name = 1;
+  SST_CROSSOVER_LIST(ALWAYS)
+#undef ALWAYS
+  sst_context_set_crossover(b->context, always);
   require(b, ssti_backend_create(b->context, device, &b->backend));
   for (size_t i = 0; i < sizeof densities / sizeof *densities; i++) {
     for (int p = 0; p < SST_PRECISION_COUNT; p++) {
-      if (p == SST_PRECISION_BF16 && b->backend->without_bf16 != NULL) { continue; }
+      if (b->backend->without[p] != NULL) { continue; }
       b->precision = (sst_precision)p;
       bench_conv(b, IMAGES, 32, 64, 64, densities[i]);
       bench_conv(b, IMAGES, 16, 128, 128, densities[i]);
@@ -289,7 +293,7 @@ static void neuron_backward(bench *b, void *arg) {
 // tensor between them and its gradient are never written: x twice and the spikes; x and dspikes twice and dx.
 static void fused_forward(bench *b, void *arg) {
   field_case *c = arg;
-  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron, .out_type = c->norm.in_type};
+  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron};
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   b->backend->kernels.norm_neuron_statistics(b->backend, &shape.norm, c->x, v, v + n, v + 2 * n, v + 3 * n);
@@ -298,7 +302,7 @@ static void fused_forward(bench *b, void *arg) {
 
 static void fused_backward(bench *b, void *arg) {
   field_case *c = arg;
-  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron, .out_type = c->norm.in_type};
+  const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron};
   float *v = c->vectors;
   const int64_t n = c->norm.channels;
   const ssti_norm_neuron_gradients out = {.dx = c->dx, .dgamma = v + n, .dbeta = v + 2 * n};
@@ -316,8 +320,9 @@ static void bench_fused(bench *b, int64_t size, int64_t channels, int input_step
   field_case c = {
       .norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
                .momentum = 0.1f, .scale = 1.0f, .in_type = half ? SSTI_BF16 : SSTI_F32},
-      .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = input_steps, .count = count}};
-  const ssti_norm_neuron fused = {.norm = c.norm, .neuron = c.neuron, .out_type = c.norm.in_type};
+      .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = input_steps, .count = count,
+                 .out_type = half ? SSTI_BF16 : SSTI_F32}};
+  const ssti_norm_neuron fused = {.norm = c.norm, .neuron = c.neuron};
   c.x = filled(input_steps * count), c.y = filled(STEPS * count), c.dx = filled(input_steps * count);
   if (half) { narrow(c.x, input_steps * count), narrow(c.y, STEPS * count); }
   c.vectors = filled(6 * channels);
@@ -452,7 +457,7 @@ int main(int argc, char **argv) {
   bench_field(&b, 32, 64, true);
   bench_field(&b, 16, 128, true);
   bench_field(&b, 8, 256, true);
-  for (int half = 0; half <= (b.backend->without_bf16 == NULL); half++) {
+  for (int half = 0; half <= (b.backend->without[SST_PRECISION_BF16] == NULL); half++) {
     bench_fused(&b, 32, 64, 1, half);
     bench_fused(&b, 32, 64, STEPS, half);
     bench_fused(&b, 16, 128, STEPS, half);

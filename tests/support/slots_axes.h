@@ -90,6 +90,10 @@ static void test_reduce(void **state) {
   }
   // Many elements into one and into few: chunks.
   check_reduce(&p, SSTI_REDUCE_SUM, (sst_shape){{2, 20, 30, 10, 17}}, SST_AXES_ALL, false);
+  check_reduce(&p, SSTI_REDUCE_SUM, (sst_shape){{2, 20, 30, 10, 17}}, SST_AXES_ALL & ~SST_AXES_N, false);
+  check_reduce(&p, SSTI_REDUCE_MEAN, (sst_shape){{3, 2, 4, 5, 16}}, SST_AXES_ALL & ~SST_AXES_N, true);
+  check_reduce(&p, SSTI_REDUCE_MEAN, (sst_shape){{1, 7, 1, 9, 65}}, SST_AXES_W | SST_AXES_C, false);
+  check_reduce(&p, SSTI_REDUCE_SUM, (sst_shape){{2, 3, 4, 10, 17}}, SST_AXES_N | SST_AXES_W | SST_AXES_C, false);
   check_reduce(&p, SSTI_REDUCE_MAX, (sst_shape){{2, 20, 30, 10, 17}}, SST_AXES_ALL & ~SST_AXES_C, false);
   check_reduce(&p, SSTI_REDUCE_MEAN, (sst_shape){{2, 20, 30, 10, 17}}, SST_AXES_T | SST_AXES_N | SST_AXES_H, true);
   pair_end(&p);

@@ -372,20 +372,29 @@ static void kept_range(void *arg, int64_t begin, int64_t end) {
   const int64_t width = w->cut.width, count = w->shape->norm.rows * w->shape->norm.channels;
   const ssti_block_norm norm = {.mean = w->number[MEAN], .gradient_factor = w->number[GRADIENT_FACTOR],
                                 .mean_dy = w->number[MEAN_DY], .slope = w->number[SLOPE]};
-  const ssti_bf16 *x = (const ssti_bf16 *)(const void *)w->block.x;
-  ssti_bf16 *dx = (ssti_bf16 *)(void *)w->block.dx;
   for (int64_t at = begin * width; at < end * width && at < count; at += width) {
-    w->simd->norm_gradient_bf16(smaller(width, count - at), &norm, x + at, dx + at);
+    const int64_t length = smaller(width, count - at);
+    if (w->shape->norm.in_type == SSTI_BF16) {
+      const ssti_bf16 *x = (const ssti_bf16 *)(const void *)w->block.x;
+      w->simd->norm_gradient_bf16(length, &norm, x + at, (ssti_bf16 *)(void *)w->block.dx + at);
+    } else {
+      w->simd->norm_gradient(length, &norm, w->block.x + at, w->block.dx + at);
+    }
   }
 }
 
-// In bf16 what goes into the norm stays in the place of dx from the first trip, and the second is plain arithmetic on it: one
-// tensor more to move, of half the size, but going back through time twice would take longer than that.
+// Whether what comes to the norm stays in the place of dx from the first trip, and the second is plain arithmetic on it: one
+// tensor more to move, but a small one, of which there is one step, or one of bf16: going back through time twice would take longer.
+static bool keeps(const ssti_norm_neuron *shape, const ssti_norm_neuron_gradients *out) {
+  const bool once = shape->neuron.input_steps < shape->neuron.steps;
+  return (shape->norm.in_type == SSTI_BF16 || once) && !out->accumulate_dx;
+}
+
 static void go_back(ssti_backend *backend, fused_work *w, const norm_side *norm,
                     const ssti_norm_neuron_gradients *out) {
   const bool use = norm->batch_statistics && out->dx != NULL;
-  const bool keeps = use && w->shape->norm.in_type == SSTI_BF16 && !out->accumulate_dx;
-  if (keeps) { w->block.dx = out->dx; }
+  const bool kept = use && keeps(w->shape, out);
+  if (kept) { w->block.dx = out->dx; }
   if (w->dleak != NULL || out->dgamma != NULL || out->dbeta != NULL || use) {
     ssti_parallel_for(backend->context, w->cut.slots, 1, sums_range, w);
     finish_sums(w, norm->saved, norm->batch_statistics, out);
@@ -393,7 +402,7 @@ static void go_back(ssti_backend *backend, fused_work *w, const norm_side *norm,
     memset(w->number[MEAN_DY], 0, numbers_bytes(&w->cut, SLOPE + 1 - MEAN_DY));
   }
   if (out->dx == NULL) { return; }
-  if (keeps) {
+  if (kept) {
     const int64_t elements = w->shape->norm.rows * w->shape->norm.channels;
     ssti_parallel_for(backend->context, (elements + w->cut.width - 1) / w->cut.width, 1 + GRAIN_ELEMENTS / w->cut.width,
                       kept_range, w);

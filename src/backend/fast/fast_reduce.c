@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums and means over axes that lie together: x is [outer, rows, columns] and the rows are added up. Where many rows are
-// one sum they go through the sweeps of fast_batch_norm.c, else each block of columns is one piece of work. Maxima, axes
-// that do not lie together, and few columns inside many sums stay with the reference.
+// one sum they go through the sweeps of fast_batch_norm.c, else each block of columns is one piece of work. Sums for each
+// picture, of all steps and places, have a way of their own. Maxima, other axes that do not lie together, and few columns
+// inside many sums stay with the reference.
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
 
-enum { LEAST_COLUMNS = 8, GRAIN_ELEMENTS = 8192 };
+enum { LEAST_COLUMNS = 8, LEAST_RUN = 64, GRAIN_ELEMENTS = 8192 };
 
 typedef struct reduce_work {
   const ssti_simd *simd;
@@ -46,6 +47,43 @@ static void blocks_range(void *arg, int64_t begin, int64_t end) {
   }
 }
 
+// ---- x as [outer, kept, run], of which the first and the last are added up: `outer`, `rows` and `columns` of the work
+
+static bool is_around(sst_shape shape, int axes, reduce_work *w) {
+  int64_t *part[] = {&w->columns, &w->rows, &w->outer};
+  int at = 0;
+  w->outer = w->rows = w->columns = 1;
+  for (int i = SST_AXIS_COUNT - 1; i >= 0; i--) {
+    if (shape.dim[i] == 1) { continue; }
+    const bool summed = (axes & (1 << i)) != 0;
+    if (summed != (at != 1)) { at++; }
+    if (at > 2) { return false; }
+    *part[at] *= shape.dim[i];
+  }
+  return w->columns >= LEAST_RUN;
+}
+
+static double sum_of_run(const reduce_work *w, const float *x) {
+  const int64_t rows = w->columns / SSTI_SIMD_CHANNELS, rest = w->columns % SSTI_SIMD_CHANNELS;
+  const ssti_columns whole = {.rows = rows, .stride = SSTI_SIMD_CHANNELS, .columns = SSTI_SIMD_CHANNELS};
+  const ssti_columns last = {.rows = 1, .stride = rest, .columns = rest};
+  double sum[SSTI_SIMD_CHANNELS], total = 0;
+  if (rows > 0) { w->simd->column_sums(&whole, x, sum); }
+  for (int64_t c = 0; rows > 0 && c < SSTI_SIMD_CHANNELS; c++) { total += sum[c]; }
+  if (rest > 0) { w->simd->column_sums(&last, x + rows * SSTI_SIMD_CHANNELS, sum); }
+  for (int64_t c = 0; c < rest; c++) { total += sum[c]; }
+  return total;
+}
+
+static void runs_range(void *arg, int64_t begin, int64_t end) {
+  const reduce_work *w = arg;
+  for (int64_t i = begin; i < end; i++) {
+    double total = 0;
+    for (int64_t o = 0; o < w->outer; o++) { total += sum_of_run(w, w->x + (o * w->rows + i) * w->columns); }
+    w->y[i] = (float)(total / w->divisor);
+  }
+}
+
 static void reduce_forward(ssti_backend *backend, ssti_reduce_kind kind, sst_shape shape, int axes, const float *x,
                            float *y) {
   const ssti_fast_state *state = ssti_fast_state_of(backend);
@@ -58,6 +96,11 @@ static void reduce_forward(ssti_backend *backend, ssti_reduce_kind kind, sst_sha
     return;
   }
   if (!together || w.columns < LEAST_COLUMNS) {
+    if (kind != SSTI_REDUCE_MAX && is_around(shape, axes, &w)) {
+      w.divisor = kind == SSTI_REDUCE_MEAN ? (double)(w.outer * w.columns) : 1.0;
+      ssti_parallel_for(backend->context, w.rows, 1 + GRAIN_ELEMENTS / (w.outer * w.columns), runs_range, &w);
+      return;
+    }
     state->reference.reduce_forward(backend, kind, shape, axes, x, y);
     return;
   }

@@ -79,6 +79,9 @@ typedef struct ssti_simd {
   // y = (x - mean) * factor + offset; or that is added to y.
   void (*batch_norm_apply)(const ssti_columns *m, const float *x, const float *mean, const float *factor,
                            const float *offset, float *y, bool accumulate);
+  // In place, from dy to dx: see ssti_block_norm.
+  void (*norm_gradient)(int64_t count, const ssti_block_norm *norm, const float *x, float *dx);
+  void (*norm_gradient_bf16)(int64_t count, const ssti_block_norm *norm, const ssti_bf16 *x, ssti_bf16 *dx);
   void (*neuron_forward)(const ssti_neuron_block *block);
   void (*neuron_backward)(const ssti_neuron_block *block);
   // Backward of the norm alone: `dspikes` is the gradient of its output. The sums are in the order of neuron_backward.
@@ -98,8 +101,6 @@ typedef struct ssti_simd {
   void (*add_bf16)(int64_t count, const ssti_bf16 *x, ssti_bf16 *y);
   void (*narrow)(int64_t count, const float *x, ssti_bf16 *y);
   void (*widen)(int64_t count, const ssti_bf16 *x, float *y);
-  // In place, from dy to dx: see ssti_block_norm.
-  void (*norm_gradient_bf16)(int64_t count, const ssti_block_norm *norm, const ssti_bf16 *x, ssti_bf16 *dx);
   // Element i of a and of b side by side, a in the lower half; NULL: zeros. Blocks of `block` lie `distance` apart in y.
   void (*pair_bf16)(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, int64_t block, int64_t distance, uint32_t *y);
   // Elements [begin, end) of a tensor: their numbers decide what stays.

@@ -126,10 +126,28 @@ static void batch_norm_apply(const ssti_columns *m, const float *x, const float 
   }
 }
 
+static void norm_gradient(int64_t count, const ssti_block_norm *norm, const float *restrict x, float *restrict dx) {
+  const float *restrict mean = norm->mean, *restrict factor = norm->gradient_factor;
+  const float *restrict mean_dy = norm->mean_dy, *restrict slope = norm->slope;
+  for (int64_t i = 0; i < count; i++) { dx[i] = factor[i] * ((dx[i] - mean_dy[i]) - (x[i] - mean[i]) * slope[i]); }
+}
+
+static void norm_gradient_bf16(int64_t count, const ssti_block_norm *norm, const ssti_bf16 *restrict x,
+                               ssti_bf16 *restrict dx) {
+  const float *restrict mean = norm->mean, *restrict factor = norm->gradient_factor;
+  const float *restrict mean_dy = norm->mean_dy, *restrict slope = norm->slope;
+  for (int64_t i = 0; i < count; i++) {
+    const float centred = ssti_bf16_value(x[i]) - mean[i];
+    dx[i] = ssti_bf16_of(factor[i] * ((ssti_bf16_value(dx[i]) - mean_dy[i]) - centred * slope[i]));
+  }
+}
+
 void SSTI_SIMD(ssti_simd_fill_batch_norm)(ssti_simd *table) {
   table->column_moments = column_moments;
   table->column_moments_bf16 = column_moments_bf16;
   table->column_sums = column_sums;
   table->column_sums_bf16 = column_sums_bf16;
   table->batch_norm_apply = batch_norm_apply;
+  table->norm_gradient = norm_gradient;
+  table->norm_gradient_bf16 = norm_gradient_bf16;
 }

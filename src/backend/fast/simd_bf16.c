@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From f32 to bf16 and back, by whole-number arithmetic: the same bits at every level; what is done to bf16 on the way.
+// From f32 to bf16 and back, by whole-number arithmetic: the same bits at every level.
 #include "backend/fast/simd.h"
 
 static void narrow(int64_t count, const float *restrict x, ssti_bf16 *restrict y) {
@@ -12,16 +12,6 @@ static void widen(int64_t count, const ssti_bf16 *restrict x, float *restrict y)
 
 static void add_bf16(int64_t count, const ssti_bf16 *restrict x, ssti_bf16 *restrict y) {
   for (int64_t i = 0; i < count; i++) { y[i] = ssti_bf16_of(ssti_bf16_value(y[i]) + ssti_bf16_value(x[i])); }
-}
-
-static void norm_gradient_bf16(int64_t count, const ssti_block_norm *norm, const ssti_bf16 *restrict x,
-                               ssti_bf16 *restrict dx) {
-  const float *restrict mean = norm->mean, *restrict factor = norm->gradient_factor;
-  const float *restrict mean_dy = norm->mean_dy, *restrict slope = norm->slope;
-  for (int64_t i = 0; i < count; i++) {
-    const float centred = ssti_bf16_value(x[i]) - mean[i];
-    dx[i] = ssti_bf16_of(factor[i] * ((ssti_bf16_value(dx[i]) - mean_dy[i]) - centred * slope[i]));
-  }
 }
 
 static void pair_block(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, uint32_t *restrict y) {
@@ -44,6 +34,5 @@ void SSTI_SIMD(ssti_simd_fill_bf16)(ssti_simd *table) {
   table->narrow = narrow;
   table->widen = widen;
   table->add_bf16 = add_bf16;
-  table->norm_gradient_bf16 = norm_gradient_bf16;
   table->pair_bf16 = pair_bf16;
 }
