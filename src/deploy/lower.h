@@ -107,6 +107,8 @@ int ssti_lower_readout_bits(const ssti_lowering *l, double decay);
 double ssti_lower_readout_room(const ssti_lowering *l, int decay_bits);
 // The positive number that the node multiplies its first input with, in all its places; 0 where it does something else.
 double ssti_lower_common_factor(const ssti_lowering *l, const ssti_node *node);
+// unit / wanted; the power of two, of which 1 is the usual, from which only rounding keeps it.
+double ssti_lower_ratio(double unit, double wanted);
 // The index-th input of the node in the unit that is wanted; 0: any.
 sst_status ssti_lower_in_unit(ssti_lowering *l, const ssti_node *node, int index, double unit, int *place);
 // Codes and scale of weights in full precision; *bits receives how many a code has.

@@ -217,11 +217,17 @@ sst_status ssti_lower_find_needs(ssti_lowering *l) {
 
 // ---- units that differ
 
+double ssti_lower_ratio(double unit, double wanted) {
+  // Units are products and quotients of a few f32 numbers, so what differs for a reason differs by far more.
+  const double ratio = unit / wanted, nearest = ldexp(1.0, (int)lrint(log2(ratio)));
+  return fabs(ratio / nearest - 1.0) < 0x1p-45 ? nearest : ratio;
+}
+
 sst_status ssti_lower_in_unit(ssti_lowering *l, const ssti_node *node, int index, double unit, int *place) {
   const sst_value value = node->inputs[index];
   const double has = l->units[value];
   *place = l->places[value];
-  if (unit == 0.0 || has == unit) { return SST_OK; }
+  if (unit == 0.0 || ssti_lower_ratio(has, unit) == 1.0) { return SST_OK; }
   ssti_lower_room room = l->rooms[node->outputs[0]]; // of a sum, or of neurons
   double neurons = 0.0;
   if (node->op == &ssti_op_neuron) {
@@ -230,7 +236,7 @@ sst_status ssti_lower_in_unit(ssti_lowering *l, const ssti_node *node, int index
     room.most /= 2.0;
   }
   const ssti_pool_attributes point = {SSTI_POOL_AVERAGE, 1, 1, 1, 1, 0, 0};
-  return ssti_lower_ones(l, value, *place, &point, has / unit, SST_NO_VALUE, &room, place);
+  return ssti_lower_ones(l, value, *place, &point, ssti_lower_ratio(has, unit), SST_NO_VALUE, &room, place);
 }
 
 // ---- weights, factors and offsets

@@ -200,7 +200,8 @@ static sst_status finish_layer(ssti_lowering *l, const ssti_node *of, layer *w, 
   for (int64_t o = 0; o < w->outputs; o++) { w->offset[o] /= wanted; }
   l->units[w->result] = wanted;
   const ssti_lower_room *room = l->approximate != NULL ? &l->rooms[w->result] : NULL;
-  return finish(l, w, l->places[of->inputs[0]], l->units[of->inputs[0]] / wanted, room, w->result, node);
+  const double ratio = ssti_lower_ratio(l->units[of->inputs[0]], wanted);
+  return finish(l, w, l->places[of->inputs[0]], ratio, room, w->result, node);
 }
 
 static void window_of(const ssti_lowering *l, const ssti_node *node, sst_integer_synapses *s) {
@@ -357,7 +358,7 @@ sst_status ssti_lower_selection(ssti_lowering *l, const ssti_node *node) {
   }
   const double has = l->units[node->inputs[0]], unit = wanted_unit(l, value, has);
   l->units[value] = unit;
-  return add_selection(l, value, &s, l->places[node->inputs[0]], has / unit,
+  return add_selection(l, value, &s, l->places[node->inputs[0]], ssti_lower_ratio(has, unit),
                        l->approximate != NULL ? &l->rooms[value] : NULL, value);
 }
 
@@ -399,7 +400,7 @@ sst_status ssti_lower_concat(ssti_lowering *l, const ssti_node *node) {
     if (l->places[part] < 0 && is_silent(l, part)) { continue; }
     if (l->places[part] < 0) { return ssti_lower_refuse(l, value, "a part of it does not depend on the input"); }
     if (unit == 0.0) { unit = wanted_unit(l, value, l->units[part]); }
-    SST_TRY(add_selection(l, value, &s, l->places[part], l->units[part] / unit,
+    SST_TRY(add_selection(l, value, &s, l->places[part], ssti_lower_ratio(l->units[part], unit),
                           l->approximate != NULL ? &l->rooms[value] : NULL, SST_NO_VALUE));
     if (sum >= 0) { SST_TRY(join(l, value, sum)); }
     sum = l->network->value_count - 1;

@@ -148,6 +148,32 @@ static void test_known_approximations(void **state) {
   scene_end(&s);
 }
 
+// conv - norm - avgpool of nine - act - linear: the convolution is in the unit that neurons want of the sum of nine,
+// and nine times a number, divided by nine, need not be that number. Nothing stands between the pool and the neurons.
+static void test_units_that_differ_by_rounding(void **state) {
+  for (int i = 1; i <= 16; i++) {
+    scene s;
+    scene_begin(&s, *state);
+    s.layers[2] = layer_of(SST_LAYER_AVERAGE_POOL, 0);
+    s.layers[2].kernel = 3;
+    s.layers[2].stride = 1;
+    s.layers[3] = layer_of(SST_LAYER_ACTIVATION, 0);
+    s.options.neuron.decay_input = true;
+    s.options.neuron.decay = (float)(180 + i) / 400.0f;
+    s.options.neuron.membrane_bits = 0;
+    assert_fails(*state, SST_UNSUPPORTED, lower(&s), "quantize --approximate");
+    const sst_integer_input samples = {s.bytes, 0, 0};
+    sst_approximations made;
+    assert_ok(*state, sst_integer_approximate(s.graph, s.input, s.logits, &samples, &(sst_approximation_options){0},
+                                              &made, &s.network));
+    for (int n = 0; n < s.network->node_count; n++) {
+      if (strstr(s.network->nodes[n].name, "scale")) { fail_msg("decay (180 + %d) / 400: %s", i, s.network->nodes[n].name); }
+    }
+    sst_approximations_free(*state, &made);
+    scene_end(&s);
+  }
+}
+
 // What is on grids altogether is lowered as without the request.
 static void test_nothing_to_approximate(void **state) {
   scene s, t;
@@ -215,8 +241,12 @@ static void test_what_is_refused(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_dyadic_numbers), TEST(test_known_integers),
-                                     TEST(test_counts_need_no_table), TEST(test_known_approximations),
-                                     TEST(test_nothing_to_approximate), TEST(test_what_is_refused)};
+  const struct CMUnitTest tests[] = {TEST(test_dyadic_numbers),
+                                     TEST(test_known_integers),
+                                     TEST(test_counts_need_no_table),
+                                     TEST(test_known_approximations),
+                                     TEST(test_units_that_differ_by_rounding),
+                                     TEST(test_nothing_to_approximate),
+                                     TEST(test_what_is_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
