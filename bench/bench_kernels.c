@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the kernels of a VGG-9 training step (T = 4, batch 64), one by one, beside the machine's ceilings measured in the
-// same run. Prints one JSON object a line: the machine first, then a line a kernel with the median and the minimum of the
-// seconds, the work done, and its share of the ceiling that bounds it ("f32" multiply-adds or "triad" bandwidth).
+// Times the kernels of a VGG-9 training step (T = 4, batch 64), one by one, beside the machine's ceilings measured in
+// the same run. Prints one JSON object a line: the machine first, then a line a kernel with the median and the minimum
+// of the seconds, the work done, and its share of the ceiling that bounds it ("f32" multiply-adds or "triad"
+// bandwidth).
 //
 //   bench_kernels [--device cpu|cpu-ref] [--threads N] [--repetitions N] [--only PART-OF-NAME] [--clock wall|processor]
 #include <inttypes.h>
@@ -85,7 +86,8 @@ static void measure(bench *b, const char *name, const char *shape, bool arithmet
   printf("{\"kernel\": \"%s\", \"shape\": \"%s\", \"median_seconds\": %.6g, \"min_seconds\": %.6g, \"%s\": %.4g, "
          "\"bound\": \"%s\", \"share\": %.3f, \"share_of_best\": %.3f}\n",
          name, shape, median, least, arithmetic ? "gflops" : "gb_per_second", work / median * 1e-9,
-         arithmetic ? sst_precision_word(b->precision) : "triad", work / median * 1e-9 / ceiling, work / least * 1e-9 / ceiling);
+         arithmetic ? sst_precision_word(b->precision) : "triad", work / median * 1e-9 / ceiling,
+         work / least * 1e-9 / ceiling);
   fflush(stdout);
 }
 
@@ -146,10 +148,25 @@ static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64
   const bool half = b->precision == SST_PRECISION_BF16;
   const ssti_type type = half ? SSTI_BF16 : SSTI_F32; // as between layers of that precision
   const bool stem = in < 16;
-  conv_case c = {.shape = {.images = images, .in_h = size, .in_w = size, .in_c = in, .out_h = size, .out_w = size,
-                           .out_c = out, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .pad_h = 1,
-                           .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1, .precision = b->precision,
-                           .in_type = type, .out_type = type}};
+  conv_case c = {.shape = {.images = images,
+                           .in_h = size,
+                           .in_w = size,
+                           .in_c = in,
+                           .out_h = size,
+                           .out_w = size,
+                           .out_c = out,
+                           .kernel_h = 3,
+                           .kernel_w = 3,
+                           .stride_h = 1,
+                           .stride_w = 1,
+                           .pad_h = 1,
+                           .pad_w = 1,
+                           .dilation_h = 1,
+                           .dilation_w = 1,
+                           .groups = 1,
+                           .precision = b->precision,
+                           .in_type = type,
+                           .out_type = type}};
   require(b, b->backend->kernels.conv2d_plan(b->backend, &c.shape, true, &c.plan));
   const int64_t pixels = images * size * size;
   c.x = density < 0 ? filled(pixels * in) : spikes(pixels * in, density);
@@ -220,8 +237,7 @@ typedef struct linear_case {
 
 static void linear_forward(bench *b, void *arg) {
   linear_case *c = arg;
-  b->backend->kernels.linear_forward(b->backend, &c->shape, c->plan, c->x, c->w, c->bias, c->y, c->saved,
-                                     c->workspace);
+  b->backend->kernels.linear_forward(b->backend, &c->shape, c->plan, c->x, c->w, c->bias, c->y, c->saved, c->workspace);
 }
 
 static void linear_data(bench *b, void *arg) {
@@ -289,8 +305,8 @@ static void neuron_backward(bench *b, void *arg) {
                                       c->workspace);
 }
 
-// As the graph's fused step: batch norm and neurons, forward and then backward. `fused` counts what has to move when the
-// tensor between them and its gradient are never written: x twice and the spikes; x and dspikes twice and dx.
+// As the graph's fused step: batch norm and neurons, forward and then backward. `fused` counts what has to move when
+// the tensor between them and its gradient are never written: x twice and the spikes; x and dspikes twice and dx.
 static void fused_forward(bench *b, void *arg) {
   field_case *c = arg;
   const ssti_norm_neuron shape = {.norm = c->norm, .neuron = c->neuron};
@@ -317,11 +333,18 @@ static void fused_both(bench *b, void *arg) {
 
 static void bench_fused(bench *b, int64_t size, int64_t channels, int input_steps, bool half) {
   const int64_t pixels = BATCH * size * size, count = pixels * channels;
-  field_case c = {
-      .norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
-               .momentum = 0.1f, .scale = 1.0f, .in_type = half ? SSTI_BF16 : SSTI_F32},
-      .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = input_steps, .count = count,
-                 .out_type = half ? SSTI_BF16 : SSTI_F32}};
+  field_case c = {.norm = {.rows = input_steps * pixels,
+                           .channels = channels,
+                           .steps = input_steps,
+                           .epsilon = 1e-5f,
+                           .momentum = 0.1f,
+                           .scale = 1.0f,
+                           .in_type = half ? SSTI_BF16 : SSTI_F32},
+                  .neuron = {.neuron = sst_neuron_default(),
+                             .steps = STEPS,
+                             .input_steps = input_steps,
+                             .count = count,
+                             .out_type = half ? SSTI_BF16 : SSTI_F32}};
   const ssti_norm_neuron fused = {.norm = c.norm, .neuron = c.neuron};
   c.x = filled(input_steps * count), c.y = filled(STEPS * count), c.dx = filled(input_steps * count);
   if (half) { narrow(c.x, input_steps * count), narrow(c.y, STEPS * count); }
@@ -355,11 +378,20 @@ static void bench_field(bench *b, int64_t size, int64_t channels, bool with_pool
   field_case c = {
       .norm = {.rows = rows, .channels = channels, .steps = STEPS, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f},
       .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = STEPS, .count = count / STEPS},
-      .pool = {.images = IMAGES, .in_h = size, .in_w = size, .channels = channels, .out_h = size / 2,
-               .out_w = size / 2, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2}};
+      .pool = {.images = IMAGES,
+               .in_h = size,
+               .in_w = size,
+               .channels = channels,
+               .out_h = size / 2,
+               .out_w = size / 2,
+               .kernel_h = 2,
+               .kernel_w = 2,
+               .stride_h = 2,
+               .stride_w = 2}};
   c.x = filled(count), c.y = filled(count), c.dx = filled(count), c.vectors = filled(6 * channels);
-  c.saved = memory_of((size_t)count), c.workspace = memory_of(b->backend->kernels.neuron_workspace(b->backend, &c.neuron) +
-                                                                          b->backend->kernels.batch_norm_workspace(b->backend, &c.norm));
+  c.saved = memory_of((size_t)count),
+  c.workspace = memory_of(b->backend->kernels.neuron_workspace(b->backend, &c.neuron) +
+                          b->backend->kernels.batch_norm_workspace(b->backend, &c.norm));
   char shape[96];
   snprintf(shape, sizeof shape, "%dx%" PRId64 "x%" PRId64 "x%" PRId64, IMAGES, size, size, channels);
   const double bytes = 4.0 * (double)count;
@@ -395,8 +427,8 @@ static void sgd_step(bench *b, void *arg) {
 
 static void adamw_step(bench *b, void *arg) {
   step_case *c = arg;
-  b->backend->kernels.adamw_step(b->backend, c->count, c->value, c->gradient, c->first, c->second, &update, 0.9f, 0.999f,
-                                 1e-8f, 1e-2f);
+  b->backend->kernels.adamw_step(b->backend, c->count, c->value, c->gradient, c->first, c->second, &update, 0.9f,
+                                 0.999f, 1e-8f, 1e-2f);
 }
 
 static void sum_of_squares(bench *b, void *arg) {
@@ -443,7 +475,8 @@ int main(int argc, char **argv) {
   if (sst_context_create(&options, &b.context) != SST_OK) { return usage(); }
   require(&b, ssti_backend_create(b.context, device, &b.backend));
   require(&b, sst_measure_ceiling(b.context, &b.ceiling));
-  printf("{\"device\": \"%s\", \"threads\": %d, \"simd_level\": \"%s\", \"ceiling_f32_gflops\": %.4g, \"ceiling_bf16_gflops\": %.4g, "
+  printf("{\"device\": \"%s\", \"threads\": %d, \"simd_level\": \"%s\", \"ceiling_f32_gflops\": %.4g, "
+         "\"ceiling_bf16_gflops\": %.4g, "
          "\"ceiling_triad_gb_per_second\": %.4g, \"ceiling_copy_gb_per_second\": %.4g}\n",
          sst_device_word(device), b.ceiling.threads, b.ceiling.simd_level, b.ceiling.f32_gflops, b.ceiling.bf16_gflops,
          b.ceiling.triad_gb_per_s, b.ceiling.copy_gb_per_s);

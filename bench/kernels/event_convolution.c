@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Variants of the event-driven 3x3 convolution of 64 to 64 channels at 32x32, one thread: what docs/SPEED.md compares. Each
-// is checked against the first. Prints nanoseconds an output pixel, the least of all rounds, in time on the processor, so
-// that a machine which others use too still tells them apart; the last line is the clock's yardstick, a dense tap.
+// Variants of the event-driven 3x3 convolution of 64 to 64 channels at 32x32, one thread: what docs/SPEED.md compares.
+// Each is checked against the first. Prints nanoseconds an output pixel, the least of all rounds, in time on the
+// processor, so that a machine which others use too still tells them apart; the last line is the clock's yardstick, a
+// dense tap.
 //
 //   forward 1 walk           the bits of each tap walked for each output, 64 sums in registers
-//   forward 2 taps           a list for each pixel; tap after tap over a tile of 128 pixels, whose weights stay in the L1 cache: the kept one
-//   forward 3 sorted taps    the same, pixels with equally many spikes together, so that loops end where they are expected to
-//   forward 4 output lists   a list for each output over all its taps
-//   forward 5 slide          a list a pixel; a row of three taps at a time, whose three sums move on in registers
-//   forward 6 slide, halves  the same for 32 outputs at a time, so that the weights of three taps stay in the L1 cache
-//   weights 1 scatter        the row of dy in registers, added to the row of each input that fired
-//   weights 2 channel lists  a list for each input channel over 256 pixels, sums in registers: the kept one
+//   forward 2 taps           a list for each pixel; tap after tap over a tile of 128 pixels, whose weights stay in the
+//   L1 cache: the kept one forward 3 sorted taps    the same, pixels with equally many spikes together, so that loops
+//   end where they are expected to forward 4 output lists   a list for each output over all its taps forward 5 slide a
+//   list a pixel; a row of three taps at a time, whose three sums move on in registers forward 6 slide, halves  the
+//   same for 32 outputs at a time, so that the weights of three taps stay in the L1 cache weights 1 scatter        the
+//   row of dy in registers, added to the row of each input that fired weights 2 channel lists  a list for each input
+//   channel over 256 pixels, sums in registers: the kept one
 //
 //   event_convolution [DENSITY]
 #include <stdio.h>
@@ -21,15 +22,24 @@
 #include "backend/fast/fast.h"
 
 enum {
-  SIZE = 32, GRID = SIZE + 2, IMAGES = 12, C = 64, TAPS = 9, ROUNDS = 40,
-  PIXELS = GRID * GRID * IMAGES, REACH = 2 * GRID + 2, TILE = 128, LONG_TILE = 256, PADDED = PIXELS + 4 * LONG_TILE
+  SIZE = 32,
+  GRID = SIZE + 2,
+  IMAGES = 12,
+  C = 64,
+  TAPS = 9,
+  ROUNDS = 40,
+  PIXELS = GRID * GRID * IMAGES,
+  REACH = 2 * GRID + 2,
+  TILE = 128,
+  LONG_TILE = 256,
+  PADDED = PIXELS + 4 * LONG_TILE
 };
 typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
 
 // Pictures lie on a grid with a border of one pixel, one after the other.
 static uint64_t *bits;
-static float *weights;         // [TAPS, C, C], the last axis the output
-static float *y, *expected;    // [PADDED, C] on the grid, an output at its first tap
+static float *weights;      // [TAPS, C, C], the last axis the output
+static float *y, *expected; // [PADDED, C] on the grid, an output at its first tap
 static float *dw, *dw_expected;
 static ssti_simd simd;
 
@@ -72,8 +82,11 @@ static void forward_taps(bool sorted) {
     for (int p = 0; p < TILE; p++) { place[start[p + 1] - start[p] + 1]++; }
     for (int n = 1; n <= C + 1; n++) { place[n] += place[n - 1]; }
     for (int p = 0; p < TILE; p++) {
-      if (sorted) { order[place[start[p + 1] - start[p]]++] = (uint16_t)p; }
-      else { order[count++] = (uint16_t)p; }
+      if (sorted) {
+        order[place[start[p + 1] - start[p]]++] = (uint16_t)p;
+      } else {
+        order[count++] = (uint16_t)p;
+      }
     }
     for (int tap = 0; tap < TAPS; tap++) {
       for (int64_t i = 0; i < TILE; i++) {
@@ -125,8 +138,8 @@ static void forward_output_lists(void) {
     for (int i = 0; i < (VECTORS); i++) { a2[i] += *(const lanes *)(const void *)(row + 2 * C * (STRIDE) + 16 * i); }  \
   }
 
-// A list a pixel; a row of three taps at a time: a pixel's spikes add to three outputs, whose sums move on in registers.
-// `vectors` of 16 outputs at a time, so that the three taps' weights stay in the first-level cache, or not.
+// A list a pixel; a row of three taps at a time: a pixel's spikes add to three outputs, whose sums move on in
+// registers. `vectors` of 16 outputs at a time, so that the three taps' weights stay in the first-level cache, or not.
 static inline __attribute__((always_inline)) void forward_slide(int vectors, const float *from_weights) {
   static uint32_t start[TILE + 1];
   static uint16_t list[TILE * C + SSTI_EVENT_SLACK];

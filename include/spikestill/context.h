@@ -19,7 +19,8 @@ typedef struct sst_context sst_context;
 
 typedef enum sst_log_level { SST_LOG_DEBUG, SST_LOG_INFO, SST_LOG_WARNING, SST_LOG_ERROR } sst_log_level;
 
-// Receives one line without its line end. `line` is borrowed until the function returns. Called by one thread at a time.
+// Receives one line without its line end. `line` is borrowed until the function returns. Called by one thread at a
+// time.
 typedef void sst_log_function(void *user, sst_log_level level, const char *line);
 
 // Both functions or none. `allocate` returns memory aligned to 64 bytes, or NULL; `release` gets what it returned.

@@ -17,13 +17,13 @@ extern "C" {
 // X(name, default, meaning): the density up to which spikes are the faster way, with 64 input channels or more. Fewer
 // channels and few positions lower it. A negative number: never; 1 or more: always, whatever the shape.
 #define SST_CROSSOVER_LIST(X)                                                                                          \
-  X(convolution_forward, 0.3,  "outputs of convolutions")                                                              \
+  X(convolution_forward, 0.3, "outputs of convolutions")                                                               \
   X(convolution_weights, 0.3, "weight gradients of convolutions")                                                      \
   X(linear_forward, 0.15, "outputs of linear layers")                                                                  \
-  X(linear_weights, -1,   "weight gradients of linear layers")                                                         \
-  X(bf16_convolution_forward, 0.12, "outputs of convolutions in precision bf16")                                        \
+  X(linear_weights, -1, "weight gradients of linear layers")                                                           \
+  X(bf16_convolution_forward, 0.12, "outputs of convolutions in precision bf16")                                       \
   X(bf16_convolution_weights, 0.19, "weight gradients of convolutions in precision bf16")                              \
-  X(bf16_linear_forward, -1, "outputs of linear layers in precision bf16")                                           \
+  X(bf16_linear_forward, -1, "outputs of linear layers in precision bf16")                                             \
   X(bf16_linear_weights, -1, "weight gradients of linear layers in precision bf16")                                    \
   X(code_convolution_forward, 0.15, "outputs of convolutions that 8-bit integers would give otherwise")                \
   X(code_linear_forward, 0.15, "outputs of linear layers that 8-bit integers would give otherwise")
@@ -41,9 +41,9 @@ SST_API sst_crossover sst_crossover_default(void);
 SST_API void sst_context_set_crossover(sst_context *context, sst_crossover crossover);
 SST_API sst_crossover sst_context_crossover(const sst_context *context);
 
-// X(NAME, word, meaning): the algorithm of dense 3x3 convolutions of stride 1 and of their input gradients. Winograd's is 1.5 to
-// 2.3 times as fast; its largest error is below 1e-4 of the outputs' standard deviation, where direct has 1e-6.
-// Weight gradients and all other convolutions are direct.
+// X(NAME, word, meaning): the algorithm of dense 3x3 convolutions of stride 1 and of their input gradients. Winograd's
+// is 1.5 to 2.3 times as fast; its largest error is below 1e-4 of the outputs' standard deviation, where direct has
+// 1e-6. Weight gradients and all other convolutions are direct.
 #define SST_CONVOLUTION_LIST(X) X(DIRECT, "direct", "as defined") X(WINOGRAD, "winograd", "fewer multiplications")
 typedef enum sst_convolution {
 #define SST_CONVOLUTION_ENUM(name, word, meaning) SST_CONVOLUTION_##name,
@@ -56,9 +56,10 @@ SST_API void sst_context_set_convolution(sst_context *context, sst_convolution c
 SST_API sst_convolution sst_context_convolution(const sst_context *context);
 
 // X(NAME, word, meaning): how products of weights that are codes (quantize.h) are computed forward, where the input is
-// spikes of 0 and 1 or averages of up to sixteen of them: multiples of 1/16 below 8. Sums of integers are exact. Those of
-// f32 are too, in any order, while they stay below 2^24 steps of the input's grid; then both give the same bits. Only
-// beyond that (at weights of 8 bits from 132,000 spikes of a neuron on, or 8,000 averages of sixteen) may the last one differ.
+// spikes of 0 and 1 or averages of up to sixteen of them: multiples of 1/16 below 8. Sums of integers are exact. Those
+// of f32 are too, in any order, while they stay below 2^24 steps of the input's grid; then both give the same bits.
+// Only beyond that (at weights of 8 bits from 132,000 spikes of a neuron on, or 8,000 averages of sixteen) may the last
+// one differ.
 #define SST_CODES_LIST(X)                                                                                              \
   X(INTEGER, "integer", "in 8-bit integers, if the CPU's kernels can")                                                 \
   X(FLOAT, "float", "as other weights are")

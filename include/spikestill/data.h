@@ -80,8 +80,8 @@ typedef struct sst_dataset_options {
   bool skip_broken;    // picture files: leave out those that cannot be decoded; all are decoded at opening to find out
   sst_framing framing; // event sets; its frames are T
   sst_event_split split; // ncaltech101 and cifar10-dvs
-  bool cache;            // event sets from files: keep frames in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill; packed files of MNIST: keep
-                         // pictures there
+  bool cache; // event sets from files: keep frames in $XDG_CACHE_HOME/spikestill, else ~/.cache/spikestill; packed
+              // files of MNIST: keep pictures there
 } sst_dataset_options;
 
 typedef struct sst_dataset sst_dataset;
@@ -199,12 +199,12 @@ typedef struct sst_loader_options {
 } sst_loader_options;
 
 typedef struct sst_batch {
-  const float *input;    // [T,N,H,W,C]; T = 1 for direct encoding
-  const float *target;   // [N,classes]: one-hot, or mixed by mixup
-  const int32_t *labels; // [N]
+  const float *input;     // [T,N,H,W,C]; T = 1 for direct encoding
+  const float *target;    // [N,classes]: one-hot, or mixed by mixup
+  const int32_t *labels;  // [N]
   const int32_t *samples; // [count]: their numbers in the data set
-  int64_t count;         // pictures that are real; the rest up to N are zeros
-  int64_t index;         // of the batch in the epoch
+  int64_t count;          // pictures that are real; the rest up to N are zeros
+  int64_t index;          // of the batch in the epoch
 } sst_batch;
 
 typedef struct sst_loader sst_loader;

@@ -21,15 +21,15 @@ typedef enum sst_device {
 #define SST_DEVICE_ENUM(name, word, text) SST_DEVICE_##name,
   SST_DEVICE_LIST(SST_DEVICE_ENUM)
 #undef SST_DEVICE_ENUM
-  SST_DEVICE_COUNT
+      SST_DEVICE_COUNT
 } sst_device;
 
 // The word used in recipes and on the command line, and back; false for an unknown word.
 SST_API const char *sst_device_word(sst_device device);
 SST_API bool sst_device_parse(const char *word, sst_device *out);
 
-// Whether graphs can run there: OK, or why not in one sentence. Errors: UNSUPPORTED (not built in, no card, driver or card
-// too old), INVALID_ARGUMENT (no such device), OUT_OF_MEMORY.
+// Whether graphs can run there: OK, or why not in one sentence. Errors: UNSUPPORTED (not built in, no card, driver or
+// card too old), INVALID_ARGUMENT (no such device), OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_device_check(sst_context *context, sst_device device);
 
 // Of a card that is there: what it is called, and its memory.
@@ -38,8 +38,8 @@ typedef struct sst_device_info {
   size_t memory_bytes;
   // That tensors of this context take there now, and took at most since the first of those that are there came.
   size_t used_bytes, most_bytes;
-  int driver, runtime;         // CUDA versions: 1000 * major + 10 * minor
-  int capability;              // 10 * major + minor
+  int driver, runtime; // CUDA versions: 1000 * major + 10 * minor
+  int capability;      // 10 * major + minor
 } sst_device_info;
 // Errors: as sst_device_check; UNSUPPORTED for devices that are no card.
 SST_MUST_CHECK SST_API sst_status sst_device_describe(sst_context *context, sst_device device, sst_device_info *out);

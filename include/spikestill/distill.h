@@ -48,9 +48,9 @@ typedef struct sst_distill_scene {
   // networks', trained beside the student by an optimiser of its own and discarded afterwards. Borrowed, and by the
   // graph too. NULL: a term that wants parameters is the graph's failure.
   sst_parameters *parameters;
-  // Builds the student's network once more in the current scope, over the student's parameters and frozen, for other time
-  // steps, and returns its logits after the readout; `user` is run_longer_user. NULL: a term that wants it is the graph's
-  // failure.
+  // Builds the student's network once more in the current scope, over the student's parameters and frozen, for other
+  // time steps, and returns its logits after the readout; `user` is run_longer_user. NULL: a term that wants it is the
+  // graph's failure.
   sst_value (*run_longer)(sst_graph *graph, const void *user, int64_t timesteps);
   const void *run_longer_user;
   int index; // of the term among those that share the store: its parameters are "<index>.<name>"

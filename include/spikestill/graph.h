@@ -39,8 +39,8 @@ SST_API sst_parameters *sst_graph_use_parameters(sst_graph *graph, sst_parameter
 SST_API void sst_graph_push(sst_graph *graph, const char *name, bool frozen);
 SST_API void sst_graph_pop(sst_graph *graph);
 
-// Nodes that are added from now on compute in that precision; a graph begins with F32. Returns what was in use before. A
-// precision that the graph's device or this CPU has no instructions for is a failure of building (UNSUPPORTED).
+// Nodes that are added from now on compute in that precision; a graph begins with F32. Returns what was in use before.
+// A precision that the graph's device or this CPU has no instructions for is a failure of building (UNSUPPORTED).
 SST_API sst_precision sst_graph_use_precision(sst_graph *graph, sst_precision precision);
 
 // An input of the graph: memory of its own to be filled before each run, see sst_graph_data and sst_graph_bind.
@@ -84,7 +84,7 @@ SST_API void sst_graph_restart(sst_graph *graph);
 
 // X(NAME, word, meaning): what becomes of values that the backward pass reads.
 #define SST_MEMORY_LIST(X)                                                                                             \
-  X(STORE, "store", "kept, but for large spikes, which are made again from what the neurons read")                    \
+  X(STORE, "store", "kept, but for large spikes, which are made again from what the neurons read")                     \
   X(RECOMPUTE, "recompute", "computed again segment by segment: the same bits in less memory and more time")
 typedef enum sst_memory {
 #define SST_MEMORY_ENUM(name, word, meaning) SST_MEMORY_##name,
@@ -93,14 +93,16 @@ typedef enum sst_memory {
 } sst_memory;
 // The word used in recipes.
 SST_API const char *sst_memory_word(sst_memory use);
-// Before compiling; a new graph stores. Recomputing runs most of the forward pass twice; how long segments are is chosen by
-// the memory that the whole then takes, and is never more than that of storing.
+// Before compiling; a new graph stores. Recomputing runs most of the forward pass twice; how long segments are is
+// chosen by the memory that the whole then takes, and is never more than that of storing.
 SST_API void sst_graph_set_memory(sst_graph *graph, sst_memory use);
 
-// What follows from settled inputs and parameters alone, sample by sample, is the same each time that a sample comes: so is a
-// frozen teacher's part of a loss, if samples are not augmented. Such an input holds a sample at each place of axis N, or never
-// changes; such a store's parameters stay as they are (those that the graph has by now, but for trainable ones), so norms in
-// frozen scopes are folded into the weights before them, at the first forward pass. Before compiling. Whatever is settled is computed without regard to the other samples of the batch: no choice by its density.
+// What follows from settled inputs and parameters alone, sample by sample, is the same each time that a sample comes:
+// so is a frozen teacher's part of a loss, if samples are not augmented. Such an input holds a sample at each place of
+// axis N, or never changes; such a store's parameters stay as they are (those that the graph has by now, but for
+// trainable ones), so norms in frozen scopes are folded into the weights before them, at the first forward pass. Before
+// compiling. Whatever is settled is computed without regard to the other samples of the batch: no choice by its
+// density.
 SST_API void sst_graph_settle_input(sst_graph *graph, sst_value input, bool by_sample);
 SST_API void sst_graph_settle_parameters(sst_graph *graph, const sst_parameters *parameters);
 // After compiling: how many bytes a sample's settled values take that others read; 0: nothing is settled.
@@ -108,16 +110,16 @@ SST_API size_t sst_graph_settled_bytes(const sst_graph *graph);
 
 // Keeps settled values of samples, so that they are computed once: the same bits in less time and more memory.
 typedef struct sst_recall sst_recall;
-// For samples numbered 0 to numbers - 1, at most `most` of which will come, with sst_graph_settled_bytes each; their memory is
-// taken as they come. *out is NULL on failure.
+// For samples numbered 0 to numbers - 1, at most `most` of which will come, with sst_graph_settled_bytes each; their
+// memory is taken as they come. *out is NULL on failure.
 SST_MUST_CHECK SST_API sst_status sst_recall_create(sst_context *context, int64_t numbers, int64_t most, size_t bytes,
                                                     sst_recall **out);
 SST_API void sst_recall_destroy(sst_recall *recall); // NULL is allowed
 // The samples kept by now, and their bytes.
 SST_API int64_t sst_recall_count(const sst_recall *recall);
-// Says which samples [N] are in the next forward pass: of those all kept, what is settled is taken from there and not computed;
-// otherwise it is computed and kept. A graph with other settled values than the one before begins anew. Nothing happens where
-// nothing is settled, and on a device beside the host.
+// Says which samples [N] are in the next forward pass: of those all kept, what is settled is taken from there and not
+// computed; otherwise it is computed and kept. A graph with other settled values than the one before begins anew.
+// Nothing happens where nothing is settled, and on a device beside the host.
 SST_API void sst_graph_recall(sst_graph *graph, sst_recall *recall, const int32_t *samples);
 
 // Ends building: seals the parameter stores, chooses kernels, plans memory, allocates it. `loss` is a scalar to
@@ -126,14 +128,15 @@ SST_API void sst_graph_recall(sst_graph *graph, sst_recall *recall, const int32_
 SST_MUST_CHECK SST_API sst_status sst_graph_compile(sst_graph *graph, sst_value loss);
 
 typedef struct sst_run_options {
-  bool training;  // batch statistics and dropout outside frozen scopes
-  bool smooth;    // neurons give the surrogate's primitive instead of 0 or 1 (gradient tests)
-  uint64_t seed;  // of dropout
-  uint64_t step;  // of dropout: another step, another mask
+  bool training; // batch statistics and dropout outside frozen scopes
+  bool smooth;   // neurons give the surrogate's primitive instead of 0 or 1 (gradient tests)
+  uint64_t seed; // of dropout
+  uint64_t step; // of dropout: another step, another mask
 } sst_run_options;
 
-// A device beside the host (cuda) works on while the calls below have returned, in the order of the calls. sst_graph_data
-// and sst_graph_gradient wait for it; parameters and states of optimisers may be read by the host after sst_graph_wait.
+// A device beside the host (cuda) works on while the calls below have returned, in the order of the calls.
+// sst_graph_data and sst_graph_gradient wait for it; parameters and states of optimisers may be read by the host after
+// sst_graph_wait.
 
 // Computes all values. Inputs must be filled.
 SST_API void sst_graph_forward(sst_graph *graph, const sst_run_options *options);
@@ -145,12 +148,12 @@ SST_API void sst_graph_backward(sst_graph *graph);
 // A value's memory: of an input, a parameter, a kept value or the loss. NULL for others. Borrowed from the graph.
 SST_API float *sst_graph_data(sst_graph *graph, sst_value value);
 
-// Waits until a device beside the host has done all that it was given; returns what went wrong there since the graph was
-// made (and what sst_graph_status returns). On CPUs nothing is ever left to do.
+// Waits until a device beside the host has done all that it was given; returns what went wrong there since the graph
+// was made (and what sst_graph_status returns). On CPUs nothing is ever left to do.
 SST_MUST_CHECK SST_API sst_status sst_graph_wait(sst_graph *graph);
 
-// Makes an input read the caller's memory (64-byte aligned, of the input's size), which must stay until the next bind; a
-// device with memory of its own copies it here and now.
+// Makes an input read the caller's memory (64-byte aligned, of the input's size), which must stay until the next bind;
+// a device with memory of its own copies it here and now.
 SST_API void sst_graph_bind(sst_graph *graph, sst_value input, const float *data);
 
 // After a kept value's backward pass: its gradient; NULL where none was computed. Before compiling, call keep for it.
@@ -163,8 +166,8 @@ SST_API const char *sst_graph_first_not_finite(sst_graph *graph, const sst_run_o
 // Bytes of the planned block, and what the same values would take without reuse.
 SST_API size_t sst_graph_planned_bytes(const sst_graph *graph);
 SST_API size_t sst_graph_unplanned_bytes(const sst_graph *graph);
-// Bytes of every node's first output in f32 and of its gradient where there is one, none of them in another's place: what it
-// would take to keep them all.
+// Bytes of every node's first output in f32 and of its gradient where there is one, none of them in another's place:
+// what it would take to keep them all.
 SST_API size_t sst_graph_kept_bytes(const sst_graph *graph);
 
 // One node for `inspect`: what it is called, its op, output shape and dense cost for the whole batch.
@@ -179,12 +182,12 @@ typedef struct sst_node_info {
   int64_t neuron_updates; // membrane updates
   bool frozen;            // built in a frozen scope: as in inference, nothing of it learns
   int bits;               // of the codes, factors or stored membranes it makes; 0: full precision
-  // Of convolutions and linear layers, in the last run: the share of spikes in the input (negative: it is not spikes, or
-  // nobody looked), and what was computed from spikes alone, or in 8-bit integers (crossover.h).
+  // Of convolutions and linear layers, in the last run: the share of spikes in the input (negative: it is not spikes,
+  // or nobody looked), and what was computed from spikes alone, or in 8-bit integers (crossover.h).
   double density;
   bool forward_by_events, weights_by_events, forward_by_codes;
-  // Of all runs since sst_graph_measure, else 0. What a node was fused with counts for the last of them; a forward call that
-  // the backward pass makes again counts for backward.
+  // Of all runs since sst_graph_measure, else 0. What a node was fused with counts for the last of them; a forward call
+  // that the backward pass makes again counts for backward.
   double forward_seconds, backward_seconds;
 } sst_node_info;
 // From now on each run of the compiled graph notes how long its nodes take.

@@ -210,7 +210,8 @@ SST_MUST_CHECK SST_API sst_status sst_integer_from_graph(sst_graph *graph, sst_v
 #define SST_APPROXIMATION_LIST(X)                                                                                      \
   X(INPUT, "input", "values of bytes, to a grid of input_bits whose end is a power of two")                            \
   X(WEIGHTS, "weights", "to codes of weight_bits, with the step of least squared error of each output channel")        \
-  X(FACTORS, "factors", "of channels or of a whole value, to fixed point: norm_bits for the largest, fewer where "     \
+  X(FACTORS, "factors",                                                                                                \
+    "of channels or of a whole value, to fixed point: norm_bits for the largest, fewer where "                         \
     "32 bits could not hold what comes of it")                                                                         \
   X(OFFSETS, "offsets", "of channels, to the units of their layer's output")                                           \
   X(THRESHOLD, "threshold", "that a soft reset subtracts, to the units of the membrane")                               \

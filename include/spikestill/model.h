@@ -27,7 +27,7 @@ typedef enum sst_layer_kind {
 #define SST_LAYER_ENUM(name, word, text) SST_LAYER_##name,
   SST_LAYER_LIST(SST_LAYER_ENUM)
 #undef SST_LAYER_ENUM
-  SST_LAYER_COUNT
+      SST_LAYER_COUNT
 } sst_layer_kind;
 
 // X(NAME, "word", "one line")
@@ -39,7 +39,7 @@ typedef enum sst_block_form {
 #define SST_BLOCK_FORM_ENUM(name, word, text) SST_BLOCK_FORM_##name,
   SST_BLOCK_FORM_LIST(SST_BLOCK_FORM_ENUM)
 #undef SST_BLOCK_FORM_ENUM
-  SST_BLOCK_FORM_COUNT
+      SST_BLOCK_FORM_COUNT
 } sst_block_form;
 
 // X(NAME, "word", "one line")
@@ -52,7 +52,7 @@ typedef enum sst_readout {
 #define SST_READOUT_ENUM(name, word, text) SST_READOUT_##name,
   SST_READOUT_LIST(SST_READOUT_ENUM)
 #undef SST_READOUT_ENUM
-  SST_READOUT_COUNT
+      SST_READOUT_COUNT
 } sst_readout;
 
 // X(NAME, "word", "one line")
@@ -64,7 +64,7 @@ typedef enum sst_norm_kind {
 #define SST_NORM_ENUM(name, word, text) SST_NORM_##name,
   SST_NORM_LIST(SST_NORM_ENUM)
 #undef SST_NORM_ENUM
-  SST_NORM_COUNT
+      SST_NORM_COUNT
 } sst_norm_kind;
 
 // X(NAME, "word", "one line"): what an activation layer of an ANN computes (src/model/activation.c has the formulas).
@@ -107,8 +107,8 @@ SST_API sst_layer sst_layer_default(sst_layer_kind kind); // kernel 3 (pools 2),
 
 enum { SST_MAX_QCFS_LEVELS = 65536 };
 
-// What of a network is quantised; membranes are the neuron's own affair (neuron.h). The first layer is every convolution
-// or linear layer that no activation comes before, the last one the last of the list.
+// What of a network is quantised; membranes are the neuron's own affair (neuron.h). The first layer is every
+// convolution or linear layer that no activation comes before, the last one the last of the list.
 typedef struct sst_quantization {
   sst_weight_quantizer weights;
   bool first_last; // also the first and the last layer, with their norms; otherwise those stay in full precision
@@ -118,8 +118,8 @@ typedef struct sst_quantization {
 } sst_quantization;
 
 typedef struct sst_model_options {
-  bool spiking;          // SNN, else ANN
-  int64_t timesteps;     // T; 1 for an ANN
+  bool spiking;      // SNN, else ANN
+  int64_t timesteps; // T; 1 for an ANN
   int64_t classes;
   int64_t height, width, channels; // of the input picture
   sst_neuron neuron;
@@ -128,8 +128,8 @@ typedef struct sst_model_options {
   int64_t qcfs_levels;       // ANN, qcfs: steps from 0 to the threshold, 1..65536; default 8
   sst_norm_kind norm;
   float norm_momentum, norm_epsilon; // 0.1, 1e-5
-  sst_readout readout;   // of an SNN
-  float readout_decay;   // of the membrane readout's integrator, 0..1; default 0.5
+  sst_readout readout;               // of an SNN
+  float readout_decay;               // of the membrane readout's integrator, 0..1; default 0.5
   sst_quantization quantization;
   const sst_layer *layers; // [layer_count]; borrowed
   int layer_count;
@@ -156,18 +156,18 @@ typedef enum sst_builder_kind {
 #define SST_BUILDER_ENUM(name, word, text) SST_BUILDER_##name,
   SST_BUILDER_LIST(SST_BUILDER_ENUM)
 #undef SST_BUILDER_ENUM
-  SST_BUILDER_COUNT
+      SST_BUILDER_COUNT
 } sst_builder_kind;
 // The word used in recipes, and back; false for an unknown word.
 SST_API const char *sst_builder_word(sst_builder_kind kind);
 SST_API bool sst_builder_parse(const char *word, sst_builder_kind *out);
 
 typedef struct sst_builder_options {
-  double width;         // multiplies every hidden width, rounded to at least 1; > 0
-  int64_t hidden;       // mlp: hidden units; 0: 800
-  sst_block_form form;  // resnets
-  bool max_pool;        // max instead of average pooling
-  float dropout;        // before the last linear layer; 0: none
+  double width;        // multiplies every hidden width, rounded to at least 1; > 0
+  int64_t hidden;      // mlp: hidden units; 0: 800
+  sst_block_form form; // resnets
+  bool max_pool;       // max instead of average pooling
+  float dropout;       // before the last linear layer; 0: none
 } sst_builder_options;
 SST_API sst_builder_options sst_builder_default(void); // width 1, basic form, average pooling, no dropout
 

@@ -50,7 +50,7 @@ typedef enum sst_neuron_kind {
 #define SST_NEURON_ENUM(name, word, text) SST_NEURON_##name,
   SST_NEURON_LIST(SST_NEURON_ENUM)
 #undef SST_NEURON_ENUM
-  SST_NEURON_COUNT
+      SST_NEURON_COUNT
 } sst_neuron_kind;
 
 // X(NAME, "word", default alpha, "derivative g(v)", "primitive G(v), G' = g"): v = H - theta, a = alpha.
@@ -73,7 +73,7 @@ typedef enum sst_surrogate_kind {
 #define SST_SURROGATE_ENUM(name, word, alpha, derivative, primitive) SST_SURROGATE_##name,
   SST_SURROGATE_LIST(SST_SURROGATE_ENUM)
 #undef SST_SURROGATE_ENUM
-  SST_SURROGATE_COUNT
+      SST_SURROGATE_COUNT
 } sst_surrogate_kind;
 
 typedef struct sst_neuron {
@@ -89,7 +89,7 @@ typedef struct sst_neuron {
   float adaptation;       // ALIF: >= 0
   float adaptation_decay; // ALIF: 0..1
   sst_surrogate_kind surrogate;
-  float alpha; // surrogate's sharpness, > 0
+  float alpha;          // surrogate's sharpness, > 0
   int membrane_bits;    // of the stored state, 2..16; 0: full precision
   float membrane_range; // where the stored state's grid ends, in thresholds, > 0
 } sst_neuron;

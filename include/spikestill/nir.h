@@ -167,7 +167,8 @@ SST_MUST_CHECK SST_API sst_status sst_nir_from_graph(sst_graph *graph, sst_value
 // the parameters of neurons are in our layout.
 typedef struct sst_nir_network sst_nir_network;
 
-// How neurons reset. FILE: as the graph's metadata say (`reset`, written by sst_nir_from_graph), else as the target does.
+// How neurons reset. FILE: as the graph's metadata say (`reset`, written by sst_nir_from_graph), else as the target
+// does.
 typedef enum sst_nir_reset { SST_NIR_RESET_FILE, SST_NIR_RESET_HARD, SST_NIR_RESET_SOFT } sst_nir_reset;
 
 typedef struct sst_nir_import_options {
@@ -189,22 +190,23 @@ typedef struct sst_nir_info {
   bool soft_reset;
 } sst_nir_info;
 
-// Prepares a NIR graph with one input and one output; the graph is not needed afterwards. `options` may be NULL. *out is
-// owned by the caller; NULL on failure. Neurons become ours with
+// Prepares a NIR graph with one input and one output; the graph is not needed afterwards. `options` may be NULL. *out
+// is owned by the caller; NULL on failure. Neurons become ours with
 //     decay = 1 - dt/tau,   gain = r*dt/tau,   threshold: the next 32-bit float above, since ours fire at the threshold
-// or what the target makes of the same fields. They start at v_reset with hard reset, else at 0. Errors: UNSUPPORTED (all
-// that cannot be imported, by node and type), FORMAT (no input, fields of wrong sizes), INVALID_ARGUMENT (options),
-// OUT_OF_MEMORY.
+// or what the target makes of the same fields. They start at v_reset with hard reset, else at 0. Errors: UNSUPPORTED
+// (all that cannot be imported, by node and type), FORMAT (no input, fields of wrong sizes), INVALID_ARGUMENT
+// (options), OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_nir_import(const sst_nir_graph *graph, const sst_nir_import_options *options,
                                                  sst_nir_network **out);
 SST_API void sst_nir_network_destroy(sst_nir_network *network); // NULL is allowed
 SST_API sst_nir_info sst_nir_describe(const sst_nir_network *network);
 
-// Builds the network in the graph's current scope on x [T,N,H,W,C] or [1,N,H,W,C], which is then seen at every step; for
-// rows also pictures of one channel with F pixels. Returns the output of each step [timesteps,N,1,1,classes]; *logits is
-// its mean over the steps, or the last one with `last_step`. SST_NO_VALUE in both places, with the failure kept in the
-// graph, if something does not fit. Taps: each node's output by its name, "step_logits", "logits". Layers on a cycle
-// are built once for each step; what closes a cycle is seen one step later, and before the first step all is silent.
+// Builds the network in the graph's current scope on x [T,N,H,W,C] or [1,N,H,W,C], which is then seen at every step;
+// for rows also pictures of one channel with F pixels. Returns the output of each step [timesteps,N,1,1,classes];
+// *logits is its mean over the steps, or the last one with `last_step`. SST_NO_VALUE in both places, with the failure
+// kept in the graph, if something does not fit. Taps: each node's output by its name, "step_logits", "logits". Layers
+// on a cycle are built once for each step; what closes a cycle is seen one step later, and before the first step all is
+// silent.
 SST_API sst_value sst_nir_build(const sst_nir_network *network, sst_graph *graph, sst_value x, int64_t timesteps,
                                 bool last_step, sst_value *logits);
 

@@ -33,8 +33,8 @@ SST_API sst_value sst_linear(sst_graph *g, sst_value x, sst_value weight, sst_va
 
 // Integer codes of a weight [1,O,Kh,Kw,I] for sst_conv2d or sst_linear (formulas: src/op/quantize_weights.c). *scale
 // receives what makes weights of them, [1,1,1,1,O] with `per_channel`, else [1,1,1,1,1]: a batch norm behind the layer
-// absorbs it, where none follows sst_rescale multiplies with it. `step` is learned_step's parameter, of the scale's shape and kind
-// SST_PARAMETER_STEP, SST_NONE for ternary; a step that is not above 0 starts from the weights.
+// absorbs it, where none follows sst_rescale multiplies with it. `step` is learned_step's parameter, of the scale's
+// shape and kind SST_PARAMETER_STEP, SST_NONE for ternary; a step that is not above 0 starts from the weights.
 SST_API sst_value sst_quantize_weights(sst_graph *g, sst_value weight, sst_value step,
                                        const sst_weight_quantizer *quantizer, sst_value *scale);
 
@@ -112,8 +112,8 @@ SST_API sst_value sst_log_softmax(sst_graph *g, sst_value x, float temperature);
 SST_API sst_value sst_head_mask(sst_graph *g, sst_value p, float mass);
 
 // Losses.
-// Cross-entropy of softmax(logits) [T,N,1,1,C] against target distributions [1,N,1,1,C] (one-hot or mixed; no gradient),
-// label smoothing 0..1. Output [T,N,1,1,1].
+// Cross-entropy of softmax(logits) [T,N,1,1,C] against target distributions [1,N,1,1,C] (one-hot or mixed; no
+// gradient), label smoothing 0..1. Output [T,N,1,1,1].
 SST_API sst_value sst_cross_entropy(sst_graph *g, sst_value logits, sst_value target, float smoothing);
 // KL(p || q) over C, from p and log q of the same shape. Output [T,N,H,W,1].
 SST_API sst_value sst_kl_divergence(sst_graph *g, sst_value p, sst_value log_q);
@@ -151,8 +151,8 @@ typedef struct sst_slice_options {
 // [T,N,H,W,C] to [T,N,count[0],count[1],count[2]].
 SST_API sst_value sst_slice(sst_graph *g, sst_value x, const sst_slice_options *options);
 
-// A layer of neurons (neuron.h) over `steps` time steps. x is [steps,N,H,W,C], or [1,N,H,W,C], which is then used at every
-// step, so that all before the first neuron is computed once. Returns the spikes (for LI the membrane).
+// A layer of neurons (neuron.h) over `steps` time steps. x is [steps,N,H,W,C], or [1,N,H,W,C], which is then used at
+// every step, so that all before the first neuron is computed once. Returns the spikes (for LI the membrane).
 // `membrane`, if not NULL, receives the membrane before firing, with gradient.
 // `decay_parameter` is PLIF's w [1,1,1,1,1]; SST_NONE for other kinds.
 SST_API sst_value sst_neuron_layer(sst_graph *g, sst_value x, int64_t steps, const sst_neuron *neuron,

@@ -18,7 +18,7 @@ typedef enum sst_optimizer_kind {
 #define SST_OPTIMIZER_ENUM(name, word, text) SST_OPTIMIZER_##name,
   SST_OPTIMIZER_LIST(SST_OPTIMIZER_ENUM)
 #undef SST_OPTIMIZER_ENUM
-  SST_OPTIMIZER_COUNT
+      SST_OPTIMIZER_COUNT
 } sst_optimizer_kind;
 // The word used in recipes, and back; false for an unknown word.
 SST_API const char *sst_optimizer_word(sst_optimizer_kind kind);
@@ -26,13 +26,13 @@ SST_API bool sst_optimizer_parse(const char *word, sst_optimizer_kind *out);
 
 typedef struct sst_optimizer_options {
   sst_optimizer_kind kind;
-  float learning_rate; // > 0, at the schedule's top
-  float momentum;      // SGD, 0..1
-  bool nesterov;       // SGD
-  float weight_decay;  // >= 0; SGD adds it to the gradient, AdamW decouples it
-  bool decay_all;      // also norm, bias and neuron parameters; otherwise only weights
+  float learning_rate;         // > 0, at the schedule's top
+  float momentum;              // SGD, 0..1
+  bool nesterov;               // SGD
+  float weight_decay;          // >= 0; SGD adds it to the gradient, AdamW decouples it
+  bool decay_all;              // also norm, bias and neuron parameters; otherwise only weights
   float beta1, beta2, epsilon; // AdamW
-  float clip_norm;     // largest allowed norm of the whole gradient; 0: no clipping
+  float clip_norm;             // largest allowed norm of the whole gradient; 0: no clipping
 } sst_optimizer_options;
 SST_API sst_optimizer_options sst_optimizer_default(void); // SGD 0.1, momentum 0.9, wd 5e-4; AdamW 0.9 0.999 1e-8
 
@@ -61,7 +61,7 @@ typedef enum sst_schedule_kind {
 #define SST_SCHEDULE_ENUM(name, word, text) SST_SCHEDULE_##name,
   SST_SCHEDULE_LIST(SST_SCHEDULE_ENUM)
 #undef SST_SCHEDULE_ENUM
-  SST_SCHEDULE_COUNT
+      SST_SCHEDULE_COUNT
 } sst_schedule_kind;
 // The word used in recipes, and back; false for an unknown word.
 SST_API const char *sst_schedule_word(sst_schedule_kind kind);

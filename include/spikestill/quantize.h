@@ -27,10 +27,15 @@ typedef enum sst_weight_quantizer_kind {
 #define SST_WEIGHT_QUANTIZER_ENUM(name, word, text) SST_WEIGHT_QUANTIZER_##name,
   SST_WEIGHT_QUANTIZER_LIST(SST_WEIGHT_QUANTIZER_ENUM)
 #undef SST_WEIGHT_QUANTIZER_ENUM
-  SST_WEIGHT_QUANTIZER_COUNT
+      SST_WEIGHT_QUANTIZER_COUNT
 } sst_weight_quantizer_kind;
 
-enum { SST_MIN_BITS = 2, SST_MAX_WEIGHT_BITS = 8, SST_MAX_INPUT_BITS = 12, SST_MAX_BITS = 16 }; // one symmetric bit could only hold 0
+enum {
+  SST_MIN_BITS = 2,
+  SST_MAX_WEIGHT_BITS = 8,
+  SST_MAX_INPUT_BITS = 12,
+  SST_MAX_BITS = 16
+}; // one symmetric bit could only hold 0
 
 typedef struct sst_weight_quantizer {
   sst_weight_quantizer_kind kind;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recipes: a YAML file that says everything about a run. docs/recipes.md lists every key (made from the same tables that
-// parse it). Unknown keys, wrong types and values out of range are errors with file, line and the nearest key.
+// Recipes: a YAML file that says everything about a run. docs/recipes.md lists every key (made from the same tables
+// that parse it). Unknown keys, wrong types and values out of range are errors with file, line and the nearest key.
 // `extends: FILE` takes over another recipe's keys but its name; a resolved recipe holds them all.
 //
 //     name: mnist_cnn_kd
@@ -47,25 +47,25 @@ typedef enum sst_normalization {
 #define SST_NORMALIZATION_ENUM(name, word, ...) SST_NORMALIZATION_##name,
   SST_NORMALIZATION_LIST(SST_NORMALIZATION_ENUM)
 #undef SST_NORMALIZATION_ENUM
-  SST_NORMALIZATION_COUNT
+      SST_NORMALIZATION_COUNT
 } sst_normalization;
 
-typedef struct sst_recipe_data { // section data
-  sst_dataset_kind kind;         // name: digits | mnist | ...
-  char root[SST_RECIPE_TEXT_SIZE]; // folder of the data; empty: $SPIKESTILL_DATA, else ./data
-  double validation;             // share of the training part held out, 0..0.9; default 0.1
-  int64_t train_limit, test_limit; // first so many only; 0: all
+typedef struct sst_recipe_data {     // section data
+  sst_dataset_kind kind;             // name: digits | mnist | ...
+  char root[SST_RECIPE_TEXT_SIZE];   // folder of the data; empty: $SPIKESTILL_DATA, else ./data
+  double validation;                 // share of the training part held out, 0..0.9; default 0.1
+  int64_t train_limit, test_limit;   // first so many only; 0: all
   int64_t digits_train, digits_test; // digits: how many to draw; defaults 10000, 2000
-  uint64_t digits_seed;          // digits: seed of the drawing, default 1
-  int classes;                   // as given or found; a resolved recipe holds it, so that its network needs no data
-  int64_t height, width;         // of a sample, the same
-  int64_t channels;              // of the data set; no key
-  int64_t memory;                // MiB of decoded picture files that may be kept
-  bool skip_broken;              // broken: fail | skip
-  sst_framing framing;           // sub-section frames: mode, window_us, count; its frames are student.timesteps
+  uint64_t digits_seed;              // digits: seed of the drawing, default 1
+  int classes;                       // as given or found; a resolved recipe holds it, so that its network needs no data
+  int64_t height, width;             // of a sample, the same
+  int64_t channels;                  // of the data set; no key
+  int64_t memory;                    // MiB of decoded picture files that may be kept
+  bool skip_broken;                  // broken: fail | skip
+  sst_framing framing;               // sub-section frames: mode, window_us, count; its frames are student.timesteps
   sst_event_split split;
-  bool cache;                    // of frames
-  sst_encoding encoding;         // event sets: always frames, T = student.timesteps of them
+  bool cache;                      // of frames
+  sst_encoding encoding;           // event sets: always frames, T = student.timesteps of them
   int mean_count, deviation_count; // mean, deviation: lists of one number a channel; default 0 and 1 for each
   float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];
   sst_augmentation augmentation; // sub-section augment
@@ -73,13 +73,13 @@ typedef struct sst_recipe_data { // section data
 } sst_recipe_data;
 
 typedef struct sst_recipe_network { // section student
-  bool spiking;                  // kind: snn | ann
-  bool has_builder;              // model: a builder's word; or layers: a list, each a map of one layer kind to its options
+  bool spiking;                     // kind: snn | ann
+  bool has_builder; // model: a builder's word; or layers: a list, each a map of one layer kind to its options
   sst_builder_kind builder;
   sst_builder_options builder_options; // width, hidden, form, pool: average|max, dropout
-  sst_model_options options;     // timesteps, norm, norm_momentum, norm_epsilon, readout, readout_decay, neuron: {...},
-                                 // quantize: {...}
-  sst_layer *layers;             // the expanded list, owned by the recipe; options.layers points here
+  sst_model_options options; // timesteps, norm, norm_momentum, norm_epsilon, readout, readout_decay, neuron: {...},
+                             // quantize: {...}
+  sst_layer *layers;         // the expanded list, owned by the recipe; options.layers points here
   char start[SST_RECIPE_TEXT_SIZE]; // checkpoint or run directory whose parameters it starts from; empty: none
 } sst_recipe_network;
 
@@ -109,55 +109,55 @@ typedef enum sst_teacher_precision {
 #undef SST_TEACHER_PRECISION_ENUM
 } sst_teacher_precision;
 
-typedef struct sst_recipe_input { // section teacher_input: how an ONNX teacher's pictures are normalised
+typedef struct sst_recipe_input {  // section teacher_input: how an ONNX teacher's pictures are normalised
   int mean_count, deviation_count; // as in data; default: as the student's
   float mean[SST_MAX_CHANNELS], deviation[SST_MAX_CHANNELS];
 } sst_recipe_input;
 
 typedef struct sst_recipe_train { // section train
-  int64_t epochs;                // 1..100000, default 10
-  int64_t batch;                 // 1..65536, default 64
-  int64_t evaluation_batch;      // default 100
-  int64_t evaluate_every;        // epochs between validations, default 1
-  int64_t checkpoint_every;      // epochs between checkpoints, default 1
-  sst_memory memory;             // default store
+  int64_t epochs;                 // 1..100000, default 10
+  int64_t batch;                  // 1..65536, default 64
+  int64_t evaluation_batch;       // default 100
+  int64_t evaluate_every;         // epochs between validations, default 1
+  int64_t checkpoint_every;       // epochs between checkpoints, default 1
+  sst_memory memory;              // default store
 } sst_recipe_train;
 
 typedef struct sst_recipe_speed { // section speed: how layers are computed (crossover.h)
-  bool record;                   // default true: see sst_training.step_by_step
-  bool resident;                 // default true: see sst_loader_options.host_only
-  sst_convolution convolution;   // default direct
-  sst_codes codes;               // default integer
-  sst_crossover crossover;       // keys by its fields' names
+  bool record;                    // default true: see sst_training.step_by_step
+  bool resident;                  // default true: see sst_loader_options.host_only
+  sst_convolution convolution;    // default direct
+  sst_codes codes;                // default integer
+  sst_crossover crossover;        // keys by its fields' names
 } sst_recipe_speed;
 
 typedef struct sst_recipe {
   char name[SST_RECIPE_TEXT_SIZE]; // default: the file's name without ending
-  uint64_t seed;                 // default 1
+  uint64_t seed;                   // default 1
   sst_device device;
-  sst_precision precision;       // default f32
+  sst_precision precision;                 // default f32
   sst_teacher_precision teacher_precision; // default same
   sst_recipe_data data;
   sst_recipe_network student;
   char teacher[SST_RECIPE_TEXT_SIZE]; // run directory, checkpoint or ONNX file; empty: none
-  int64_t teacher_memory;        // MiB that what it makes of pictures may take to be kept; 0: computed in every step
+  int64_t teacher_memory; // MiB that what it makes of pictures may take to be kept; 0: computed in every step
   sst_recipe_input teacher_input;
-  float loss_weight;             // loss: {weight}, of the cross-entropy, default 1
-  float label_smoothing;         // loss: {label_smoothing}, 0..1
+  float loss_weight;     // loss: {weight}, of the cross-entropy, default 1
+  float label_smoothing; // loss: {label_smoothing}, 0..1
   sst_recipe_twin twin;
-  bool loss_per_step;            // loss: {per_step}: mean over T of the cross-entropy of each step's logits
+  bool loss_per_step; // loss: {per_step}: mean over T of the cross-entropy of each step's logits
   sst_distill_term *terms[SST_RECIPE_MAX_TERMS]; // distill: a list, owned by the recipe
   int term_count;
   sst_optimizer_options optimizer;
-  sst_schedule schedule;         // milestones: a list of numbers
+  sst_schedule schedule; // milestones: a list of numbers
   sst_recipe_train train;
   sst_recipe_speed speed;
 } sst_recipe;
 
 // Reads a recipe file and applies `overrides` [override_count], each "dotted.key=value" ("train.epochs=3",
 // "distill.0.weight=0.5"), in order. On failure *out is NULL. Errors: RECIPE, NOT_FOUND, IO.
-SST_MUST_CHECK SST_API sst_status sst_recipe_open(sst_context *context, const char *path,
-                                                  const char *const *overrides, int override_count, sst_recipe **out);
+SST_MUST_CHECK SST_API sst_status sst_recipe_open(sst_context *context, const char *path, const char *const *overrides,
+                                                  int override_count, sst_recipe **out);
 // The same from memory; `name` stands for the file in messages.
 SST_MUST_CHECK SST_API sst_status sst_recipe_from_text(sst_context *context, const char *name, const char *text,
                                                        const char *const *overrides, int override_count,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A report: one HTML file about one or several runs, made from their records alone (recipe.yaml, history.jsonl,
-// timing.jsonl, result.json, costs.json, mistakes.json, activity.json, environment.json), so that it can be made at any time and on any machine. The
-// file needs nothing beside it and no network.
+// timing.jsonl, result.json, costs.json, mistakes.json, activity.json, environment.json), so that it can be made at any
+// time and on any machine. The file needs nothing beside it and no network.
 //
 // Drawings are gnuplot's. Who runs gnuplot is the caller's business (`spikestill report`): its input is the report's
 // script, and what it writes to standard output is what sst_report_write takes. Without drawings a report has tables.
@@ -36,8 +36,8 @@ SST_API const char *sst_report_script(const sst_report *report);
 SST_MUST_CHECK SST_API sst_status sst_report_write(const sst_report *report, const char *drawings, size_t size,
                                                    const char *path);
 
-// Writes the histories as TensorBoard event files (scalars), a folder a run: folder/<run>/events.out.tfevents.*. What was
-// written before of the same runs is replaced. Errors: IO, OUT_OF_MEMORY.
+// Writes the histories as TensorBoard event files (scalars), a folder a run: folder/<run>/events.out.tfevents.*. What
+// was written before of the same runs is replaced. Errors: IO, OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_report_write_events(const sst_report *report, const char *folder);
 
 #ifdef __cplusplus

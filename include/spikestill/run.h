@@ -11,7 +11,8 @@
 //     best.safetensors       parameters of the epoch that was best on the validation part
 //     costs.json             cost record of the last epoch's network on the test part (energy.h)
 //     mistakes.json          what it takes for what there, and the pictures that it is most surely wrong about
-//     activity.json          spikes and membranes of a picture classified correctly and of one that is not; histograms of
+//     activity.json          spikes and membranes of a picture classified correctly and of one that is not; histograms
+//     of
 //                            membranes and weights, before and after quantisation
 //     result.json            written when the run is complete
 #ifndef SPIKESTILL_RUN_H
@@ -34,22 +35,21 @@ extern "C" {
 // An opened model: its recipe, its parameters with their trained values, and a graph builder.
 typedef struct sst_network sst_network;
 
-// Opens a run directory (its last checkpoint), a checkpoint file, a recipe (.yaml: initial values), or a file of another
-// tool (.onnx, .nir; its recipe says only which data it is for, T and readout). `overrides` apply to
-// the recipe inside ("device=cpu-ref"). Errors: NOT_FOUND, FORMAT, RECIPE, MISMATCH (checkpoint of another network: names the
+// Opens a run directory (its last checkpoint), a checkpoint file, a recipe (.yaml: initial values), or a file of
+// another tool (.onnx, .nir; its recipe says only which data it is for, T and readout). `overrides` apply to the recipe
+// inside ("device=cpu-ref"). Errors: NOT_FOUND, FORMAT, RECIPE, MISMATCH (checkpoint of another network: names the
 // parameter, found and expected shape).
-SST_MUST_CHECK SST_API sst_status sst_network_open(sst_context *context, const char *path,
-                                                   const char *const *overrides, int override_count,
-                                                   sst_network **out);
+SST_MUST_CHECK SST_API sst_status sst_network_open(sst_context *context, const char *path, const char *const *overrides,
+                                                   int override_count, sst_network **out);
 // The same; a NIR file is read as `nir` says (nir.h; may be NULL).
 SST_MUST_CHECK SST_API sst_status sst_network_open_nir(sst_context *context, const char *path,
                                                        const sst_nir_import_options *nir, const char *const *overrides,
                                                        int override_count, sst_network **out);
 SST_API void sst_network_close(sst_network *network);
-SST_API const sst_recipe *sst_network_recipe(const sst_network *network);       // borrowed
-SST_API sst_parameters *sst_network_parameters(sst_network *network);           // borrowed
-// A graph of the network for inference on batches of `batch` pictures, compiled, logits kept; owned by the caller, to be
-// destroyed before the network. `input` and `logits` receive the values.
+SST_API const sst_recipe *sst_network_recipe(const sst_network *network); // borrowed
+SST_API sst_parameters *sst_network_parameters(sst_network *network);     // borrowed
+// A graph of the network for inference on batches of `batch` pictures, compiled, logits kept; owned by the caller, to
+// be destroyed before the network. `input` and `logits` receive the values.
 SST_MUST_CHECK SST_API sst_status sst_network_graph(sst_network *network, int64_t batch, sst_value *input,
                                                     sst_value *logits, sst_graph **out);
 
@@ -86,8 +86,8 @@ typedef struct sst_report {
   char data[64]; // "mnist test"
 } sst_report;
 typedef enum sst_part { SST_PART_TRAIN, SST_PART_VALIDATION, SST_PART_TEST } sst_part;
-// Measures accuracy, loss and spikes on a part of the recipe's data. Errors: INVALID_ARGUMENT (the part is empty), those
-// of opening the data, INTERRUPTED, NOT_FINITE.
+// Measures accuracy, loss and spikes on a part of the recipe's data. Errors: INVALID_ARGUMENT (the part is empty),
+// those of opening the data, INTERRUPTED, NOT_FINITE.
 SST_MUST_CHECK SST_API sst_status sst_network_evaluate(sst_network *network, sst_part part, sst_report *out);
 SST_API void sst_report_free(sst_context *context, sst_report *report);
 
@@ -126,10 +126,10 @@ typedef struct sst_calibration {
 } sst_calibration;
 
 // Quantisation after training: a quantised simulation of the same network, to be measured, lowered or trained further.
-// Learned thresholds of layers (layer_thresholds) are folded into weights, so its spikes have size 1, and its logits may
-// be those of the network times a positive number. `calibration` may be NULL. Owned by the caller (sst_network_close).
-// Errors: UNSUPPORTED (an ann, a file of another tool, sides of a sum with thresholds of their own),
-// RECIPE (neurons that cannot have bits), those of opening the data, OUT_OF_MEMORY.
+// Learned thresholds of layers (layer_thresholds) are folded into weights, so its spikes have size 1, and its logits
+// may be those of the network times a positive number. `calibration` may be NULL. Owned by the caller
+// (sst_network_close). Errors: UNSUPPORTED (an ann, a file of another tool, sides of a sum with thresholds of their
+// own), RECIPE (neurons that cannot have bits), those of opening the data, OUT_OF_MEMORY.
 SST_MUST_CHECK SST_API sst_status sst_network_quantize(sst_network *network, const sst_post_training_options *options,
                                                        sst_calibration *calibration, sst_network **out);
 
@@ -177,9 +177,9 @@ typedef struct sst_integer_comparison {
   int64_t spikes;       // of the integer network
   int64_t different_spikes, different_membranes, different_classes;
   int64_t simulation_correct, integer_correct;
-  sst_integer_difference first; // by picture, step, node, neuron; if there is one
-  char data[64];                // "mnist test"
-  sst_engine_level level;       // the instruction set that the engine used
+  sst_integer_difference first;         // by picture, step, node, neuron; if there is one
+  char data[64];                        // "mnist test"
+  sst_engine_level level;               // the instruction set that the engine used
   sst_integer_layer_comparison *layers; // of neurons, in order
   int layer_count;
 } sst_integer_comparison;
@@ -207,9 +207,9 @@ SST_MUST_CHECK SST_API sst_status sst_network_measure_costs(sst_network *network
                                                             double *accuracy, sst_cost_record **out);
 
 typedef struct sst_run_options_train {
-  const char *out;  // run directory; NULL: runs/<recipe name>
-  bool resume;      // go on from out's checkpoint; a complete run is only reported
-  bool overwrite;   // begin anew where a run is; otherwise that is an error
+  const char *out;                 // run directory; NULL: runs/<recipe name>
+  bool resume;                     // go on from out's checkpoint; a complete run is only reported
+  bool overwrite;                  // begin anew where a run is; otherwise that is an error
   sst_progress_function *progress; // may be NULL
   // Called after each epoch with a line's worth of numbers; may be NULL.
   void (*epoch_done)(void *user, int64_t epoch, int64_t epochs, double loss, double train_accuracy,
@@ -219,22 +219,22 @@ typedef struct sst_run_options_train {
 
 // What a complete run's result.json holds, in part.
 typedef struct sst_run_result {
-  double test_accuracy;            // of the last epoch
-  double test_accuracy_best;       // of the epoch best on validation
-  double validation_accuracy;      // of the last epoch; NAN without a validation part
+  double test_accuracy;       // of the last epoch
+  double test_accuracy_best;  // of the epoch best on validation
+  double validation_accuracy; // of the last epoch; NAN without a validation part
   double best_validation_accuracy;
-  int64_t best_epoch;              // counts from 1; 0 without validation
-  double spikes_per_inference;     // on the test part, last epoch
-  double energy_pj;                // of one inference, model operations at its default constants, from costs.json
+  int64_t best_epoch;          // counts from 1; 0 without validation
+  double spikes_per_inference; // on the test part, last epoch
+  double energy_pj;            // of one inference, model operations at its default constants, from costs.json
   int64_t parameters;
-  double seconds;                  // of training, all sittings
+  double seconds; // of training, all sittings
   double samples_per_second;
-  int64_t teacher_kept_bytes;      // what the teacher makes of all training pictures, kept; 0: computed in every step
+  int64_t teacher_kept_bytes; // what the teacher makes of all training pictures, kept; 0: computed in every step
   uint64_t seed;
 } sst_run_result;
 
-// Trains as the recipe says. Errors: INTERRUPTED (saved; resume goes on), NOT_FINITE, and those of opening data, teacher
-// and files. A run that was stopped or killed at any moment and resumed ends with the same bits.
+// Trains as the recipe says. Errors: INTERRUPTED (saved; resume goes on), NOT_FINITE, and those of opening data,
+// teacher and files. A run that was stopped or killed at any moment and resumed ends with the same bits.
 SST_MUST_CHECK SST_API sst_status sst_run_train(sst_context *context, const sst_recipe *recipe,
                                                 const sst_run_options_train *options, sst_run_result *out);
 
@@ -254,32 +254,36 @@ typedef struct sst_run_options_stages {
 SST_MUST_CHECK SST_API sst_status sst_run_stages(sst_context *context, const sst_plan *plan,
                                                  const sst_run_options_stages *options, sst_run_result *out);
 
-// Converts a trained ANN, of a recipe or an ONNX file, into a spiking network (convert.h) and measures it on the test part of its data. Writes a run
-// directory at `out`: recipe.yaml, checkpoint.safetensors, environment.json, conversion.csv (accuracy and spikes at
-// each T) and result.json, which has the numbers of the largest T and a section "conversion". The network keeps the
-// largest T; its evaluation batch is cut so that evaluating it takes no more memory than T = 32 would. Where a run is
-// already, that is an error unless `overwrite`. `progress` may be NULL. Errors: INVALID_ARGUMENT (options, untrained
-// network), UNSUPPORTED (what cannot be converted, with the layer), INTERRUPTED, those of data and files.
+// Converts a trained ANN, of a recipe or an ONNX file, into a spiking network (convert.h) and measures it on the test
+// part of its data. Writes a run directory at `out`: recipe.yaml, checkpoint.safetensors, environment.json,
+// conversion.csv (accuracy and spikes at each T) and result.json, which has the numbers of the largest T and a section
+// "conversion". The network keeps the largest T; its evaluation batch is cut so that evaluating it takes no more memory
+// than T = 32 would. Where a run is already, that is an error unless `overwrite`. `progress` may be NULL. Errors:
+// INVALID_ARGUMENT (options, untrained network), UNSUPPORTED (what cannot be converted, with the layer), INTERRUPTED,
+// those of data and files.
 SST_MUST_CHECK SST_API sst_status sst_run_convert(sst_network *ann, const sst_conversion_options *options,
                                                   const char *out, bool overwrite, sst_conversion_progress *progress,
                                                   void *user, sst_conversion_result *result);
 
 // Reads the recipe of a run directory, for resuming. *out is owned by the caller (sst_recipe_close).
-SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const char *folder,
-                                                 const char *const *overrides, int override_count, sst_recipe **out);
+SST_MUST_CHECK SST_API sst_status sst_run_recipe(sst_context *context, const char *folder, const char *const *overrides,
+                                                 int override_count, sst_recipe **out);
 
-// Bytes that training takes: the graph's one block, values and gradients of parameters, the optimiser's state, batches made
-// ahead, and code that training is the first to run; beside that the data set itself, where it is kept in memory, and for each
-// of its pictures `teacher_sample`.
+// Bytes that training takes: the graph's one block, values and gradients of parameters, the optimiser's state, batches
+// made ahead, and code that training is the first to run; beside that the data set itself, where it is kept in memory,
+// and for each of its pictures `teacher_sample`.
 typedef struct sst_training_memory {
   size_t planned, parameters, gradients, optimizer, data, code, total;
-  size_t teacher_sample; // what the teacher makes of a picture, if that is the same each time: kept up to teacher_memory
-  double flops;    // and that: operations of a step's convolutions and linear layers, a multiplication and an addition two,
-                   // forward and backward, those of teacher and companions among them
-  size_t all_kept; // what every activation in f32 and its gradient would take, none of them in another's place
+  // What the teacher makes of a picture, if that is the same each time: kept up to teacher_memory.
+  size_t teacher_sample;
+  // And that: operations of a step's convolutions and linear layers, a multiplication and an addition two, forward and
+  // backward, those of teacher and companions among them.
+  double flops;
+  // What every activation in f32 and its gradient would take, none of them in another's place.
+  size_t all_kept;
 } sst_training_memory;
-// Of training as the network's recipe says, with its teacher. Errors: UNSUPPORTED (no recipe describes the network), those of
-// opening the teacher.
+// Of training as the network's recipe says, with its teacher. Errors: UNSUPPORTED (no recipe describes the network),
+// those of opening the teacher.
 SST_MUST_CHECK SST_API sst_status sst_network_training_memory(sst_network *network, sst_training_memory *out);
 
 // One training step's worth of a recipe on random data: for benchmarks and memory reports.
@@ -299,21 +303,21 @@ typedef struct sst_op_bench { // an operation of a training step; what was fused
 typedef struct sst_step_bench {
   double train_seconds, inference_seconds; // of one batch, median
   double start_seconds; // from the recipe to the end of the first training step, kernels made; without program and data
-  double train_flops, inference_flops;     // of one batch: direct convolutions and linear layers, stem once; backward
-                                           // counts each gradient as much as the forward pass, the teacher forward alone
-  size_t train_bytes, inference_bytes;     // planned memory
+  double train_flops, inference_flops; // of one batch: direct convolutions and linear layers, stem once; backward
+                                       // counts each gradient as much as the forward pass, the teacher forward alone
+  size_t train_bytes, inference_bytes; // planned memory
   int64_t batch;
-  sst_training_memory memory; // of training, without data
+  sst_training_memory memory;  // of training, without data
   size_t train_measured_bytes; // the most by which the process grew meanwhile; 0: not known
   size_t train_device_bytes;   // the most that tensors took in a card's memory meanwhile; 0: no card
-  int layer_count; // the first SST_BENCH_LAYERS
+  int layer_count;             // the first SST_BENCH_LAYERS
   sst_layer_bench layers[SST_BENCH_LAYERS];
   int op_count; // the first SST_BENCH_OPS, from as many training steps again
   sst_op_bench ops[SST_BENCH_OPS];
   double optimizer_seconds; // of those
 } sst_step_bench;
-// Times that many steps of training, as a whole and then by operation, and of inference, after some that are not counted. On
-// a card training steps are given to it as they are in an epoch (speed.record), each waited for.
+// Times that many steps of training, as a whole and then by operation, and of inference, after some that are not
+// counted. On a card training steps are given to it as they are in an epoch (speed.record), each waited for.
 SST_MUST_CHECK SST_API sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions,
                                                 sst_step_bench *out);
 

@@ -11,13 +11,21 @@ extern "C" {
 
 // X(NAME, "word in the header", bytes an element)
 #define SST_SAFETENSORS_TYPE_LIST(X)                                                                                   \
-  X(F64, "F64", 8) X(F32, "F32", 4) X(F16, "F16", 2) X(BF16, "BF16", 2) X(I64, "I64", 8) X(I32, "I32", 4)              \
-  X(I16, "I16", 2) X(I8, "I8", 1) X(U8, "U8", 1) X(BOOL, "BOOL", 1)
+  X(F64, "F64", 8)                                                                                                     \
+  X(F32, "F32", 4)                                                                                                     \
+  X(F16, "F16", 2)                                                                                                     \
+  X(BF16, "BF16", 2)                                                                                                   \
+  X(I64, "I64", 8)                                                                                                     \
+  X(I32, "I32", 4)                                                                                                     \
+  X(I16, "I16", 2)                                                                                                     \
+  X(I8, "I8", 1)                                                                                                       \
+  X(U8, "U8", 1)                                                                                                       \
+  X(BOOL, "BOOL", 1)
 typedef enum sst_safetensors_type {
 #define SST_SAFETENSORS_TYPE_ENUM(name, word, bytes) SST_SAFETENSORS_##name,
   SST_SAFETENSORS_TYPE_LIST(SST_SAFETENSORS_TYPE_ENUM)
 #undef SST_SAFETENSORS_TYPE_ENUM
-  SST_SAFETENSORS_TYPE_COUNT
+      SST_SAFETENSORS_TYPE_COUNT
 } sst_safetensors_type;
 
 enum { SST_SAFETENSORS_MAX_RANK = 8 };

@@ -26,8 +26,8 @@ typedef struct sst_sweep_options {
   const char *const *overrides;
   int override_count; // of every run
   const char *const *vary;
-  int vary_count; // "key=value,value": the grid of all combinations, the last key's value changing fastest. A comma
-                  // inside brackets or quotes belongs to the value.
+  int vary_count;   // "key=value,value": the grid of all combinations, the last key's value changing fastest. A comma
+                    // inside brackets or quotes belongs to the value.
   const char *list; // a file with one combination a line: "key=value key=value"; '#' begins a comment line
   int seeds;        // of each combination: the recipe's seed and those after it
 } sst_sweep_options;
@@ -43,9 +43,9 @@ typedef struct sst_sweep_combination {
 typedef struct sst_sweep_run {
   int combination;
   uint64_t seed;
-  char *name;            // "runs/key=value_seed=1": below `out`, made of letters that need no quoting
-  char *folder;          // out/name
-  char **overrides;      // [override_count] "key=value": what of its recipe is not as in the file, its seed the last
+  char *name;       // "runs/key=value_seed=1": below `out`, made of letters that need no quoting
+  char *folder;     // out/name
+  char **overrides; // [override_count] "key=value": what of its recipe is not as in the file, its seed the last
   int override_count;
   char *recipe;          // the resolved recipe, or plan of stages
   bool complete;         // result was read

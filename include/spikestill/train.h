@@ -42,8 +42,8 @@ SST_API sst_graph *sst_evaluator_graph(sst_evaluator *evaluator);
 // Errors: INTERRUPTED if a stop was requested, NOT_FINITE with the layer's name.
 SST_MUST_CHECK SST_API sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evaluation *out);
 
-// Looks on while an evaluation runs: called after the forward pass of each batch, in the loader's order, when the logits and
-// every value are there that was kept before sst_evaluator_create. A failure ends the evaluation.
+// Looks on while an evaluation runs: called after the forward pass of each batch, in the loader's order, when the
+// logits and every value are there that was kept before sst_evaluator_create. A failure ends the evaluation.
 typedef struct sst_evaluation_observer {
   sst_status (*look)(void *user, sst_graph *graph, const sst_batch *batch);
   void *user;
@@ -57,12 +57,12 @@ enum { SST_MAX_LOSS_PARTS = 24, SST_MAX_OPTIMIZERS = 4 };
 
 // Where a training run stands, all that a checkpoint needs besides parameters and optimiser state.
 typedef struct sst_training_position {
-  int64_t epoch;    // epochs finished
-  int64_t batch;    // batches finished in the epoch under way
-  int64_t step;     // optimiser steps in all
-  int64_t seen;     // pictures seen in the epoch under way
-  int64_t correct;  // of those, classified correctly while training
-  double loss_sum;  // of the batches' losses in the epoch under way
+  int64_t epoch;                       // epochs finished
+  int64_t batch;                       // batches finished in the epoch under way
+  int64_t step;                        // optimiser steps in all
+  int64_t seen;                        // pictures seen in the epoch under way
+  int64_t correct;                     // of those, classified correctly while training
+  double loss_sum;                     // of the batches' losses in the epoch under way
   double part_sum[SST_MAX_LOSS_PARTS]; // the same for each part of the loss
 } sst_training_position;
 
@@ -70,7 +70,7 @@ typedef struct sst_training_position {
 typedef struct sst_training {
   sst_graph *graph; // compiled with `loss`; `logits` and the parts kept
   sst_value input, target, loss, logits;
-  int part_count;   // parts of the loss that are recorded: cross-entropy and terms, without their weights
+  int part_count; // parts of the loss that are recorded: cross-entropy and terms, without their weights
   sst_value parts[SST_MAX_LOSS_PARTS];
   // One for each parameter store that learns, the student's first. All step after each batch, by one schedule.
   sst_optimizer *optimizers[SST_MAX_OPTIMIZERS];
@@ -78,24 +78,25 @@ typedef struct sst_training {
   sst_schedule schedule;
   sst_loader *loader;
   int64_t epochs;
-  uint64_t seed;    // of dropout
+  uint64_t seed;      // of dropout
   sst_recall *recall; // of what is settled in the graph; NULL: computed in every step
-  bool step_by_step; // on a device beside the host: give it each kernel of each step, rather than steps written down once
+  bool step_by_step;  // on a device beside the host: give it each kernel of each step, rather than steps written down
+                      // once
 } sst_training;
 
 typedef struct sst_progress {
-  int64_t epoch, epochs;   // epoch under way counts from 0
-  int64_t batch, batches;  // finished ones of the epoch
-  double loss, accuracy;   // of the epoch so far
+  int64_t epoch, epochs;     // epoch under way counts from 0
+  int64_t batch, batches;    // finished ones of the epoch
+  double loss, accuracy;     // of the epoch so far
   double samples_per_second; // of this call so far
   double samples_per_batch;
 } sst_progress;
 typedef void sst_progress_function(void *user, const sst_progress *progress);
 
-// Runs the epoch under way to its end, from position->batch. On success position->batch stays at the number of batches and
-// the sums are those of the whole epoch: the caller reads them and then calls sst_training_next_epoch.
-// Errors: INTERRUPTED (position tells where; nothing is lost), NOT_FINITE (names the first layer whose value is not finite;
-// a device beside the host is up to four steps further by then), UNSUPPORTED (such a device failed).
+// Runs the epoch under way to its end, from position->batch. On success position->batch stays at the number of batches
+// and the sums are those of the whole epoch: the caller reads them and then calls sst_training_next_epoch. Errors:
+// INTERRUPTED (position tells where; nothing is lost), NOT_FINITE (names the first layer whose value is not finite; a
+// device beside the host is up to four steps further by then), UNSUPPORTED (such a device failed).
 SST_MUST_CHECK SST_API sst_status sst_train_epoch(sst_context *context, const sst_training *training,
                                                   sst_training_position *position, sst_progress_function *progress,
                                                   void *user);

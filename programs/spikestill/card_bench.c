@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `bench --device cuda`: neuron kernels and steps of published sizes on a card, beside its copies and products measured in
-// the same run, in every precision that it has; nothing of the CPU's is shown, because no share of it would say anything.
+// `bench --device cuda`: neuron kernels and steps of published sizes on a card, beside its copies and products measured
+// in the same run, in every precision that it has; nothing of the CPU's is shown, because no share of it would say
+// anything.
 #include "card_bench.h"
 
 #include <stdio.h>
@@ -71,15 +72,20 @@ static bool is_measured(const arguments *a, const sst_card_ceiling *card, sst_pr
 static sst_status bench_kernel(sst_context *context, const arguments *a, int kernel, sst_precision precision,
                                const sst_card_ceiling *card, json_t *rows) {
   for (int i = 0; i < LENGTHS; i++) {
-    const sst_neuron_work work = {.steps = FIRST_LENGTH << i, .batch = BATCH, .size = SIZE, .channels = CHANNELS,
-                                  .norm = kernel == 1, .bf16 = precision == SST_PRECISION_BF16};
+    const sst_neuron_work work = {.steps = FIRST_LENGTH << i,
+                                  .batch = BATCH,
+                                  .size = SIZE,
+                                  .channels = CHANNELS,
+                                  .norm = kernel == 1,
+                                  .bf16 = precision == SST_PRECISION_BF16};
     sst_card_speed speed;
     const sst_status status = sst_measure_card_neuron(context, &work, a->repetitions, &speed);
     if (status != SST_OK) { return status; }
     const double rate = speed.bytes / speed.seconds * 1e-9, share = rate / card->copy_gb_per_s;
-    json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f}", "kernel", kernel_names[kernel],
-                                          "precision", sst_precision_word(precision), "timesteps", (json_int_t)work.steps, "seconds", speed.seconds, "bytes", speed.bytes,
-                                          "gb_per_s", rate, "share_of_copy", share));
+    json_array_append_new(rows,
+                          json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f}", "kernel", kernel_names[kernel], "precision",
+                                    sst_precision_word(precision), "timesteps", (json_int_t)work.steps, "seconds",
+                                    speed.seconds, "bytes", speed.bytes, "gb_per_s", rate, "share_of_copy", share));
     if (a->json) { continue; }
     printf("%-20s %-5s %4lld %12.1f %12.1f %10.1f %8.1f %%\n", kernel_names[kernel], sst_precision_word(precision),
            (long long)work.steps, 1e6 * speed.seconds, 1e-6 * speed.bytes, rate, 100 * share);
@@ -92,8 +98,8 @@ static sst_status bench_kernels(sst_context *context, const arguments *a, const 
   for (int kernel = 0; kernel < KERNEL_COUNT; kernel++) {
     if (!is_wanted(a, kernel_names[kernel])) { continue; }
     if (!a->json && !any) {
-      printf("\nforward and backward on [T,%d,%d,%d,%d]; share of the copies\n\n%-20s %-5s %4s %12s %12s %10s %10s\n", BATCH,
-             SIZE, SIZE, CHANNELS, "kernel", "", "T", "us", "MB to move", "GB/s", "share");
+      printf("\nforward and backward on [T,%d,%d,%d,%d]; share of the copies\n\n%-20s %-5s %4s %12s %12s %10s %10s\n",
+             BATCH, SIZE, SIZE, CHANNELS, "kernel", "", "T", "us", "MB to move", "GB/s", "share");
     }
     any = true;
     for (int i = 0; i < SST_PRECISION_COUNT; i++) {
@@ -117,26 +123,27 @@ static sst_status bench_recipe(sst_context *context, const arguments *a, const c
   const double most = 1e9 * card->gflops[precision], batch = (double)b.batch;
   const double train_share = b.train_flops / b.train_seconds / most;
   const double inference_share = b.inference_flops / b.inference_seconds / most;
-  json_array_append_new(
-      rows, json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f}", "task", name,
-                      "precision", sst_precision_word(precision), "timesteps", (json_int_t)steps, "batch", (json_int_t)b.batch, "train_samples_per_second",
-                      batch / b.train_seconds, "train_seconds", b.train_seconds, "train_share", train_share,
-                      "inference_samples_per_second", batch / b.inference_seconds, "inference_seconds",
-                      b.inference_seconds, "inference_share", inference_share, "train_device_bytes",
-                      (json_int_t)b.train_device_bytes, "train_predicted_bytes", (json_int_t)b.memory.total,
-                      "start_seconds", b.start_seconds));
+  json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f}", "task",
+                                        name, "precision", sst_precision_word(precision), "timesteps",
+                                        (json_int_t)steps, "batch", (json_int_t)b.batch, "train_samples_per_second",
+                                        batch / b.train_seconds, "train_seconds", b.train_seconds, "train_share",
+                                        train_share, "inference_samples_per_second", batch / b.inference_seconds,
+                                        "inference_seconds", b.inference_seconds, "inference_share", inference_share,
+                                        "train_device_bytes", (json_int_t)b.train_device_bytes, "train_predicted_bytes",
+                                        (json_int_t)b.memory.total, "start_seconds", b.start_seconds));
   if (a->json) { return SST_OK; }
-  printf("%-12s %-5s %4lld %6lld %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", name,
-         sst_precision_word(precision), (long long)steps, (long long)b.batch, batch / b.train_seconds, 100 * train_share, batch / b.inference_seconds,
+  printf("%-12s %-5s %4lld %6lld %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", name, sst_precision_word(precision),
+         (long long)steps, (long long)b.batch, batch / b.train_seconds, 100 * train_share, batch / b.inference_seconds,
          100 * inference_share, (double)b.train_device_bytes / 1048576);
   return SST_OK;
 }
 
 static void print_heading(const arguments *a) {
   if (a->json) { return; }
-  printf("\nwhole steps, median of %d; share of the products in the same precision, direct convolutions, stem once; most "
-         "of the card's memory that training took\n\n%-12s %-5s %4s %6s %12s %10s %12s %10s %10s\n",
-         a->repetitions, "task", "", "T", "batch", "training/s", "share", "inference/s", "share", "MiB");
+  printf(
+      "\nwhole steps, median of %d; share of the products in the same precision, direct convolutions, stem once; most "
+      "of the card's memory that training took\n\n%-12s %-5s %4s %6s %12s %10s %12s %10s %10s\n",
+      a->repetitions, "task", "", "T", "batch", "training/s", "share", "inference/s", "share", "MiB");
 }
 
 static sst_status bench_task(sst_context *context, const arguments *a, int task, const sst_card_ceiling *card,
@@ -173,7 +180,8 @@ static sst_status measure_ceiling(sst_context *context, const arguments *a, sst_
   if (status == SST_OK) { status = sst_measure_card(context, SST_CARD_SIDE, a->repetitions, card); }
   if (status != SST_OK) { return status; }
   if (!a->json) {
-    printf("%s: %.0f GB/s copying; products of matrices with side %d:", info.name, card->copy_gb_per_s, (int)SST_CARD_SIDE);
+    printf("%s: %.0f GB/s copying; products of matrices with side %d:", info.name, card->copy_gb_per_s,
+           (int)SST_CARD_SIDE);
     for (int i = 0; i < SST_PRECISION_COUNT; i++) {
       if (card->gflops[i] == 0) { continue; }
       printf("%s %.1f TFLOP/s in %s", i > 0 ? "," : "", 1e-3 * card->gflops[i], sst_precision_word((sst_precision)i));

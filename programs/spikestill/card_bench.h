@@ -8,7 +8,8 @@
 // Whether the command line puts the benchmark on a card.
 bool is_card_bench(const arguments *a);
 
-// What `bench` does there: with a recipe its training and inference, else neuron kernels and networks of published sizes.
+// What `bench` does there: with a recipe its training and inference, else neuron kernels and networks of published
+// sizes.
 int bench_card(sst_context *context, const arguments *a, const sst_recipe *recipe);
 
 #endif

@@ -22,7 +22,7 @@
 #define VGG9                                                                                                           \
   "data: {name: cifar10}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count}\ntrain: {batch: 64}\n"
 #define VGG9_4_BITS                                                                                                    \
-  "data: {name: cifar10}\ntrain: {batch: 64}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count, "    \
+  "data: {name: cifar10}\ntrain: {batch: 64}\nstudent: {kind: snn, model: vgg9, timesteps: 4, readout: spike_count, "  \
   "quantize: {weights: learned_step, weight_bits: 4, membrane_bits: 4, norm_bits: 8}}\n"
 static const struct {
   const char *name, *recipe;
@@ -122,24 +122,23 @@ static int calibrate(sst_context *context, const arguments *a) {
 }
 
 static void print_row(const char *name, const task_result *r, bool with_ops) {
-  printf("%-16s %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", name, r->train_rate, 100 * r->train_share,
-         r->inference_rate, 100 * r->inference_share, (double)r->bench.train_bytes / 1048576);
+  printf("%-16s %12.0f %8.1f %% %12.0f %8.1f %% %10.1f\n", name, r->train_rate, 100 * r->train_share, r->inference_rate,
+         100 * r->inference_share, (double)r->bench.train_bytes / 1048576);
   print_layers(&r->bench);
   if (with_ops) { print_ops(&r->bench); }
 }
 
 static json_t *row_json(const char *name, const task_result *r) {
   const sst_step_bench *b = &r->bench;
-  return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}", "task", name,
-                   "batch",
-                   (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
-                   "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
-                   r->inference_rate, "inference_seconds", b->inference_seconds, "inference_gflop",
-                   b->inference_flops / 1e9, "inference_share", r->inference_share, "train_bytes",
-                   (json_int_t)b->train_bytes, "inference_bytes", (json_int_t)b->inference_bytes,
-                   "train_predicted_bytes", (json_int_t)b->memory.total, "train_measured_bytes",
-                   (json_int_t)b->train_measured_bytes, "train_all_kept_bytes", (json_int_t)b->memory.all_kept, "start_seconds", b->start_seconds, "optimizer_seconds", b->optimizer_seconds, "ops", ops_json(b), "layers",
-                   layers_json(b));
+  return json_pack(
+      "{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}", "task", name,
+      "batch", (json_int_t)b->batch, "train_samples_per_second", r->train_rate, "train_seconds", b->train_seconds,
+      "train_gflop", b->train_flops / 1e9, "train_share", r->train_share, "inference_samples_per_second",
+      r->inference_rate, "inference_seconds", b->inference_seconds, "inference_gflop", b->inference_flops / 1e9,
+      "inference_share", r->inference_share, "train_bytes", (json_int_t)b->train_bytes, "inference_bytes",
+      (json_int_t)b->inference_bytes, "train_predicted_bytes", (json_int_t)b->memory.total, "train_measured_bytes",
+      (json_int_t)b->train_measured_bytes, "train_all_kept_bytes", (json_int_t)b->memory.all_kept, "start_seconds",
+      b->start_seconds, "optimizer_seconds", b->optimizer_seconds, "ops", ops_json(b), "layers", layers_json(b));
 }
 
 // Predicted and measured memory of training, for people.
@@ -176,9 +175,10 @@ static int bench_fused(sst_context *context, const arguments *a, json_t *all) {
     return EXIT_DONE;
   }
   const double rate = fused.bytes / fused.seconds * 1e-9;
-  printf("batch norm and lif in one, forward and backward, [4,64,32,32,64]: %.1f MB to move at %.1f GB/s, %.1f %% of the "
-         "triad's %.1f GB/s meanwhile\n", fused.bytes * 1e-6, rate, 100 * rate / fused.triad_gb_per_s,
-         fused.triad_gb_per_s);
+  printf(
+      "batch norm and lif in one, forward and backward, [4,64,32,32,64]: %.1f MB to move at %.1f GB/s, %.1f %% of the "
+      "triad's %.1f GB/s meanwhile\n",
+      fused.bytes * 1e-6, rate, 100 * rate / fused.triad_gb_per_s, fused.triad_gb_per_s);
   return EXIT_DONE;
 }
 
@@ -199,9 +199,11 @@ static int bench_codes(sst_context *context, const arguments *a, json_t *all) {
     printf("8-bit convolution: this CPU has none\n");
     return EXIT_DONE;
   }
-  printf("8-bit convolution of spikes [4,64,32,32,64] and codes: %.0f G products/s, %.1f %% of the %.0f G in registers, "
-         "%.2f times as fast as f32\n", speed.products / speed.seconds * 1e-9,
-         100 * speed.products / speed.seconds / most, most * 1e-9, speed.float_seconds / speed.seconds);
+  printf(
+      "8-bit convolution of spikes [4,64,32,32,64] and codes: %.0f G products/s, %.1f %% of the %.0f G in registers, "
+      "%.2f times as fast as f32\n",
+      speed.products / speed.seconds * 1e-9, 100 * speed.products / speed.seconds / most, most * 1e-9,
+      speed.float_seconds / speed.seconds);
   return EXIT_DONE;
 }
 
@@ -252,8 +254,9 @@ static sst_status measure_ceiling(sst_context *context, const arguments *a, sst_
   if (status != SST_OK) { return status; }
   const int threads = sst_context_threads(context);
   if (!a->json) {
-    printf("ceiling: %.0f GFLOP/s f32 multiply-add, %.0f GFLOP/s bf16 dot product, %.1f GB/s memory triad, %d threads\n",
-           out->f32_gflops, out->bf16_gflops, out->triad_gb_per_s, threads);
+    printf(
+        "ceiling: %.0f GFLOP/s f32 multiply-add, %.0f GFLOP/s bf16 dot product, %.1f GB/s memory triad, %d threads\n",
+        out->f32_gflops, out->bf16_gflops, out->triad_gb_per_s, threads);
   }
   *all = json_pack("{s:f, s:f, s:f, s:i, s:[]}", "ceiling_f32_gflops", out->f32_gflops, "ceiling_bf16_gflops",
                    out->bf16_gflops, "ceiling_triad_gb_per_s", out->triad_gb_per_s, "threads", threads, "tasks");

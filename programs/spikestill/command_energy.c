@@ -66,9 +66,8 @@ static sst_status measure(judging *j, const char *path, subject *out) {
   sst_network *network = NULL;
   sst_status status = sst_network_open(j->context, path, overrides, override_count, &network);
   if (status != SST_OK) { return status; }
-  const sst_cost_options options = {.part = chosen_part(j->a),
-                                    .samples = j->a->samples,
-                                    .crossbar = sst_technology_counted_crossbar(j->technology)};
+  const sst_cost_options options = {
+      .part = chosen_part(j->a), .samples = j->a->samples, .crossbar = sst_technology_counted_crossbar(j->technology)};
   status = sst_network_measure_costs(network, &options, &out->accuracy, &out->record);
   snprintf(out->name, sizeof out->name, "%.120s", path);
   sst_network_close(network);

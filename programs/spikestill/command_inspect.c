@@ -59,8 +59,8 @@ static json_t *training_memory_json(sst_network *network) {
   if (sst_network_training_memory(network, &m) != SST_OK) { return json_null(); }
   return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "planned", (json_int_t)m.planned, "parameters",
                    (json_int_t)m.parameters, "gradients", (json_int_t)m.gradients, "optimizer", (json_int_t)m.optimizer,
-                   "data", (json_int_t)m.data, "code", (json_int_t)m.code, "total", (json_int_t)m.total, "teacher_sample",
-                   (json_int_t)m.teacher_sample, "all_kept", (json_int_t)m.all_kept, "flops",
+                   "data", (json_int_t)m.data, "code", (json_int_t)m.code, "total", (json_int_t)m.total,
+                   "teacher_sample", (json_int_t)m.teacher_sample, "all_kept", (json_int_t)m.all_kept, "flops",
                    m.flops);
 }
 
@@ -90,20 +90,19 @@ static int print_network_json(sst_network *network, const sst_graph *graph, int 
   for (int i = 0; i < sst_graph_node_count(graph); i++) {
     sst_node_info n = sst_graph_node_info(graph, i);
     json_array_append_new(layers, json_pack("{s:s, s:s, s:o, s:i, s:I, s:I, s:I}", "name", n.name, "op", n.op, "shape",
-                                            shape_json(n.shape), "bits", n.bits, "parameters", (json_int_t)n.parameters, "macs",
-                                            (json_int_t)(n.macs / batch), "neuron_updates",
+                                            shape_json(n.shape), "bits", n.bits, "parameters", (json_int_t)n.parameters,
+                                            "macs", (json_int_t)(n.macs / batch), "neuron_updates",
                                             (json_int_t)(n.neuron_updates / batch)));
   }
   for (int i = 0; i < sst_graph_tap_count(graph); i++) {
     json_array_append_new(taps, json_string(sst_graph_tap_at(graph, i, NULL)));
   }
-  return print_json(json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:i, s:I, s:I, s:o}", "name", recipe->name, "spiking",
-                              recipe->student.spiking, "timesteps", (json_int_t)recipe->student.options.timesteps,
-                              "parameters", (json_int_t)sst_parameters_elements(sst_network_parameters(network)),
-                              "layers", layers, "taps", taps, "batch", batch, "planned_bytes",
-                              (json_int_t)sst_graph_planned_bytes(graph), "unplanned_bytes",
-                              (json_int_t)sst_graph_unplanned_bytes(graph), "training_bytes",
-                              training_memory_json(network)));
+  return print_json(
+      json_pack("{s:s, s:b, s:I, s:I, s:o, s:o, s:i, s:I, s:I, s:o}", "name", recipe->name, "spiking",
+                recipe->student.spiking, "timesteps", (json_int_t)recipe->student.options.timesteps, "parameters",
+                (json_int_t)sst_parameters_elements(sst_network_parameters(network)), "layers", layers, "taps", taps,
+                "batch", batch, "planned_bytes", (json_int_t)sst_graph_planned_bytes(graph), "unplanned_bytes",
+                (json_int_t)sst_graph_unplanned_bytes(graph), "training_bytes", training_memory_json(network)));
 }
 
 int command_inspect(sst_context *context, const arguments *a) {

@@ -8,7 +8,9 @@
 #include "spikestill/device.h"
 
 // Devices that can be used here and now; why the others cannot is asked for by name.
-static bool is_usable(sst_context *context, int device) { return sst_device_check(context, (sst_device)device) == SST_OK; }
+static bool is_usable(sst_context *context, int device) {
+  return sst_device_check(context, (sst_device)device) == SST_OK;
+}
 
 // What `device: cuda` means here: the card, or why there is none.
 static void describe_card(sst_context *context, char *text, size_t size) {

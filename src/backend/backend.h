@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel table. The reference backend (plain C, src/backend/reference) fills every slot but the fused ones; a faster
-// backend starts from a copy of the reference table and overrides the slots it has something better for. Kernels trust
-// their arguments: they assert, they do not report. All tensors are row-major, channels last, 64-byte aligned at their
-// start, and f32, but where a shape's `..._type` says that they are bf16: then the pointer to float is one to ssti_bf16,
-// and so is that to the tensor's gradient.
+// The kernel table. The reference backend (plain C, src/backend/reference) fills every slot but the fused ones; a
+// faster backend starts from a copy of the reference table and overrides the slots it has something better for. Kernels
+// trust their arguments: they assert, they do not report. All tensors are row-major, channels last, 64-byte aligned at
+// their start, and f32, but where a shape's `..._type` says that they are bf16: then the pointer to float is one to
+// ssti_bf16, and so is that to the tensor's gradient.
 //
 // `rows` is always the product of the axes before C. `accumulate` says whether a gradient is added to what is there
 // or overwrites it. Weight layouts: convolution [O,Kh,Kw,I/groups], linear [O,I].
@@ -62,8 +62,8 @@ typedef struct ssti_conv2d {
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
   sst_precision precision;     // of the products
   ssti_type in_type, out_type; // of x and y; bf16 only with precision BF16
-  bool settled;                // an image's result must not depend on the other images: no choice by the batch's density
-  int code_bits;               // weights are symmetric codes of so many bits; 0: any numbers
+  bool settled;  // an image's result must not depend on the other images: no choice by the batch's density
+  int code_bits; // weights are symmetric codes of so many bits; 0: any numbers
 } ssti_conv2d;
 
 typedef struct ssti_linear {
@@ -121,16 +121,16 @@ typedef struct ssti_batch_norm {
   int64_t rows, channels;
   int64_t steps; // T of the rows, outermost: the order of sums in backward may depend on it
   float epsilon;
-  float momentum; // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
-  float scale;    // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
+  float momentum;    // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
+  float scale;       // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
   ssti_type in_type; // of x; bf16 only in front of neurons
 } ssti_batch_norm;
 
 // What changes from one optimiser step to the next.
 typedef struct ssti_update {
-  float learning_rate, gradient_scale;  // the scale multiplies the gradient first (clipping)
-  double correction1, correction2;      // AdamW: 1 - beta1^n and 1 - beta2^n of step n = 1, 2, ...
-  double norm;                          // of the gradient, where somebody asked for it
+  float learning_rate, gradient_scale; // the scale multiplies the gradient first (clipping)
+  double correction1, correction2;     // AdamW: 1 - beta1^n and 1 - beta2^n of step n = 1, 2, ...
+  double norm;                         // of the gradient, where somebody asked for it
 } ssti_update;
 
 // Weights as a matrix: a row is an output channel. The scales are [rows] with `quantizer.per_channel`, else [1].
@@ -215,7 +215,8 @@ typedef struct ssti_kernels {
   sst_status (*pool_plan)(ssti_backend *backend, const ssti_pool *shape, bool training, ssti_plan **out);
   void (*plan_destroy)(ssti_backend *backend, ssti_plan *plan); // NULL plan allowed
 
-  // bias and dbias may be NULL. `saved` holds plan->saved bytes, which forward fills and the gradient of the weights reads.
+  // bias and dbias may be NULL. `saved` holds plan->saved bytes, which forward fills and the gradient of the weights
+  // reads.
   void (*conv2d_forward)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *x,
                          const float *weight, const float *bias, float *y, void *saved, void *workspace);
   void (*conv2d_backward_data)(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *plan, const float *dy,
@@ -244,8 +245,8 @@ typedef struct ssti_kernels {
   void (*adaptive_pool_backward)(ssti_backend *backend, const ssti_adaptive_pool *shape, const float *dy, float *dx,
                                  bool accumulate);
 
-  // Training: normalises with the batch's statistics, updates the running ones, keeps [2*channels]: mean, 1/sqrt(var+eps).
-  // y may be NULL: then only the statistics are made.
+  // Training: normalises with the batch's statistics, updates the running ones, keeps [2*channels]: mean,
+  // 1/sqrt(var+eps). y may be NULL: then only the statistics are made.
   void (*batch_norm_forward_training)(ssti_backend *backend, const ssti_batch_norm *shape, const float *x,
                                       const float *gamma, const float *beta, float *running_mean,
                                       float *running_variance, float *y, float *saved);
@@ -263,14 +264,14 @@ typedef struct ssti_kernels {
   // [3,channels]: then scale * gamma / sqrt(variance + epsilon).
   void (*norm_constants)(ssti_backend *backend, const ssti_batch_norm *shape, const float *gamma, const float *mean,
                          const float *variance, float *saved);
-  // Fixed point of batch norm (op/batch_norm.c has the formulas): from mean and inverse in `saved` [5,channels] the rows
-  // 2 to 4: factor, offset, and by how much rounding moved the factor.
+  // Fixed point of batch norm (op/batch_norm.c has the formulas): from mean and inverse in `saved` [5,channels] the
+  // rows 2 to 4: factor, offset, and by how much rounding moved the factor.
   void (*norm_fixed_point)(ssti_backend *backend, const ssti_batch_norm *shape, int bits, const float *gamma,
                            const float *beta, float *saved);
 
   // Integer codes and the scales that make weights of them (op/quantize_weights.c has the formulas). `step` is NULL for
-  // ternary; of learned steps those that are not above 0 start from the weights. The workspace, aligned for doubles, holds
-  // quantize_workspace() bytes.
+  // ternary; of learned steps those that are not above 0 start from the weights. The workspace, aligned for doubles,
+  // holds quantize_workspace() bytes.
   void (*quantize_weights_forward)(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
                                    const float *step, float *codes, float *scale, void *workspace);
   // `scale` as forward gave it. dweight and dstep may each be NULL.
@@ -315,7 +316,8 @@ typedef struct ssti_kernels {
   void (*softmax_backward)(ssti_backend *backend, int64_t rows, int64_t channels, float temperature, bool log,
                            const float *y, const float *dy, float *dx, bool accumulate);
 
-  // mask[row][c] = 1 for the fewest largest p of the row that add up to at least mass (of equal ones the first), else 0.
+  // mask[row][c] = 1 for the fewest largest p of the row that add up to at least mass (of equal ones the first), else
+  // 0.
   void (*head_mask)(ssti_backend *backend, int64_t rows, int64_t channels, float mass, const float *p, float *mask);
 
   // loss[row] = -sum_c t_c * log_softmax(logits)_c with t = (1 - smoothing) * target + smoothing / channels.
@@ -345,7 +347,8 @@ typedef struct ssti_kernels {
   void (*noise)(ssti_backend *backend, int64_t count, float deviation, uint64_t seed, uint64_t stream, uint64_t step,
                 const float *x, float *y);
 
-  // Copies [outer, width] between two arrays of given row strides (in elements), adding if `accumulate`: concat, select, repeat.
+  // Copies [outer, width] between two arrays of given row strides (in elements), adding if `accumulate`: concat,
+  // select, repeat.
   void (*copy_rows)(ssti_backend *backend, int64_t outer, int64_t width, const float *from, int64_t from_stride,
                     float *to, int64_t to_stride, bool accumulate);
 
@@ -353,8 +356,8 @@ typedef struct ssti_kernels {
   void (*copy_box)(ssti_backend *backend, const ssti_box *box, const float *from, float *to, bool accumulate);
   void (*fill)(ssti_backend *backend, int64_t count, float value, float *y);
 
-  // A batch `out` [T,N,H,W,C] of pictures of a set [.,H,W,C], of at most SSTI_PICTURE_MOST_BYTES each, made as `plans` [N]
-  // say; `values` [C,256] is what bytes become. All in the device's memory; the same bits as the loader's.
+  // A batch `out` [T,N,H,W,C] of pictures of a set [.,H,W,C], of at most SSTI_PICTURE_MOST_BYTES each, made as `plans`
+  // [N] say; `values` [C,256] is what bytes become. All in the device's memory; the same bits as the loader's.
   void (*make_batch)(ssti_backend *backend, const ssti_picture_form *form, const uint8_t *set, const float *values,
                      const ssti_picture_plan *plans, float *out);
 
@@ -380,11 +383,10 @@ typedef struct ssti_kernels {
                               const float *saved, const float *decay_parameter, float *spikes, float *membrane,
                               void *workspace);
   // Gradients as of batch_norm_backward and neuron_backward; recomputes everything from x and `saved`.
-  void (*norm_neuron_backward)(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x,
-                               const float *gamma, const float *beta, const float *saved, bool batch_statistics,
-                               const float *decay_parameter,
-                               const float *dspikes, const float *dmembrane, const ssti_norm_neuron_gradients *out,
-                               void *workspace);
+  void (*norm_neuron_backward)(ssti_backend *backend, const ssti_norm_neuron *shape, const float *x, const float *gamma,
+                               const float *beta, const float *saved, bool batch_statistics,
+                               const float *decay_parameter, const float *dspikes, const float *dmembrane,
+                               const ssti_norm_neuron_gradients *out, void *workspace);
   size_t (*norm_neuron_workspace)(ssti_backend *backend, const ssti_norm_neuron *shape, bool backward);
 
   // Called where an optimiser's step begins. NULL where the slots below take the update from their arguments.
@@ -409,8 +411,8 @@ typedef struct ssti_passage ssti_passage;
 // A sequence of kernel calls that was written down, to be given to the device as one.
 typedef struct ssti_recording ssti_recording;
 
-// What a device offers that works beside the host: slots of the kernel table return before their work is done, and work is
-// done in the order it was given. Failures are kept, the first one of all, until somebody asks.
+// What a device offers that works beside the host: slots of the kernel table return before their work is done, and work
+// is done in the order it was given. Failures are kept, the first one of all, until somebody asks.
 typedef struct ssti_beside {
   // Waits until all work is done; then the host may read and write tensors. The kept failure, with its sentence.
   sst_status (*wait)(ssti_backend *backend);
@@ -426,8 +428,8 @@ typedef struct ssti_beside {
   void (*passage_fetch)(ssti_backend *backend, ssti_passage *passage, int slot, size_t offset, size_t bytes,
                         const void *from);
 
-  // Between begin and end work is written down and not done; false: this cannot be had now. *out is NULL where some of the
-  // work cannot be written down: nothing was done then, and the caller gives it once more. Errors: OUT_OF_MEMORY.
+  // Between begin and end work is written down and not done; false: this cannot be had now. *out is NULL where some of
+  // the work cannot be written down: nothing was done then, and the caller gives it once more. Errors: OUT_OF_MEMORY.
   bool (*record_begin)(ssti_backend *backend);
   sst_status (*record_end)(ssti_backend *backend, ssti_recording **out);
   void (*record_play)(ssti_backend *backend, ssti_recording *recording);
@@ -438,10 +440,10 @@ struct ssti_backend {
   sst_context *context;
   sst_device device;
   const char *without[SST_PRECISION_COUNT]; // why it lacks a precision, as the end of a sentence; NULL: it has it
-  ssti_kernels kernels; // a copy, so that tests can replace single slots
-  const ssti_memory_space *space; // where tensors lie; NULL: in the host's memory
-  const ssti_beside *beside;      // NULL: the work of a slot is done when it returns
-  void *state;          // the backend's own
+  ssti_kernels kernels;                     // a copy, so that tests can replace single slots
+  const ssti_memory_space *space;           // where tensors lie; NULL: in the host's memory
+  const ssti_beside *beside;                // NULL: the work of a slot is done when it returns
+  void *state;                              // the backend's own
 };
 
 // Makes the backend of a device. Errors: UNSUPPORTED (not built in, CPU too old), OUT_OF_MEMORY.

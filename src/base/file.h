@@ -6,7 +6,8 @@
 
 #include "base/memory.h"
 
-// Reads the file whole. *data is owned by the caller and has one zero byte after its end. `limit` bytes at most (0: any).
+// Reads the file whole. *data is owned by the caller and has one zero byte after its end. `limit` bytes at most (0:
+// any).
 sst_status ssti_file_read(sst_context *context, const char *path, size_t limit, char **data, size_t *size);
 
 // A file's bytes without a copy of them, for as long as the caller wants them. They must stay what they are meanwhile:

@@ -7,7 +7,8 @@
 
 #include "base/memory.h"
 
-// Parses `size` bytes; `name` is for the message, which gives line and column. The root is owned by the caller (json_decref).
+// Parses `size` bytes; `name` is for the message, which gives line and column. The root is owned by the caller
+// (json_decref).
 sst_status ssti_json_parse(sst_context *context, const char *name, const char *data, size_t size, json_t **out);
 
 // Writes the value as text, keys in the order they were set, numbers so that they read back the same. `pretty` indents.

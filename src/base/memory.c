@@ -7,11 +7,11 @@
 
 #include "base/context_state.h"
 
-// In front of every block: how large it is (for the statistics) and where the allocator's memory starts. One cache line,
-// so that the block keeps the allocator's alignment.
+// In front of every block: how large it is (for the statistics) and where the allocator's memory starts. One cache
+// line, so that the block keeps the allocator's alignment.
 typedef struct block_header {
-  size_t bytes;  // as asked for
-  size_t offset; // from the allocator's memory to the block
+  size_t bytes;                   // as asked for
+  size_t offset;                  // from the allocator's memory to the block
   const ssti_memory_space *space; // that it is from; NULL: the allocator
 } block_header;
 
@@ -47,7 +47,9 @@ static sst_status allocate_bytes(sst_context *context, size_t count, size_t size
              size);
   }
   void *block = obtain(context, count * size, alignment);
-  if (block == NULL) { SST_FAIL(context, SST_OUT_OF_MEMORY, "%zu bytes of memory could not be allocated", count * size); }
+  if (block == NULL) {
+    SST_FAIL(context, SST_OUT_OF_MEMORY, "%zu bytes of memory could not be allocated", count * size);
+  }
   store_pointer(out, block);
   return SST_OK;
 }

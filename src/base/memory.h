@@ -12,10 +12,12 @@ sst_status ssti_allocate(sst_context *context, size_t count, size_t size, void *
 // As above without clearing: for large buffers that are written before they are read.
 sst_status ssti_allocate_raw(sst_context *context, size_t count, size_t size, void *out);
 
-// A block for tensors: aligned to 2 MiB where it is large enough to gain from huge pages, which it asks for. Not cleared.
+// A block for tensors: aligned to 2 MiB where it is large enough to gain from huge pages, which it asks for. Not
+// cleared.
 sst_status ssti_allocate_tensors(sst_context *context, size_t bytes, void *out);
 
-// Memory that a device works on and the host reads too. `allocate` gives 64-byte aligned memory or fails with a sentence.
+// Memory that a device works on and the host reads too. `allocate` gives 64-byte aligned memory or fails with a
+// sentence.
 typedef struct ssti_memory_space {
   sst_status (*allocate)(void *user, size_t bytes, void **out);
   void (*clear)(void *user, void *memory, size_t bytes); // done when it returns

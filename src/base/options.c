@@ -146,12 +146,8 @@ static sst_status fail_number(sst_context *context, const ssti_option *option, c
   if (has_low && has_high) {
     SST_FAIL(context, SST_RECIPE, "found \"%s\", expected %s from %s to %s", word, kind, low, high);
   }
-  if (has_low) {
-    SST_FAIL(context, SST_RECIPE, "found \"%s\", expected %s, at least %s", word, kind, low);
-  }
-  if (has_high) {
-    SST_FAIL(context, SST_RECIPE, "found \"%s\", expected %s, at most %s", word, kind, high);
-  }
+  if (has_low) { SST_FAIL(context, SST_RECIPE, "found \"%s\", expected %s, at least %s", word, kind, low); }
+  if (has_high) { SST_FAIL(context, SST_RECIPE, "found \"%s\", expected %s, at most %s", word, kind, high); }
   SST_FAIL(context, SST_RECIPE, "found \"%s\", expected %s", word, kind);
 }
 

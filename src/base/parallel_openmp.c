@@ -6,9 +6,9 @@
 #include "base/context_state.h"
 #include "base/parallel.h"
 
-// A thread that wakes up on the caller's processor waits until the caller has done its own part: two threads then take as
-// long as one. Where few processors share a cache, Linux leaves threads there for seconds (docs/SPEED.md). Such a thread
-// moves to another processor, once; where it may run afterwards stays as it was.
+// A thread that wakes up on the caller's processor waits until the caller has done its own part: two threads then take
+// as long as one. Where few processors share a cache, Linux leaves threads there for seconds (docs/SPEED.md). Such a
+// thread moves to another processor, once; where it may run afterwards stays as it was.
 static void leave_processor(int processor, int team) {
   cpu_set_t allowed, others;
   if (processor < 0 || processor != sched_getcpu() || sched_getaffinity(0, sizeof allowed, &allowed) != 0) { return; }

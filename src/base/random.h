@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one source of randomness: a counter-based generator (Philox4x32-10; Salmon et al. 2011, "Parallel random numbers:
-// as easy as 1, 2, 3", SC 2011). A number depends on (seed, stream, index) alone, so it is the same for any number of threads,
-// in any order, on any device, and after a resume.
+// as easy as 1, 2, 3", SC 2011). A number depends on (seed, stream, index) alone, so it is the same for any number of
+// threads, in any order, on any device, and after a resume.
 #ifndef SPIKESTILL_BASE_RANDOM_H
 #define SPIKESTILL_BASE_RANDOM_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text: a growing buffer, number parsing that accepts the whole word or nothing, and the nearest name for a misspelt one.
+// Text: a growing buffer, number parsing that accepts the whole word or nothing, and the nearest name for a misspelt
+// one.
 #ifndef SPIKESTILL_BASE_TEXT_H
 #define SPIKESTILL_BASE_TEXT_H
 

@@ -200,8 +200,7 @@ static void draw_plans(const ssti_batch_maker *maker, const int32_t *pictures, i
     const uint64_t position = (uint64_t)(streams->first + i);
     plans[i].stream = ssti_random_stream_with(streams->encode, position);
     if (!augments) { continue; }
-    ssti_random random =
-        ssti_random_begin(maker->options.seed, ssti_random_stream_with(streams->augment, position));
+    ssti_random random = ssti_random_begin(maker->options.seed, ssti_random_stream_with(streams->augment, position));
     ssti_picture_plan_draw(&maker->options.augmentation, (int)maker->info.height, (int)maker->info.width, &random,
                            &plans[i]);
   }

@@ -51,7 +51,8 @@ void ssti_batch_room_free(sst_context *context, ssti_batch_room *room);
 bool ssti_batch_form(const ssti_batch_maker *maker, ssti_picture_form *out, const char **why);
 
 // Makes batch `index` of `epoch` from `pictures` [count], count <= N; the rest of the slot becomes zeros. With
-// `plans_only` the input is left as it is. Where a sample cannot be read, the slot says so and its content is of no use.
+// `plans_only` the input is left as it is. Where a sample cannot be read, the slot says so and its content is of no
+// use.
 void ssti_batch_make(const ssti_batch_maker *maker, const int32_t *pictures, int64_t count, int64_t epoch,
                      int64_t index, bool plans_only, ssti_batch_room *room, ssti_batch_slot *slot);
 

@@ -187,8 +187,8 @@ static sst_status keep_pictures(const sst_dataset *dataset, const char *cache, c
   const sst_dataset_info *info = &dataset->info;
   const size_t bytes = (size_t)(info->count * sst_dataset_sample_bytes(info));
   if (bytes < WORTH_KEEPING) { return SST_OK; }
-  ssti_framed kept = {.count = info->count, .timesteps = 1, .height = info->height, .width = info->width,
-                      .channels = info->channels};
+  ssti_framed kept = {
+      .count = info->count, .timesteps = 1, .height = info->height, .width = info->width, .channels = info->channels};
   SST_TRY(ssti_framed_allocate(dataset->context, &kept));
   memcpy(kept.labels, dataset->labels, (size_t)info->count * sizeof(int32_t));
   memcpy(kept.counts, dataset->pixels, bytes);

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/random.h"
@@ -97,8 +97,8 @@ static sst_status cache_path(sst_context *context, const char *folder, const sst
 
 static size_t padded(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
-// Four sums that do not wait for each other. Each word goes into one of them by steps that can be undone, so whatever is
-// changed within one sum's words is seen for certain. 47 MB take 3 ms; CRC-32 takes ten times as long.
+// Four sums that do not wait for each other. Each word goes into one of them by steps that can be undone, so whatever
+// is changed within one sum's words is seen for certain. 47 MB take 3 ms; CRC-32 takes ten times as long.
 enum { SUMS = 4 };
 
 static uint64_t mix_in(uint64_t sum, uint64_t word) {
@@ -141,8 +141,12 @@ static const char *take_over(const ssti_file_bytes *file, const ssti_text *key, 
   if (h.key_bytes != key->length || size < start || memcmp(data + sizeof h, key->data, key->length) != 0) {
     return "it was made from other files or settings";
   }
-  ssti_framed found = {.count = h.count, .timesteps = h.timesteps, .height = h.height, .width = h.width,
-                       .channels = h.channels, .file = *file};
+  ssti_framed found = {.count = h.count,
+                       .timesteps = h.timesteps,
+                       .height = h.height,
+                       .width = h.width,
+                       .channels = h.channels,
+                       .file = *file};
   if (!measure(&found, &labels, &counts) || size - start != labels + counts) { return "its size is wrong"; }
   if (h.checksum != checksum_of(h, data + start, labels + counts)) { return "its checksum is wrong"; }
   // NOLINTNEXTLINE(performance-no-int-to-ptr): frames are not written to once they are there

@@ -21,8 +21,8 @@ sst_status ssti_frame_cache_folder(sst_context *context, char **out);
 // The recordings of a data set as frames.
 typedef struct ssti_framed {
   int64_t count, timesteps, height, width, channels;
-  int32_t *labels; // [count]
-  uint8_t *counts; // [count,T,H,W,C]
+  int32_t *labels;      // [count]
+  uint8_t *counts;      // [count,T,H,W,C]
   void *block;          // owned; both lie in it,
   ssti_file_bytes file; // or in a file's bytes, which are only read
 } ssti_framed;

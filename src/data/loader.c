@@ -35,7 +35,7 @@ struct sst_loader {
   pthread_cond_t work;   // there may be a batch to make
   pthread_cond_t done;   // a batch is ready, or a worker is idle
   bool leave;
-  int busy; // workers that are making a batch
+  int busy;                   // workers that are making a batch
   bool wants_plans;           // of the epochs to come,
   const char *wants_no_plans; // or why not, where there is a device
   bool plans_only;            // of this one

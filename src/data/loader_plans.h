@@ -13,8 +13,8 @@ bool ssti_loader_form(const sst_loader *loader, ssti_picture_form *out, const ch
 const sst_dataset *ssti_loader_dataset(const sst_loader *loader);
 const float *ssti_loader_values(const sst_loader *loader);
 
-// From the next start on batches have plans and targets, and NULL for an input; or an input again, and why, as the end of
-// a sentence, though there is a device (kept; NULL: there is nothing to say).
+// From the next start on batches have plans and targets, and NULL for an input; or an input again, and why, as the end
+// of a sentence, though there is a device (kept; NULL: there is nothing to say).
 void ssti_loader_plan_only(sst_loader *loader, bool plans_only, const char *why_not);
 // The same for the epoch begun last.
 bool ssti_loader_planned(const sst_loader *loader, const char **why_not);

@@ -9,7 +9,7 @@
 static const int64_t largest = INT32_MAX;               // of what 32 bits must hold
 static const int64_t largest_sum = INT64_C(1) << 62;    // of the readout
 static const int64_t largest_fan_in = INT64_C(1) << 24; // sums of products below stay within 64 bits
-enum { CODES_AT_ONCE = 1 << 16 }; // whose sums fit 32 bits
+enum { CODES_AT_ONCE = 1 << 16 };                       // whose sums fit 32 bits
 
 typedef struct site {
   const sst_integer_network *network;

@@ -7,8 +7,8 @@
 // what f32 computes must be what the integers say, so every number on the way must fit the 24 bits of its mantissa.
 // Bounds of what any input can bring about prove it.
 //
-// Where approximation is asked for (lower_approximate.c), a real number of the graph is unit * integer * 2^-exponent with
-// a unit of the value's own, and what does not fit is rounded.
+// Where approximation is asked for (lower_approximate.c), a real number of the graph is unit * integer * 2^-exponent
+// with a unit of the value's own, and what does not fit is rounded.
 #ifndef SPIKESTILL_DEPLOY_LOWER_H
 #define SPIKESTILL_DEPLOY_LOWER_H
 
@@ -56,17 +56,19 @@ typedef struct ssti_lower_layer {
 // Keeps "layer <name> cannot be lowered exactly: ..." and returns UNSUPPORTED.
 sst_status ssti_lower_refuse(const ssti_lowering *l, sst_value value, const char *format, ...) SST_PRINTF(3, 4);
 
-// Whether what is not on a grid, or more than f32 holds, may be rounded; else as ssti_lower_refuse, and the sentence names the way to ask for it.
+// Whether what is not on a grid, or more than f32 holds, may be rounded; else as ssti_lower_refuse, and the sentence
+// names the way to ask for it.
 sst_status ssti_lower_may_round(const ssti_lowering *l, sst_value value, const char *format, ...) SST_PRINTF(3, 4);
 
-// What a node made of a value's name is called, at most 40 characters: "0.conv.sums" becomes "0.conv", and what names may
-// not hold '_'.
+// What a node made of a value's name is called, at most 40 characters: "0.conv.sums" becomes "0.conv", and what names
+// may not hold '_'.
 void ssti_lower_plain_name(const char *name, char out[48]);
 
 // The only needed node that reads the value, or -1.
 int ssti_lower_sole_reader(const ssti_lowering *l, sst_value value);
 
-// Adds the node, named after the graph's value and by what stands in its name already, which from then on lies at the value that the node makes.
+// Adds the node, named after the graph's value and by what stands in its name already, which from then on lies at the
+// value that the node makes.
 sst_status ssti_lower_add(ssti_lowering *l, sst_integer_node *node, sst_value named, sst_value made, int64_t channels,
                           int exponent);
 
@@ -83,8 +85,8 @@ sst_status ssti_lower_concat(ssti_lowering *l, const ssti_node *node);
 // The dynamics that a node's neurons are lowered with, and the bits of their stored states, 0 where there are none.
 sst_status ssti_lower_dynamics(const ssti_lowering *l, const ssti_node *node, ssti_dynamics *out, int *bits);
 
-// One synapse of code 1 a channel over a window: factor times the sum of the window of the value at `place`. `made` as in
-// ssti_lower_add; *result receives the new place.
+// One synapse of code 1 a channel over a window: factor times the sum of the window of the value at `place`. `made` as
+// in ssti_lower_add; *result receives the new place.
 sst_status ssti_lower_ones(ssti_lowering *l, sst_value value, int place, const ssti_pool_attributes *window,
                            double factor, sst_value made, const ssti_lower_room *room, int *result);
 

@@ -46,9 +46,8 @@ static sst_value class_activation(sst_graph *g, const sst_distill_scene *scene, 
   sst_value weight = sst_stop_gradient(g, ssti_teacher_tap(g, scene, "head.weight"));
   const sst_conv2d_options one = sst_conv2d_default();
   sst_value maps = sst_conv2d(g, features, weight, SST_NONE, &one);
-  sst_value chosen = class == CKD_LABEL
-                         ? scene->target
-                         : ssti_is_largest(g, ssti_teacher_tap(g, scene, "logits"), SST_AXES_C);
+  sst_value chosen =
+      class == CKD_LABEL ? scene->target : ssti_is_largest(g, ssti_teacher_tap(g, scene, "logits"), SST_AXES_C);
   return sst_sum(g, sst_multiply(g, maps, chosen), SST_AXES_C);
 }
 
@@ -66,7 +65,8 @@ static bool has_map(sst_graph *g, const sst_distill_scene *scene, const ssti_tap
                    sst_shape_text(weight, head, sizeof head));
     return false;
   }
-  if (features.dim[SST_AXIS_H] * features.dim[SST_AXIS_W] > 1 && student.dim[SST_AXIS_H] * student.dim[SST_AXIS_W] > 1) {
+  if (features.dim[SST_AXIS_H] * features.dim[SST_AXIS_W] > 1 &&
+      student.dim[SST_AXIS_H] * student.dim[SST_AXIS_W] > 1) {
     return true;
   }
   ssti_tap_pair_fail(g, pair, "a map of a single pixel says nothing", "name another pair in taps");

@@ -58,8 +58,7 @@ static sst_status find_method(sst_context *context, const char *name, const ssti
   }
   int nearest = ssti_nearest_name(name, names, METHOD_COUNT);
   if (nearest >= 0) {
-    SST_FAIL(context, SST_NOT_FOUND, "there is no distillation method '%s'; the nearest is '%s'", name,
-             names[nearest]);
+    SST_FAIL(context, SST_NOT_FOUND, "there is no distillation method '%s'; the nearest is '%s'", name, names[nearest]);
   }
   SST_FAIL(context, SST_NOT_FOUND, "there is no distillation method '%s' among the %d known", name, (int)METHOD_COUNT);
 }

@@ -11,9 +11,9 @@
 //     term = scale * mean over N (and t) of (F + tail_weight * R)
 //
 // -p + q and its like belong to the divergence of measures that do not add up to 1, as parts of distributions do not:
-// with them every class's part is at least 0, and 0 only where q = p, so the optimum is the teacher's distribution; over
-// all classes they add up to 0. head: 1 is the divergence of kd at equal temperatures.
-// Defaults, our choices: head 0.5, tail_weight 1, after the readout; temperature 4 and scale tau^2 as in kd.
+// with them every class's part is at least 0, and 0 only where q = p, so the optimum is the teacher's distribution;
+// over all classes they add up to 0. head: 1 is the divergence of kd at equal temperatures. Defaults, our choices: head
+// 0.5, tail_weight 1, after the readout; temperature 4 and scale tau^2 as in kd.
 #include <stddef.h>
 
 #include "distill/method.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sastc: every stage of the student learns, at each time step, from every stage of the teacher, most from those that see
-// the batch as it does.
+// sastc: every stage of the student learns, at each time step, from every stage of the teacher, most from those that
+// see the batch as it does.
 //
 // Source: SASTC (AAAI 2025), of which we know from public code
 //
@@ -68,7 +68,8 @@ static sst_value errors(sst_graph *g, const teaching *s, int i) {
     snprintf(name, sizeof name, "project%d_%d", i + 1, j + 1);
     const int64_t channels = sst_graph_shape(g, pair.teacher).dim[SST_AXIS_C];
     sst_value projected = ssti_own_conv(g, s->scene, name, pair.student, channels, 1);
-    each[j] = sst_mean(g, sst_square(g, sst_subtract(g, projected, pair.teacher)), SST_AXES_H | SST_AXES_W | SST_AXES_C);
+    each[j] =
+        sst_mean(g, sst_square(g, sst_subtract(g, projected, pair.teacher)), SST_AXES_H | SST_AXES_W | SST_AXES_C);
   }
   return sst_concat(g, each, s->teacher.count, SST_AXIS_C);
 }

@@ -42,8 +42,8 @@ static sst_value build(sst_graph *g, const sst_distill_scene *scene, const void 
   const int64_t longer = o->timesteps > 0 ? o->timesteps : 2 * steps;
   if (longer <= steps) {
     sst_graph_fail(g, SST_INVALID_ARGUMENT,
-                   "self_distillation: timesteps is %lld, expected more than the %lld of the student", (long long)longer,
-                   (long long)steps);
+                   "self_distillation: timesteps is %lld, expected more than the %lld of the student",
+                   (long long)longer, (long long)steps);
     return SST_NO_VALUE;
   }
   if (!scene->run_longer) {

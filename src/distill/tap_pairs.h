@@ -24,9 +24,11 @@ extern const char *const ssti_align_words[3];
 
 // The option's line in the table of a method whose struct of options has a field `align`.
 #define SSTI_ALIGN_OPTION(options_struct)                                                                              \
-  {"align", SSTI_OPTION_WORD, offsetof(options_struct, align), 0, 0, "conv1x1", ssti_align_words, 3,                   \
-   "where maps differ: none: an error; pool: the larger is averaged down; conv1x1: that, and a learned 1x1"            \
-   " convolution where the channels differ"}
+  {                                                                                                                    \
+    "align", SSTI_OPTION_WORD, offsetof(options_struct, align), 0, 0, "conv1x1", ssti_align_words, 3,                  \
+        "where maps differ: none: an error; pool: the larger is averaged down; conv1x1: that, and a learned 1x1"       \
+        " convolution where the channels differ"                                                                       \
+  }
 
 // What the option `taps` says. "auto" pairs stage1 with stage1 and so on, and wants as many in both networks; a list
 // "stage1,stage2" names taps that both have, "3.act:5.act" a tap of the student and one of the teacher.
@@ -57,7 +59,7 @@ void ssti_tap_pairs_align_channels(sst_graph *graph, const sst_distill_scene *sc
 
 // Taps of one network.
 typedef struct ssti_tap_list {
-  int count; // 0 after a failure, which the graph keeps
+  int count;                                          // 0 after a failure, which the graph keeps
   char name[SSTI_TAP_PAIRS_MOST][SSTI_TAP_NAME_SIZE]; // without the scope
   sst_value value[SSTI_TAP_PAIRS_MOST];               // [T,N,H,W,C], with gradient
 } ssti_tap_list;

@@ -14,7 +14,8 @@
 //
 // with factor 0.005 on the sum, which is 0.05 on the mean of 10 classes. The gradient flows into both networks; each
 // has an optimiser of its own. The twin's cross-entropy is not part of the term: section `twin` of the recipe adds it.
-// Defaults: sum, as in that code. Its optional epoch at which the matching begins is start_epoch, which every method has.
+// Defaults: sum, as in that code. Its optional epoch at which the matching begins is start_epoch, which every method
+// has.
 #include <stddef.h>
 
 #include "distill/method.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiling: which nodes live, which take part in the backward pass, who writes a gradient first. Then memory is laid out.
+// Compiling: which nodes live, which take part in the backward pass, who writes a gradient first. Then memory is laid
+// out.
 #include <string.h>
 
 #include "graph/fuse.h"
@@ -11,9 +12,7 @@
 
 // Marks everything that the loss or a kept value depends on; nodes are in topological order by construction.
 static void mark_live(sst_graph *graph) {
-  for (int i = 0; i < graph->value_count; i++) {
-    graph->values[i].read = graph->values[i].kept || i == graph->loss;
-  }
+  for (int i = 0; i < graph->value_count; i++) { graph->values[i].read = graph->values[i].kept || i == graph->loss; }
   for (int n = graph->node_count - 1; n >= 0; n--) {
     ssti_node *node = &graph->nodes[n];
     node->live = false;
@@ -96,8 +95,7 @@ static sst_status prepare_nodes(sst_graph *graph) {
     if (!node->live || !node->op->prepare) { continue; }
     sst_status status = node->op->prepare(&node->call, &node->needs);
     if (status != SST_OK) {
-      return ssti_fail_within(graph->context, status, "%s: %s", node->scope[0] ? node->scope : "graph",
-                              node->op->name);
+      return ssti_fail_within(graph->context, status, "%s: %s", node->scope[0] ? node->scope : "graph", node->op->name);
     }
   }
   return SST_OK;

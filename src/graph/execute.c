@@ -79,7 +79,9 @@ static void replay(sst_graph *graph, const ssti_replay *replay) {
 void sst_graph_measure(sst_graph *graph) {
   assert(graph->compiled && graph->status == SST_OK);
   graph->measures = true;
-  for (int n = 0; n < graph->node_count; n++) { graph->steps[n].forward_seconds = graph->steps[n].backward_seconds = 0; }
+  for (int n = 0; n < graph->node_count; n++) {
+    graph->steps[n].forward_seconds = graph->steps[n].backward_seconds = 0;
+  }
 }
 
 void sst_graph_restart(sst_graph *graph) { graph->under_way = false; }

@@ -28,8 +28,9 @@ static ssti_node *norm_before(sst_graph *graph, const ssti_node *neuron, const i
   return graph->backend->kernels.norm_neuron_fuses(&shape) ? norm : NULL;
 }
 
-// Puts the fused op into the second node's step: inputs of the first, then those of the second but for what lies between.
-// What the step does not share with its node is its own from the first failure on, so that whoever frees the steps finds it.
+// Puts the fused op into the second node's step: inputs of the first, then those of the second but for what lies
+// between. What the step does not share with its node is its own from the first failure on, so that whoever frees the
+// steps finds it.
 static sst_status fuse_pair(sst_graph *graph, ssti_node *first, ssti_node *step, const ssti_op *op,
                             const void *attributes) {
   sst_context *context = graph->context;

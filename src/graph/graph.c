@@ -34,8 +34,8 @@ sst_status sst_graph_create(sst_parameters *parameters, sst_device device, sst_g
 }
 
 static void free_node(sst_graph *graph, ssti_node *node) {
-  void *blocks[] = {node->attributes, node->inputs,  node->outputs, node->accumulate, node->scope,
-                    node->call.x,     node->call.y,  node->call.dx, node->call.dy};
+  void *blocks[] = {node->attributes, node->inputs, node->outputs, node->accumulate, node->scope,
+                    node->call.x,     node->call.y, node->call.dx, node->call.dy};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(graph->context, blocks[i]); }
 }
 
@@ -61,9 +61,10 @@ void sst_graph_destroy(sst_graph *graph) {
   for (int i = 0; i < graph->value_count; i++) { ssti_free(context, graph->values[i].name); }
   for (int i = 0; i < graph->tap_count; i++) { ssti_free(context, graph->taps[i].name); }
   ssti_text_free(&graph->scope_name);
-  void *blocks[] = {graph->nodes,  graph->steps,   graph->values, graph->taps,            graph->scopes,
-                    graph->stores, graph->message, graph->memory, graph->stale_gradients, graph->stale_counts,
-                    graph->replays, graph->remade,  graph->inputs, graph->input_slots, graph->settled};
+  void *blocks[] = {graph->nodes,           graph->steps,        graph->values,  graph->taps,
+                    graph->scopes,          graph->stores,       graph->message, graph->memory,
+                    graph->stale_gradients, graph->stale_counts, graph->replays, graph->remade,
+                    graph->inputs,          graph->input_slots,  graph->settled};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) { ssti_free(context, blocks[i]); }
   ssti_backend_destroy(graph->backend);
   ssti_free(context, graph);
@@ -131,8 +132,8 @@ static sst_status full_name(sst_graph *graph, size_t from, const char *name, cha
 }
 
 void sst_graph_push(sst_graph *graph, const char *name, bool frozen) {
-  sst_status status = ssti_grow(graph->context, &graph->scopes, &graph->scope_capacity,
-                                (size_t)graph->scope_count + 1, sizeof *graph->scopes);
+  sst_status status = ssti_grow(graph->context, &graph->scopes, &graph->scope_capacity, (size_t)graph->scope_count + 1,
+                                sizeof *graph->scopes);
   if (status != SST_OK) {
     keep_failure(graph, status);
     return;
@@ -172,8 +173,8 @@ sst_parameters *sst_graph_use_parameters(sst_graph *graph, sst_parameters *param
   for (int i = 0; i < graph->store_count; i++) {
     if (graph->stores[i] == parameters) { return before; }
   }
-  sst_status status = ssti_grow(graph->context, &graph->stores, &graph->store_capacity,
-                                (size_t)graph->store_count + 1, sizeof *graph->stores);
+  sst_status status = ssti_grow(graph->context, &graph->stores, &graph->store_capacity, (size_t)graph->store_count + 1,
+                                sizeof *graph->stores);
   if (status != SST_OK) {
     keep_failure(graph, status);
     return before;
@@ -184,8 +185,8 @@ sst_parameters *sst_graph_use_parameters(sst_graph *graph, sst_parameters *param
 
 // A new value at the end of the list; NULL, with the failure kept, if there is no memory.
 static ssti_value *add_value(sst_graph *graph, ssti_value_kind kind, sst_shape shape) {
-  sst_status status = ssti_grow(graph->context, &graph->values, &graph->value_capacity,
-                                (size_t)graph->value_count + 1, sizeof *graph->values);
+  sst_status status = ssti_grow(graph->context, &graph->values, &graph->value_capacity, (size_t)graph->value_count + 1,
+                                sizeof *graph->values);
   if (status != SST_OK) {
     keep_failure(graph, status);
     return NULL;
@@ -263,8 +264,8 @@ static sst_status add_tap(sst_graph *graph, const char *name, sst_value value) {
     status = ssti_fail(graph->context, SST_INVALID_ARGUMENT, "there is already a tap named '%s'", tap_name);
     goto done;
   }
-  SST_TRY_GOTO(ssti_grow(graph->context, &graph->taps, &graph->tap_capacity, (size_t)graph->tap_count + 1,
-                         sizeof *graph->taps));
+  SST_TRY_GOTO(
+      ssti_grow(graph->context, &graph->taps, &graph->tap_capacity, (size_t)graph->tap_count + 1, sizeof *graph->taps));
   if (!graph->values[value].name) {
     SST_TRY_GOTO(ssti_copy_text(graph->context, tap_name, &graph->values[value].name));
   }

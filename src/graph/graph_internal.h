@@ -15,17 +15,17 @@ typedef struct ssti_value {
   ssti_tensor tensor;
   ssti_tensor gradient; // data NULL where none is computed
   ssti_value_kind kind;
-  char *name;           // of an input or parameter, or the first tap's; NULL if nobody named it
-  int node, output;     // of an output: who makes it
-  sst_value root;       // whose memory it lies in: itself, or a view's source
+  char *name;            // of an input or parameter, or the first tap's; NULL if nobody named it
+  int node, output;      // of an output: who makes it
+  sst_value root;        // whose memory it lies in: itself, or a view's source
   sst_parameters *store; // of a parameter
   int parameter;
-  bool wants_gradient;  // a trainable parameter outside frozen scopes, or computed from one
-  bool has_gradient;    // the loss depends on it through differentiable ops
+  bool wants_gradient; // a trainable parameter outside frozen scopes, or computed from one
+  bool has_gradient;   // the loss depends on it through differentiable ops
   bool kept;
-  bool read;            // a live node reads it, or it is kept
-  bool settled;         // never changes, or is the same each time that a sample comes (graph/settle.h)
-  bool by_sample;       // the latter
+  bool read;      // a live node reads it, or it is kept
+  bool settled;   // never changes, or is the same each time that a sample comes (graph/settle.h)
+  bool by_sample; // the latter
 } ssti_value;
 
 typedef struct ssti_node {
@@ -37,18 +37,18 @@ typedef struct ssti_node {
   char *scope; // full name of the scope it was built in, "" for none
   ssti_needs needs;
   void *forward_workspace, *backward_workspace; // call.workspace is one or the other
-  bool live;          // the loss or a kept value depends on it
-  bool live_backward; // takes part in the backward pass
-  bool fused;         // of a step: its op, attributes, inputs are not those of its node
-  int settled_first, settled_count; // of a step: its values in graph->settled, which others read
-  double forward_seconds, backward_seconds; // of a step, where the graph measures
+  bool live;                                    // the loss or a kept value depends on it
+  bool live_backward;                           // takes part in the backward pass
+  bool fused;                                   // of a step: its op, attributes, inputs are not those of its node
+  int settled_first, settled_count;             // of a step: its values in graph->settled, which others read
+  double forward_seconds, backward_seconds;     // of a step, where the graph measures
 } ssti_node;
 
 // A step that runs forward again just before the backward call of step `at`: some of its outputs are read there or from
 // then on, and took no memory since their last readers' forward calls.
 typedef struct ssti_replay {
   int step, at;
-  int remade; // its outputs are graph->remade[remade] and those after it
+  int remade;         // its outputs are graph->remade[remade] and those after it
   int moment, buffer; // of the layout: when it runs, and what it works in
   void *workspace;
 } ssti_replay;
@@ -56,12 +56,13 @@ typedef struct ssti_replay {
 // An output of a replay.
 typedef struct ssti_remade {
   sst_value value;
-  bool dropped; // was not kept for the backward pass
-  int buffer;   // of the layout
+  bool dropped;         // was not kept for the backward pass
+  int buffer;           // of the layout
   float *first, *again; // where the value lies in the forward pass and from here on; again NULL: at the same place
 } ssti_remade;
 
-// A settled value that is read by what is not settled. A sample's share of it are `steps` runs of `run` bytes, `stride` apart.
+// A settled value that is read by what is not settled. A sample's share of it are `steps` runs of `run` bytes, `stride`
+// apart.
 typedef struct ssti_settled {
   sst_value value;
   int64_t steps;
@@ -84,9 +85,9 @@ enum { SSTI_INPUT_PLACES = 2 };
 struct sst_graph {
   sst_context *context;
   ssti_backend *backend;
-  sst_parameters *store;       // the current one
-  size_t store_scope;          // length of the scope's name where the store became current
-  sst_parameters **stores;     // all that took part
+  sst_parameters *store;   // the current one
+  size_t store_scope;      // length of the scope's name where the store became current
+  sst_parameters **stores; // all that took part
   size_t store_capacity;
   int store_count;
   bool holds_stores; // compiled: the stores stay where they are
@@ -125,13 +126,13 @@ struct sst_graph {
   sst_memory memory_use;
   ssti_passage **inputs; // [value_count] of inputs on a device beside the host: where bound batches pass; else NULL
   int *input_slots;      // the place taken last
-  ssti_replay *replays; // in the order they run
+  ssti_replay *replays;  // in the order they run
   size_t replay_capacity;
   int replay_count;
   ssti_remade *remade;
   size_t remade_capacity;
   int remade_count;
-  size_t replay_from; // bytes of an output that is worth making again
+  size_t replay_from;    // bytes of an output that is worth making again
   ssti_settled *settled; // in the order of the steps
   size_t settled_capacity;
   int settled_count;

@@ -22,7 +22,8 @@ sst_node_info sst_graph_node_info(const sst_graph *graph, int index) {
   assert(index >= 0 && index < graph->node_count);
   const ssti_node *node = &graph->nodes[index];
   const ssti_value *output = &graph->values[node->outputs[0]];
-  sst_node_info info = {.name = output->name ? output->name : node->scope, .op = node->op->name, .frozen = node->call.frozen};
+  sst_node_info info = {
+      .name = output->name ? output->name : node->scope, .op = node->op->name, .frozen = node->call.frozen};
   info.shape = output->tensor.shape;
   for (int i = 0; i < node->call.input_count; i++) {
     const ssti_value *input = &graph->values[node->inputs[i]];

@@ -45,8 +45,8 @@ static size_t value_bytes(const ssti_value *value) {
   return (size_t)sst_shape_count(value->tensor.shape) * ssti_type_bytes(value->tensor.type);
 }
 
-// Numbers the calls in the order they run: forward, then each step's replays and its backward call, from the last step to
-// the first.
+// Numbers the calls in the order they run: forward, then each step's replays and its backward call, from the last step
+// to the first.
 static void number_calls(layout *l) {
   sst_graph *graph = l->graph;
   int moment = 0, next = 0;
@@ -112,8 +112,8 @@ static sst_status live_through_replay(layout *l, ssti_replay *replay) {
     ssti_remade *remade = &graph->remade[replay->remade + i];
     remade->buffer = -1;
     if (!remade->dropped || l->value_buffer[remade->value] < 0) { continue; }
-    SST_TRY(ask(l, value_bytes(&graph->values[remade->value]), replay->moment, replay->moment + CALL - 1,
-                &remade->buffer));
+    SST_TRY(
+        ask(l, value_bytes(&graph->values[remade->value]), replay->moment, replay->moment + CALL - 1, &remade->buffer));
     l->current_buffer[remade->value] = remade->buffer;
   }
   return SST_OK;

@@ -7,8 +7,8 @@
 
 static size_t aligned(size_t bytes, size_t alignment) { return (bytes + alignment - 1) / alignment * alignment; }
 
-// Larger first; among equals the one that lives first, so that chains of them take turns in few places; then the one that was
-// named first, so that the plan does not depend on the sort.
+// Larger first; among equals the one that lives first, so that chains of them take turns in few places; then the one
+// that was named first, so that the plan does not depend on the sort.
 static int compare_size(const void *left, const void *right) {
   const ssti_plan_buffer *a = *(ssti_plan_buffer *const *)left, *b = *(ssti_plan_buffer *const *)right;
   if (a->bytes != b->bytes) { return a->bytes > b->bytes ? -1 : 1; }

@@ -159,9 +159,10 @@ static sst_status allocate_blocks(const sst_parameters *parameters, const ssti_m
 // Takes the values to another memory. Whoever points to where they were must be gone.
 static sst_status move_blocks(sst_parameters *parameters, const ssti_memory_space *space) {
   if (parameters->holders > 0) {
-    SST_FAIL(parameters->context, SST_INVALID_ARGUMENT,
-             "the parameters are in the memory of another device, in use by %d graph%s; compile those of the card first",
-             parameters->holders, parameters->holders == 1 ? "" : "s");
+    SST_FAIL(
+        parameters->context, SST_INVALID_ARGUMENT,
+        "the parameters are in the memory of another device, in use by %d graph%s; compile those of the card first",
+        parameters->holders, parameters->holders == 1 ? "" : "s");
   }
   float *values = NULL, *gradients = NULL;
   SST_TRY(allocate_blocks(parameters, space, &values, &gradients));

@@ -27,8 +27,8 @@ sst_status ssti_quantized_codes(sst_graph *graph, const ssti_node *quantizer, fl
   SST_TRY(ssti_allocate(graph->context, 1, ssti_reference_quantize_workspace(&shape), &workspace));
   // On the host, whatever the graph's device: codes and scale lie there.
   ssti_reference_quantize_weights_forward(backend, &shape, sst_graph_data(graph, quantizer->inputs[0]),
-                                            has_step ? sst_graph_data(graph, quantizer->inputs[1]) : NULL, codes, scale,
-                                            workspace);
+                                          has_step ? sst_graph_data(graph, quantizer->inputs[1]) : NULL, codes, scale,
+                                          workspace);
   ssti_free(graph->context, workspace);
   for (int64_t o = 1; !shape.quantizer.per_channel && o < rows; o++) { scale[o] = scale[0]; }
   return SST_OK;

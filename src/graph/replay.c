@@ -6,13 +6,13 @@
 // What is known of each value that has memory of its own, and of each step, while replays are chosen.
 typedef struct choice {
   sst_graph *graph;
-  size_t *crossing;  // of each step: bytes made up to it, itself included, and read after it
-  int *segment;      // of each step
-  int *last_reader;  // of each value: the last step that reads it; -1: none
-  bool *seen;        // of each value: kept, or the loss, itself or a view of it
-  bool *dropped;     // of each value: not there any more when the backward pass begins
-  bool *held;        // of each value that was dropped: made again and still there
-  bool *wanted;      // of each step: to be run again now
+  size_t *crossing; // of each step: bytes made up to it, itself included, and read after it
+  int *segment;     // of each step
+  int *last_reader; // of each value: the last step that reads it; -1: none
+  bool *seen;       // of each value: kept, or the loss, itself or a view of it
+  bool *dropped;    // of each value: not there any more when the backward pass begins
+  bool *held;       // of each value that was dropped: made again and still there
+  bool *wanted;     // of each step: to be run again now
 } choice;
 
 static sst_value root_of(const sst_graph *graph, sst_value value) { return graph->values[value].root; }
@@ -131,7 +131,8 @@ static bool want_reads(choice *c, int n, bool cheap_too) {
   bool any = false;
   for (int i = 0; i < tensors_of(step); i++) {
     const sst_value root = backward_read(graph, step, i);
-    if (root < 0 || (!cheap_too && graph->values[root].node >= 0 && graph->steps[graph->values[root].node].op->is_cheap)) {
+    if (root < 0 ||
+        (!cheap_too && graph->values[root].node >= 0 && graph->steps[graph->values[root].node].op->is_cheap)) {
       continue;
     }
     any = want(c, root) || any;
@@ -151,9 +152,7 @@ static sst_status replay_before(choice *c, int at, bool first_of_segment) {
   if (!any) { return SST_OK; }
   for (int n = at; n >= 0; n--) {
     const ssti_node *step = &graph->steps[n];
-    for (int i = 0; c->wanted[n] && i < step->call.input_count; i++) {
-      (void)want(c, root_of(graph, step->inputs[i]));
-    }
+    for (int i = 0; c->wanted[n] && i < step->call.input_count; i++) { (void)want(c, root_of(graph, step->inputs[i])); }
   }
   const int first = graph->replay_count;
   for (int n = 0; n <= at; n++) {
@@ -164,7 +163,9 @@ static sst_status replay_before(choice *c, int at, bool first_of_segment) {
   for (int r = first; r < graph->replay_count; r++) {
     const ssti_node *step = &graph->steps[graph->replays[r].step];
     bool direct = !step->op->is_cheap;
-    for (int i = 0; i < tensors_of(reader); i++) { direct = direct || backward_read(graph, reader, i) == step->outputs[0]; }
+    for (int i = 0; i < tensors_of(reader); i++) {
+      direct = direct || backward_read(graph, reader, i) == step->outputs[0];
+    }
     if (!direct) { c->held[step->outputs[0]] = false; }
   }
   return SST_OK;

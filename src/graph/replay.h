@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which outputs are made again in the backward pass instead of kept for it. Always large ones of cheap ops
-// (ssti_op.is_cheap), whose inputs are kept in any case: in a spiking network the spikes, which as f32 are as large as the
-// convolutions' outputs, from which batch norm and neurons make them again in one pass. And where memory counts more than
-// time all that is computed within a segment: the forward pass is cut into segments, of which only what a later segment
-// reads is kept, and before a segment's backward calls what they read is computed again. The last segment is kept.
+// (ssti_op.is_cheap), whose inputs are kept in any case: in a spiking network the spikes, which as f32 are as large as
+// the convolutions' outputs, from which batch norm and neurons make them again in one pass. And where memory counts
+// more than time all that is computed within a segment: the forward pass is cut into segments, of which only what a
+// later segment reads is kept, and before a segment's backward calls what they read is computed again. The last segment
+// is kept.
 #ifndef SPIKESTILL_GRAPH_REPLAY_H
 #define SPIKESTILL_GRAPH_REPLAY_H
 

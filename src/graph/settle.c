@@ -142,9 +142,10 @@ struct sst_recall {
 sst_status sst_recall_create(sst_context *context, int64_t numbers, int64_t most, size_t bytes, sst_recall **out) {
   *out = NULL;
   if (numbers < 1 || numbers > INT32_MAX || most < 1 || most > numbers || bytes < 1) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT,
-             "a recall of %lld of %lld samples with %zu bytes each, expected 1 to as many as there are and at least a byte",
-             (long long)most, (long long)numbers, bytes);
+    SST_FAIL(
+        context, SST_INVALID_ARGUMENT,
+        "a recall of %lld of %lld samples with %zu bytes each, expected 1 to as many as there are and at least a byte",
+        (long long)most, (long long)numbers, bytes);
   }
   sst_recall *recall = NULL;
   SST_TRY(ssti_allocate(context, 1, sizeof *recall, &recall));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a graph computes from settled inputs and parameters alone (sst_graph_settle_input): found when it is compiled, and
-// recalled in place of running the steps that make it. A settled step's call has `settled`; of its values those are kept
-// that other steps, or the caller, read.
+// What a graph computes from settled inputs and parameters alone (sst_graph_settle_input): found when it is compiled,
+// and recalled in place of running the steps that make it. A settled step's call has `settled`; of its values those are
+// kept that other steps, or the caller, read.
 #ifndef SPIKESTILL_GRAPH_SETTLE_H
 #define SPIKESTILL_GRAPH_SETTLE_H
 

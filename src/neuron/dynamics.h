@@ -16,19 +16,19 @@
 typedef struct ssti_dynamics {
   float decay, bias, gain;
   float rest;
-  float start; // u before the first step
-  float leak;  // 1 - decay; for PLIF sigmoid(w) itself
-  float current_decay, current_gain; // CubaLIF: I = current_decay * I + current_gain * x; its H takes I with gain 1
+  float start;                        // u before the first step
+  float leak;                         // 1 - decay; for PLIF sigmoid(w) itself
+  float current_decay, current_gain;  // CubaLIF: I = current_decay * I + current_gain * x; its H takes I with gain 1
   float adaptation, adaptation_decay; // ALIF
   float threshold;
   float reset_to; // hard reset: v_reset
   float alpha;
   sst_surrogate_kind surrogate;
   bool hard_reset, detach_reset;
-  bool fires;    // false: LI
-  bool adapts;   // ALIF
-  bool current;  // CubaLIF
-  bool learns;   // PLIF
+  bool fires;            // false: LI
+  bool adapts;           // ALIF
+  bool current;          // CubaLIF
+  bool learns;           // PLIF
   float w_leak, w_decay; // leak and decay before any rounding; PLIF: their product is dleak/dw
   // Stored states on a grid: `decay` is 1 and `bias` 0 above, because the leak acts when the state is stored.
   bool stores; // false: u itself is kept
@@ -93,7 +93,9 @@ SSTI_EVERYWHERE float ssti_current(const ssti_dynamics *d, float current, float 
   return d->current_decay * current + d->current_gain * x;
 }
 SSTI_EVERYWHERE float ssti_adapt(const ssti_dynamics *d, float a, float s) { return d->adaptation_decay * a + s; }
-SSTI_EVERYWHERE float ssti_raised_threshold(const ssti_dynamics *d, float a) { return d->threshold + d->adaptation * a; }
+SSTI_EVERYWHERE float ssti_raised_threshold(const ssti_dynamics *d, float a) {
+  return d->threshold + d->adaptation * a;
+}
 SSTI_EVERYWHERE float ssti_fire(float h, float threshold) { return h >= threshold ? 1.0f : 0.0f; }
 SSTI_EVERYWHERE float ssti_reset_hard(const ssti_dynamics *d, float h, float s) {
   return h * (1.0f - s) + d->reset_to * s;

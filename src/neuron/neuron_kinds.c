@@ -98,7 +98,8 @@ static sst_status check_membrane(sst_context *context, const sst_neuron *neuron)
   SST_TRY(check_positive(context, "membrane_range", neuron->membrane_range));
   if (neuron->membrane_bits == 0) { return SST_OK; }
   if (neuron->kind != SST_NEURON_IF && neuron->kind != SST_NEURON_LIF && neuron->kind != SST_NEURON_PLIF) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT, "the neuron's kind is %s, expected if, lif or plif for a membrane of %d bits",
+    SST_FAIL(context, SST_INVALID_ARGUMENT,
+             "the neuron's kind is %s, expected if, lif or plif for a membrane of %d bits",
              sst_neuron_word(neuron->kind), neuron->membrane_bits);
   }
   if (neuron->hard_reset && neuron->v_reset != 0.0f) {
@@ -107,10 +108,11 @@ static sst_status check_membrane(sst_context *context, const sst_neuron *neuron)
   }
   const float step = ssti_membrane_step(neuron->membrane_bits, neuron->membrane_range, neuron->threshold);
   if (!neuron->hard_reset && fmodf(neuron->threshold, step) != 0.0f) {
-    SST_FAIL(context, SST_INVALID_ARGUMENT,
-             "the neuron's threshold is %g, expected a multiple of %g, the step of its membrane of %d bits, because the "
-             "soft reset subtracts it",
-             (double)neuron->threshold, (double)step, neuron->membrane_bits);
+    SST_FAIL(
+        context, SST_INVALID_ARGUMENT,
+        "the neuron's threshold is %g, expected a multiple of %g, the step of its membrane of %d bits, because the "
+        "soft reset subtracts it",
+        (double)neuron->threshold, (double)step, neuron->membrane_bits);
   }
   return SST_OK;
 }

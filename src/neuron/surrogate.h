@@ -37,7 +37,7 @@ SSTI_EVERYWHERE float ssti_expf_fast(float x) {
   ssti_float_bits rounded, scale;
   rounded.value = x * 1.44269504088896341f + shift;
   const float n = rounded.value - shift;
-  scale.bits = ((rounded.bits + 127u) << 23) & (0u - (uint32_t)!(x < low));
+  scale.bits = ((rounded.bits + 127u) << 23) & (0u - (uint32_t) !(x < low));
   // ln2 in two parts; the product with the first is exact.
   const float r = ssti_keep_if(!(x < low), (x - n * 0.693359375f) + n * 2.12194440e-4f);
   float p = 1.9875691500e-4f;

@@ -5,7 +5,8 @@
 // With `bits` it is y = a' * x + b' in fixed point, at inference as in training:
 //     a = scale * gamma / sqrt(variance + epsilon),   a' = round(a to multiples of Da),   b' = round(beta - mean * a')
 // with powers of two Da and Db (backend.h: fixed_point). The offset follows the rounded factor, so that an x that is
-// the mean still gives beta. Straight through (da'/da = 1, db'/db = 1) the gradients are those of plain batch norm but for
+// the mean still gives beta. Straight through (da'/da = 1, db'/db = 1) the gradients are those of plain batch norm but
+// for
 //     dx = plain + (a' - a) * (dy - mean(dy))        (with constant statistics dx = a' * dy)
 // saved [5*C]: mean, 1/sqrt(variance + epsilon), a', b', a' - a
 // In a frozen scope, and in runs that do not train, the running statistics are used, as constants.

@@ -5,7 +5,7 @@
 
 static const char *const words[] = {
 #define BINARY_WORD(name, word) #word,
-  SSTI_BINARY_LIST(BINARY_WORD)
+    SSTI_BINARY_LIST(BINARY_WORD)
 #undef BINARY_WORD
 };
 enum { KIND_COUNT = sizeof words / sizeof words[0] };
@@ -58,13 +58,13 @@ static void cost(const ssti_call *call, sst_cost *out) {
 }
 
 const ssti_op ssti_op_binary = {
-  .name = "binary",
-  .attributes_size = sizeof(ssti_binary_attributes),
-  .is_by_sample = ssti_op_by_sample,
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0 | 1u << 1,
-  .backward_reads = backward_reads,
+    .name = "binary",
+    .attributes_size = sizeof(ssti_binary_attributes),
+    .is_by_sample = ssti_op_by_sample,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0 | 1u << 1,
+    .backward_reads = backward_reads,
 };

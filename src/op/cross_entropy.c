@@ -32,17 +32,17 @@ static sst_status infer(sst_context *context, ssti_call *call) {
 static void forward(ssti_call *call) {
   const sst_shape logits = call->x[0]->shape;
   call->backend->kernels.cross_entropy_forward(
-    call->backend, logits.dim[SST_AXIS_T] * logits.dim[SST_AXIS_N], logits.dim[SST_AXIS_N], logits.dim[SST_AXIS_C],
-    attributes_of(call)->smoothing, call->x[0]->data, call->x[1]->data, call->y[0]->data);
+      call->backend, logits.dim[SST_AXIS_T] * logits.dim[SST_AXIS_N], logits.dim[SST_AXIS_N], logits.dim[SST_AXIS_C],
+      attributes_of(call)->smoothing, call->x[0]->data, call->x[1]->data, call->y[0]->data);
 }
 
 static void backward(ssti_call *call) {
   const sst_shape logits = call->x[0]->shape;
   if (call->dx[0] != NULL) {
-    call->backend->kernels.cross_entropy_backward(
-      call->backend, logits.dim[SST_AXIS_T] * logits.dim[SST_AXIS_N], logits.dim[SST_AXIS_N], logits.dim[SST_AXIS_C],
-      attributes_of(call)->smoothing, call->x[0]->data, call->x[1]->data, call->dy[0]->data, call->dx[0]->data,
-      call->accumulate[0]);
+    call->backend->kernels.cross_entropy_backward(call->backend, logits.dim[SST_AXIS_T] * logits.dim[SST_AXIS_N],
+                                                  logits.dim[SST_AXIS_N], logits.dim[SST_AXIS_C],
+                                                  attributes_of(call)->smoothing, call->x[0]->data, call->x[1]->data,
+                                                  call->dy[0]->data, call->dx[0]->data, call->accumulate[0]);
   }
   // The target is a constant. Where it was computed from something, that something hears of no gradient.
   if (call->dx[1] != NULL && !call->accumulate[1]) {
@@ -56,12 +56,12 @@ static void cost(const ssti_call *call, sst_cost *out) {
 }
 
 const ssti_op ssti_op_cross_entropy = {
-  .name = "cross_entropy",
-  .attributes_size = sizeof(ssti_cross_entropy_attributes),
-  .is_by_sample = ssti_op_by_sample,
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0 | 1u << 1,
+    .name = "cross_entropy",
+    .attributes_size = sizeof(ssti_cross_entropy_attributes),
+    .is_by_sample = ssti_op_by_sample,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0 | 1u << 1,
 };

@@ -21,8 +21,8 @@ static void apply(const ssti_call *call, const float *from, float *to, bool accu
   const ssti_dropout_attributes *a = call->attributes;
   int64_t count = sst_shape_count(call->x[0]->shape);
   if (call->run->training && !call->frozen && a->rate > 0.0f) {
-    call->backend->kernels.dropout(call->backend, count, a->rate, call->run->seed, call->stream,
-                                   call->run->step, from, to, accumulate);
+    call->backend->kernels.dropout(call->backend, count, a->rate, call->run->seed, call->stream, call->run->step, from,
+                                   to, accumulate);
   } else {
     call->backend->kernels.copy_rows(call->backend, 1, count, from, count, to, count, accumulate);
   }

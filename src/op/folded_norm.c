@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A convolution or linear layer and the batch norm behind it as one product, where the norm takes its running statistics and
-// no parameter changes: the norm is folded into weights and bias (base/fold_norm.h), once, at the first forward pass.
+// A convolution or linear layer and the batch norm behind it as one product, where the norm takes its running
+// statistics and no parameter changes: the norm is folded into weights and bias (base/fold_norm.h), once, at the first
+// forward pass.
 //   inputs: x; weight, optional bias; gamma, beta, running mean, running variance [1,1,1,1,O]
 //   state:  whether the rest is there; folded weights and bias
 // What comes out differs from the two alone by rounding: in f32 by about 1e-6 of the outputs' deviation, in bf16, where
@@ -61,8 +62,12 @@ static void fold(const ssti_call *call, const product_call *p) {
   const ssti_batch_norm_attributes *a = &attributes_of(call)->norm;
   ssti_tensor **norm = call->x + call->input_count - NORM_INPUTS;
   const int64_t outputs = outputs_of(call), weights = sst_shape_count(p->weight.shape);
-  const ssti_norm_values values = {.gamma = norm[0]->data, .beta = norm[1]->data, .mean = norm[2]->data,
-                                   .variance = norm[3]->data, .epsilon = a->epsilon, .scale = a->scale};
+  const ssti_norm_values values = {.gamma = norm[0]->data,
+                                   .beta = norm[1]->data,
+                                   .mean = norm[2]->data,
+                                   .variance = norm[3]->data,
+                                   .epsilon = a->epsilon,
+                                   .scale = a->scale};
   memcpy(p->weight.data, call->x[1]->data, (size_t)weights * sizeof(float));
   if (call->input_count - NORM_INPUTS == 3) {
     memcpy(p->bias.data, call->x[2]->data, (size_t)outputs * sizeof(float));

@@ -6,10 +6,10 @@
 #include "op/op.h"
 
 typedef struct ssti_folded_norm_attributes {
-  bool linear;                 // the product is a linear layer, else a convolution
-  ssti_conv2d_attributes conv; // of a convolution
+  bool linear;                     // the product is a linear layer, else a convolution
+  ssti_conv2d_attributes conv;     // of a convolution
   ssti_batch_norm_attributes norm; // bits 0
-} ssti_folded_norm_attributes; // inputs: those of the product, then gamma, beta, running mean, running variance
+} ssti_folded_norm_attributes;     // inputs: those of the product, then gamma, beta, running mean, running variance
 
 extern const ssti_op ssti_op_folded_norm;
 

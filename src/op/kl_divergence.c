@@ -37,11 +37,11 @@ static void cost(const ssti_call *call, sst_cost *out) {
 }
 
 const ssti_op ssti_op_kl_divergence = {
-  .name = "kl_divergence",
-  .is_by_sample = ssti_op_by_sample,
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0 | 1u << 1,
+    .name = "kl_divergence",
+    .is_by_sample = ssti_op_by_sample,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0 | 1u << 1,
 };

@@ -43,12 +43,12 @@ static void cost(const ssti_call *call, sst_cost *out) {
 static bool is_by_sample(const ssti_call *call) { return (attributes_of(call)->axes & SST_AXES_N) == 0; }
 
 const ssti_op ssti_op_l2_normalize = {
-  .name = "l2_normalize",
-  .attributes_size = sizeof(ssti_l2_normalize_attributes),
-  .is_by_sample = is_by_sample,
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0,
+    .name = "l2_normalize",
+    .attributes_size = sizeof(ssti_l2_normalize_attributes),
+    .is_by_sample = is_by_sample,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0,
 };

@@ -47,8 +47,8 @@ static sst_status infer(sst_context *context, ssti_call *call) {
   }
   sst_shape shape = call->x[0]->shape;
   if (shape.dim[SST_AXIS_T] != 1 && shape.dim[SST_AXIS_T] != attributes->steps) {
-    SST_FAIL(context, SST_SHAPE, "the input has %lld time steps, expected %lld or 1",
-             (long long)shape.dim[SST_AXIS_T], (long long)attributes->steps);
+    SST_FAIL(context, SST_SHAPE, "the input has %lld time steps, expected %lld or 1", (long long)shape.dim[SST_AXIS_T],
+             (long long)attributes->steps);
   }
   shape.dim[SST_AXIS_T] = attributes->steps;
   for (int i = 0; i < call->output_count; i++) { call->y[i]->shape = shape; }

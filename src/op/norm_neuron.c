@@ -90,9 +90,8 @@ static void backward(ssti_call *call) {
   const float *dspikes = call->dy[0] != NULL ? call->dy[0]->data : NULL;
   const float *dmembrane = call->output_count > 1 && call->dy[1] != NULL ? call->dy[1]->data : NULL;
   call->backend->kernels.norm_neuron_backward(call->backend, &shape, call->x[X]->data, call->x[GAMMA]->data,
-                                              call->x[BETA]->data, call->saved,
-                                              uses_batch_statistics(call), decay_parameter_of(call), dspikes, dmembrane,
-                                              &out, call->workspace);
+                                              call->x[BETA]->data, call->saved, uses_batch_statistics(call),
+                                              decay_parameter_of(call), dspikes, dmembrane, &out, call->workspace);
   // Running statistics are constants, even if somebody made them of something that learns.
   for (int i = RUNNING_MEAN; i <= RUNNING_VARIANCE; i++) {
     float *gradient = gradient_of(call, i);

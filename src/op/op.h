@@ -46,11 +46,11 @@ typedef struct ssti_call {
   void *workspace;  // valid during one forward or backward
   uint64_t stream;  // this node's random stream
   sst_precision precision;
-  bool frozen;      // built in a frozen scope: runs as in inference, learns nothing
-  bool settled;     // a sample's output must be the same bits whatever other samples are in the batch
-  bool training;    // this graph was compiled with a backward pass
-  bool streams;     // the graph carries states from one run to the next
-  void *state;      // lives as long as the graph; NULL unless it streams
+  bool frozen;   // built in a frozen scope: runs as in inference, learns nothing
+  bool settled;  // a sample's output must be the same bits whatever other samples are in the batch
+  bool training; // this graph was compiled with a backward pass
+  bool streams;  // the graph carries states from one run to the next
+  void *state;   // lives as long as the graph; NULL unless it streams
 } ssti_call;
 
 // Bytes that a call wants besides its tensors; filled by `prepare`.
@@ -82,12 +82,12 @@ typedef struct ssti_op {
   // Which tensors' *values* backward reads, as bit masks over inputs and outputs; the memory plan keeps those alive.
   unsigned backward_reads_inputs;
   unsigned backward_reads_outputs;
-  // Optional: false for a call whose backward reads no values after all (the gradient of a sum is dy). Then their pointers
-  // must not be followed.
+  // Optional: false for a call whose backward reads no values after all (the gradient of a sum is dy). Then their
+  // pointers must not be followed.
   bool (*backward_reads)(const ssti_call *call);
 
-  // Forward is cheap arithmetic on inputs that backward reads anyway: rather than keep a large output 0 for its readers'
-  // backward calls, the graph may have it made again (ssti_run.again).
+  // Forward is cheap arithmetic on inputs that backward reads anyway: rather than keep a large output 0 for its
+  // readers' backward calls, the graph may have it made again (ssti_run.again).
   bool is_cheap;
   // dx[0] may be the memory of dy[0] where both have the same length and dx[0] is not added to.
   bool backward_in_place;
@@ -97,8 +97,8 @@ typedef struct ssti_op {
   // Which tensors may be bf16 where precision is BF16, values and gradients; as bit masks over inputs and outputs.
   unsigned bf16_inputs, bf16_outputs;
 
-  // Optional; true for a call whose output for a sample (a place on axis N, which weights do not have) depends on the inputs of
-  // the same sample alone and on no random number, if as many samples come out as go in.
+  // Optional; true for a call whose output for a sample (a place on axis N, which weights do not have) depends on the
+  // inputs of the same sample alone and on no random number, if as many samples come out as go in.
   bool (*is_by_sample)(const ssti_call *call);
 
   // Output 0 is input 0's memory under another shape (flatten, stop-gradient): forward copies nothing.
@@ -115,9 +115,30 @@ static inline bool ssti_op_by_sample_if_frozen(const ssti_call *call) { return c
 // The one list of ops; src/op/<name>.c defines ssti_op_<name>.
 #define SSTI_OP_LIST(X)                                                                                                \
   X(conv2d)                                                                                                            \
-  X(linear) X(quantize_weights) X(batch_norm) X(rescale) X(pool) X(adaptive_pool) X(flatten) X(unary) X(binary)        \
-      X(reduce) X(l2_normalize) X(softmax) X(cross_entropy) X(kl_divergence) X(head_mask) X(stop_gradient) X(dropout)  \
-          X(noise) X(concat) X(select_steps) X(repeat_steps) X(pad) X(slice) X(neuron)
+  X(linear)                                                                                                            \
+  X(quantize_weights)                                                                                                  \
+  X(batch_norm)                                                                                                        \
+  X(rescale)                                                                                                           \
+  X(pool)                                                                                                              \
+  X(adaptive_pool)                                                                                                     \
+  X(flatten)                                                                                                           \
+  X(unary)                                                                                                             \
+  X(binary)                                                                                                            \
+  X(reduce)                                                                                                            \
+  X(l2_normalize)                                                                                                      \
+  X(softmax)                                                                                                           \
+  X(cross_entropy)                                                                                                     \
+  X(kl_divergence)                                                                                                     \
+  X(head_mask)                                                                                                         \
+  X(stop_gradient)                                                                                                     \
+  X(dropout)                                                                                                           \
+  X(noise)                                                                                                             \
+  X(concat)                                                                                                            \
+  X(select_steps)                                                                                                      \
+  X(repeat_steps)                                                                                                      \
+  X(pad)                                                                                                               \
+  X(slice)                                                                                                             \
+  X(neuron)
 
 #define SSTI_OP_DECLARE(name) extern const ssti_op ssti_op_##name;
 SSTI_OP_LIST(SSTI_OP_DECLARE)
@@ -135,7 +156,7 @@ typedef struct ssti_conv2d_attributes {
 
 typedef struct ssti_batch_norm_attributes {
   float epsilon, momentum, scale;
-  int bits; // of factor and offset; 0: full precision
+  int bits;                   // of factor and offset; 0: full precision
 } ssti_batch_norm_attributes; // inputs: x, gamma, beta, running mean, running variance (the last two are updated)
 
 typedef struct ssti_quantize_weights_attributes {
@@ -143,7 +164,7 @@ typedef struct ssti_quantize_weights_attributes {
 } ssti_quantize_weights_attributes; // inputs: weight [1,O,Kh,Kw,I], for learned_step the step; outputs: codes, scale
 
 typedef struct ssti_rescale_attributes {
-  int bits; // of factor and offset; 0: full precision
+  int bits;                // of factor and offset; 0: full precision
 } ssti_rescale_attributes; // inputs: x, factor [1,1,1,1,C or 1] (no gradient), optional offset [1,1,1,1,C]
 
 typedef struct ssti_pool_attributes {

@@ -17,8 +17,8 @@ static sst_status infer(sst_context *context, ssti_call *call) {
   for (int i = 0; i < AXES; i++) {
     if (a->before[i] < 0 || a->before[i] > LARGEST_PADDING || a->after[i] < 0 || a->after[i] > LARGEST_PADDING) {
       SST_FAIL(context, SST_INVALID_ARGUMENT,
-               "the padding in %c is %" PRId64 " before and %" PRId64 " after, expected 0..%d", "HWC"[i], a->before[i],
-               a->after[i], LARGEST_PADDING);
+               "the padding in %c is %" PRId64 " before and %" PRId64 " after, expected 0..%d", "HWC"[i],
+               a -> before[i], a -> after[i], LARGEST_PADDING);
     }
     y.dim[FIRST_AXIS + i] += a->before[i] + a->after[i];
   }

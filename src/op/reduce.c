@@ -53,14 +53,14 @@ static void cost(const ssti_call *call, sst_cost *out) {
 }
 
 const ssti_op ssti_op_reduce = {
-  .name = "reduce",
-  .attributes_size = sizeof(ssti_reduce_attributes),
-  .is_by_sample = ssti_op_by_sample,
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0,
-  .backward_reads_outputs = 1u << 0,
-  .backward_reads = backward_reads,
+    .name = "reduce",
+    .attributes_size = sizeof(ssti_reduce_attributes),
+    .is_by_sample = ssti_op_by_sample,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0,
+    .backward_reads_outputs = 1u << 0,
+    .backward_reads = backward_reads,
 };

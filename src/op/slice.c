@@ -21,7 +21,7 @@ static sst_status infer(sst_context *context, ssti_call *call) {
       SST_FAIL(context, SST_INVALID_ARGUMENT,
                "%" PRId64 " positions in %c from %" PRId64 " on in steps of %" PRId64 ", expected at least 1 inside the"
                " input's %" PRId64,
-               a->count[i], "HWC"[i], a->first[i], a->step[i], length);
+               a->count[i], "HWC"[i], a -> first[i], a -> step[i], length);
     }
     y.dim[FIRST_AXIS + i] = a->count[i];
   }

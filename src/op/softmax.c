@@ -46,12 +46,12 @@ static void cost(const ssti_call *call, sst_cost *out) {
 }
 
 const ssti_op ssti_op_softmax = {
-  .name = "softmax",
-  .attributes_size = sizeof(ssti_softmax_attributes),
-  .is_by_sample = ssti_op_by_sample,
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_outputs = 1u << 0,
+    .name = "softmax",
+    .attributes_size = sizeof(ssti_softmax_attributes),
+    .is_by_sample = ssti_op_by_sample,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_outputs = 1u << 0,
 };

@@ -7,7 +7,7 @@
 
 static const char *const words[] = {
 #define UNARY_WORD(name, word) #word,
-  SSTI_UNARY_LIST(UNARY_WORD)
+    SSTI_UNARY_LIST(UNARY_WORD)
 #undef UNARY_WORD
 };
 enum { KIND_COUNT = sizeof words / sizeof words[0] };
@@ -61,14 +61,14 @@ static void cost(const ssti_call *call, sst_cost *out) {
 }
 
 const ssti_op ssti_op_unary = {
-  .name = "unary",
-  .attributes_size = sizeof(ssti_unary_attributes),
-  .is_by_sample = ssti_op_by_sample,
-  .infer = infer,
-  .forward = forward,
-  .backward = backward,
-  .cost = cost,
-  .backward_reads_inputs = 1u << 0,
-  .backward_reads_outputs = 1u << 0,
-  .backward_reads = backward_reads,
+    .name = "unary",
+    .attributes_size = sizeof(ssti_unary_attributes),
+    .is_by_sample = ssti_op_by_sample,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .backward_reads_inputs = 1u << 0,
+    .backward_reads_outputs = 1u << 0,
+    .backward_reads = backward_reads,
 };

@@ -47,7 +47,9 @@ SSTI_EVERYWHERE uint8_t ssti_picture_level(int below, int step) {
   return (uint8_t)(level > 255 ? 255 : level);
 }
 // How many values a level gets, 0 in small or flat channels, which stay as they are.
-SSTI_EVERYWHERE int ssti_picture_level_step(int pixels, int count_of_largest) { return (pixels - count_of_largest) / 255; }
+SSTI_EVERYWHERE int ssti_picture_level_step(int pixels, int count_of_largest) {
+  return (pixels - count_of_largest) / 255;
+}
 
 SSTI_EVERYWHERE bool ssti_cutout_has(const ssti_cutout *square, int y, int x) {
   return y >= square->top && y < square->bottom && x >= square->left && x < square->right;

@@ -37,7 +37,8 @@ void ssti_picture_flip(ssti_byte_picture *picture) {
 }
 
 static void transform(ssti_byte_picture *p, const ssti_picture_operation *o) {
-  const int64_t limit_x = (int64_t)p->width * SSTI_PICTURE_FIXED_ONE, limit_y = (int64_t)p->height * SSTI_PICTURE_FIXED_ONE;
+  const int64_t limit_x = (int64_t)p->width * SSTI_PICTURE_FIXED_ONE,
+                limit_y = (int64_t)p->height * SSTI_PICTURE_FIXED_ONE;
   int64_t row_x = o->x, row_y = o->y;
   size_t pixel = (size_t)p->channels;
   memcpy(p->room, p->bytes, (size_t)bytes_of(p));
@@ -101,7 +102,9 @@ static void posterize(ssti_byte_picture *p, int mask) {
 }
 
 static void solarize(ssti_byte_picture *p, int from) {
-  for (int i = 0, n = bytes_of(p); i < n; i++) { p->bytes[i] = (uint8_t)(p->bytes[i] < from ? p->bytes[i] : 255 - p->bytes[i]); }
+  for (int i = 0, n = bytes_of(p); i < n; i++) {
+    p->bytes[i] = (uint8_t)(p->bytes[i] < from ? p->bytes[i] : 255 - p->bytes[i]);
+  }
 }
 
 // ---- blending with a plainer picture, which is made in the room

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures of bytes and what is done to one before it becomes numbers, drawn and written down: a batch is then made from
-// the plans of its pictures, by the loader's threads or on a device, to the same bits (picture_formulas.h).
+// Pictures of bytes and what is done to one before it becomes numbers, drawn and written down: a batch is then made
+// from the plans of its pictures, by the loader's threads or on a device, to the same bits (picture_formulas.h).
 #ifndef SPIKESTILL_PICTURE_PICTURE_PLAN_H
 #define SPIKESTILL_PICTURE_PICTURE_PLAN_H
 
@@ -31,8 +31,8 @@ typedef enum ssti_picture_change {
 
 // One change with its numbers.
 typedef struct ssti_picture_operation {
-  int32_t change;                         // an ssti_picture_change
-  float factor;                           // of blends: 0 gives the plainer picture, 1 changes nothing
+  int32_t change; // an ssti_picture_change
+  float factor;   // of blends: 0 gives the plainer picture, 1 changes nothing
   int32_t number;
   int64_t x, y;                           // in 1/65536: where the first pixel comes from, its middle,
   int64_t x_by_x, x_by_y, y_by_x, y_by_y; // and how that moves with x and y
@@ -61,7 +61,11 @@ typedef struct ssti_picture_plan {
 // A picture that is taken as it is.
 ssti_picture_plan ssti_picture_plan_plain(int32_t picture);
 
-typedef enum ssti_picture_spikes { SSTI_PICTURE_NUMBERS, SSTI_PICTURE_POISSON, SSTI_PICTURE_LATENCY } ssti_picture_spikes;
+typedef enum ssti_picture_spikes {
+  SSTI_PICTURE_NUMBERS,
+  SSTI_PICTURE_POISSON,
+  SSTI_PICTURE_LATENCY
+} ssti_picture_spikes;
 
 // What the pictures of a batch have in common.
 typedef struct ssti_picture_form {

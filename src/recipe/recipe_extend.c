@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `extends: FILE`: a recipe that says only what differs from another one. The other's keys but its name, and over them the
-// recipe's own: maps key by key, values and lists as a whole.
+// `extends: FILE`: a recipe that says only what differs from another one. The other's keys but its name, and over them
+// the recipe's own: maps key by key, values and lists as a whole.
 #include <string.h>
 
 #include "recipe/recipe_parts.h"
@@ -66,7 +66,8 @@ static sst_status extend(sst_context *context, ssti_yaml_tree **tree, int depth)
     status = ssti_fail(context, SST_RECIPE, "extends is %s, expected the file of another recipe",
                        node->kind == SSTI_YAML_SCALAR ? "empty" : ssti_yaml_kind_text(node));
   } else if (depth == MAX_CHAIN) {
-    status = ssti_fail(context, SST_RECIPE, "extends: more than %d recipes extend each other, perhaps in a circle", MAX_CHAIN);
+    status = ssti_fail(context, SST_RECIPE, "extends: more than %d recipes extend each other, perhaps in a circle",
+                       MAX_CHAIN);
   } else {
     status = open_base(context, own, node->text, depth, &base);
   }

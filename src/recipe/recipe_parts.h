@@ -3,8 +3,8 @@
 #ifndef SPIKESTILL_RECIPE_RECIPE_PARTS_H
 #define SPIKESTILL_RECIPE_RECIPE_PARTS_H
 
-#include "recipe/recipe_tables.h"
 #include "base/yaml_tree.h"
+#include "recipe/recipe_tables.h"
 
 typedef struct ssti_recipe_reader {
   sst_context *context;
@@ -29,8 +29,8 @@ sst_status ssti_recipe_unknown_key(const ssti_recipe_reader *reader, const ssti_
 sst_status ssti_recipe_read_option(const ssti_recipe_reader *reader, const ssti_option *option, void *object,
                                    const ssti_yaml_node *node, const char *inside);
 
-// A recipe's tree from a file or from text, with those that it extends beneath it. Errors: RECIPE; NOT_FOUND and IO of the
-// file itself.
+// A recipe's tree from a file or from text, with those that it extends beneath it. Errors: RECIPE; NOT_FOUND and IO of
+// the file itself.
 sst_status ssti_recipe_tree_open(sst_context *context, const char *path, ssti_yaml_tree **out);
 sst_status ssti_recipe_tree_parse(sst_context *context, const char *name, const char *text, size_t size,
                                   ssti_yaml_tree **out);

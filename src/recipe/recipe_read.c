@@ -49,7 +49,8 @@ sst_status ssti_recipe_unknown_key(const ssti_recipe_reader *reader, const ssti_
   }
   const ssti_recipe_section *section = section_with(item->key);
   if (section != NULL && section->path[0]) {
-    SSTI_RECIPE_FAIL(reader, item, "unknown key '%s' in %s; there is %s.%s", item->key, where, section->path, item->key);
+    SSTI_RECIPE_FAIL(reader, item, "unknown key '%s' in %s; there is %s.%s", item->key, where, section->path,
+                     item->key);
   }
   if (section != NULL) {
     SSTI_RECIPE_FAIL(reader, item, "unknown key '%s' in %s; it is a key of the recipe itself", item->key, where);

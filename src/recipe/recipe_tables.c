@@ -57,11 +57,13 @@ static const ssti_option root_options[] = {
     NUMBER("seed", UINT64, recipe.seed, 0, 1.8446744073709551615e19, "1", "of every random number of the run"),
     WORD("device", recipe.device, device_words, "cpu", "where it runs"),
     WORD("precision", recipe.precision, compute_words, "f32",
-         "of products; bf16: of numbers rounded to bfloat16, parameters stay f32; tf32: of numbers rounded to 11 bits; bf16 is "
+         "of products; bf16: of numbers rounded to bfloat16, parameters stay f32; tf32: of numbers rounded to 11 bits; "
+         "bf16 is "
          "for CPUs with AVX512_BF16 and for cards, tf32 for cards"),
     WORD("teacher_precision", recipe.teacher_precision, teacher_compute_words, "same", "of the teacher's products"),
     NUMBER("teacher_memory", INT64, recipe.teacher_memory, 0, 1e9, "1024",
-           "MiB that what the teacher makes of pictures may take to be kept, on CPUs and where they are not augmented, so that it is "
+           "MiB that what the teacher makes of pictures may take to be kept, on CPUs and where they are not augmented, "
+           "so that it is "
            "computed once for each; the same bits; 0: never kept"),
     TEXT("teacher", recipe.teacher, "", "run directory, checkpoint or ONNX file of the teacher; empty: none"),
 };
@@ -70,7 +72,8 @@ static const ssti_option data_options[] = {
     WORD("name", recipe.data.kind, dataset_words, NULL, "the data set"),
     TEXT("root", recipe.data.root, "",
          "folder that holds the data sets' folders; empty: the environment's SPIKESTILL_DATA, else ./data"),
-    NUMBER("validation", DOUBLE, recipe.data.validation, 0, 0.9, "0.1", "share of the training part that is held out; above 0: SSC's own part where its file is there"),
+    NUMBER("validation", DOUBLE, recipe.data.validation, 0, 0.9, "0.1",
+           "share of the training part that is held out; above 0: SSC's own part where its file is there"),
     NUMBER("train_limit", INT64, recipe.data.train_limit, 0, 1e9, "0",
            "first so many pictures of the training part; 0: all"),
     NUMBER("test_limit", INT64, recipe.data.test_limit, 0, 1e9, "0", "first so many pictures of the test part; 0: all"),
@@ -273,7 +276,7 @@ static const ssti_option train_options[] = {
 
 static const ssti_option speed_options[] = {
     TRUTH("record", recipe.speed.record, "true",
-         "device cuda: training steps are given to the card as one recording, not kernel by kernel; the same bits"),
+          "device cuda: training steps are given to the card as one recording, not kernel by kernel; the same bits"),
     TRUTH("resident", recipe.speed.resident, "true",
           "device cuda: pictures are kept on the card where they fit, and batches made there; the same bits"),
     WORD("convolution", recipe.speed.convolution, convolution_words, "direct",

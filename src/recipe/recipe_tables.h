@@ -10,12 +10,12 @@
 // else (a bool, a pointer).
 typedef struct ssti_recipe_draft {
   sst_recipe recipe;
-  int network_kind;  // 0 snn, 1 ann
-  int network_model; // a builder
-  int pool;          // 0 average, 1 max
-  int reset;         // 0 hard, 1 soft
-  int broken;        // 0 fail, 1 skip
-  int first_last;    // 0 full, 1 same
+  int network_kind;                 // 0 snn, 1 ann
+  int network_model;                // a builder
+  int pool;                         // 0 average, 1 max
+  int reset;                        // 0 hard, 1 soft
+  int broken;                       // 0 fail, 1 skip
+  int first_last;                   // 0 full, 1 same
   int normalize, teacher_normalize; // sst_normalization
 } ssti_recipe_draft;
 

@@ -146,9 +146,7 @@ static sst_status check_reference(const plan_reader *r, const ssti_yaml_node *no
     if (strcmp(r->plan->stages[i].name, name) == 0) { return SST_OK; }
   }
   ssti_text earlier = ssti_text_begin(r->context);
-  for (int i = 0; i < place; i++) {
-    ssti_text_append(&earlier, "%s%s", i ? ", " : "", r->plan->stages[i].name);
-  }
+  for (int i = 0; i < place; i++) { ssti_text_append(&earlier, "%s%s", i ? ", " : "", r->plan->stages[i].name); }
   const sst_status status = earlier.status;
   if (status != SST_OK) {
     ssti_text_free(&earlier);
@@ -322,7 +320,9 @@ static sst_status read_convert(const plan_reader *r, const ssti_yaml_node *node,
     status = ssti_yaml_copy(tree, r->tree, item, &copy);
     if (status == SST_OK) { ssti_yaml_append(ssti_yaml_root(tree), copy); }
   }
-  if (status == SST_OK && map->kind == SSTI_YAML_MAP) { status = ssti_yaml_merge(tree, ssti_yaml_root(tree), r->tree, map); }
+  if (status == SST_OK && map->kind == SSTI_YAML_MAP) {
+    status = ssti_yaml_merge(tree, ssti_yaml_root(tree), r->tree, map);
+  }
   if (status == SST_OK) { status = apply_overrides(r, tree, place, false); }
   plan_reader inner = *r;
   inner.tree = tree;

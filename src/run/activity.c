@@ -307,8 +307,8 @@ static json_t *sample_json(const ssti_activity_watch *w, sst_graph *graph, int64
   for (int i = 0; i < w->neuron_count; i++) {
     json_array_append_new(layers, layer_sample_json(&w->neurons[i], graph, picture));
   }
-  return json_pack("{s:I, s:i, s:I, s:o}", "index", (json_int_t)w->seen + (json_int_t)picture, "class", (int)label, "taken_for",
-                   (json_int_t)taken_for, "layers", layers);
+  return json_pack("{s:I, s:i, s:I, s:o}", "index", (json_int_t)w->seen + (json_int_t)picture, "class", (int)label,
+                   "taken_for", (json_int_t)taken_for, "layers", layers);
 }
 
 sst_status ssti_activity_look(void *watch, sst_graph *graph, const sst_batch *batch) {

@@ -34,17 +34,17 @@ sst_value ssti_build_model(sst_graph *graph, const sst_recipe *recipe, const sst
                            sst_value *logits);
 sst_value ssti_build_network(sst_graph *graph, const sst_recipe *recipe, sst_value input, sst_value *logits);
 
-// An opened network as `model` says: the recipe's layers or, where that is not NULL, the foreign network's. Of the options
-// an ONNX network takes what concerns activations, if they have `layer_thresholds`; each threshold begins at the most that
-// it may be, the ceiling of the activation (INFINITY for a ReLU).
+// An opened network as `model` says: the recipe's layers or, where that is not NULL, the foreign network's. Of the
+// options an ONNX network takes what concerns activations, if they have `layer_thresholds`; each threshold begins at
+// the most that it may be, the ceiling of the activation (INFINITY for a ReLU).
 void ssti_build_opened_as(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign,
                           const sst_model_options *model, sst_value input, sst_value *logits);
 // The same with the recipe's own options.
 void ssti_build_opened(sst_graph *graph, const sst_recipe *recipe, const ssti_foreign *foreign, sst_value input,
                        sst_value *logits);
 
-// An opened network over its parameters, as an evaluator takes it: built, not compiled, so that values can still be kept.
-// The graph is the caller's until sst_evaluator_create takes it.
+// An opened network over its parameters, as an evaluator takes it: built, not compiled, so that values can still be
+// kept. The graph is the caller's until sst_evaluator_create takes it.
 typedef struct ssti_evaluation_graph {
   sst_graph *graph;
   sst_value input, target, logits;

@@ -22,11 +22,11 @@ typedef struct ssti_companion {
 typedef struct ssti_companions {
   ssti_companion items[SSTI_MOST_COMPANIONS];
   int count, network_count; // the networks come first
-  sst_parameters *terms; // owned; for the distillation terms, and the last companion once it is known to hold any
+  sst_parameters *terms;    // owned; for the distillation terms, and the last companion once it is known to hold any
 } ssti_companions;
 
-// The networks that the recipe asks for, with empty parameter stores: the loss graph fills them. They borrow the recipe.
-// On failure too they are to be closed.
+// The networks that the recipe asks for, with empty parameter stores: the loss graph fills them. They borrow the
+// recipe. On failure too they are to be closed.
 sst_status ssti_companions_open(sst_context *context, const sst_recipe *recipe, ssti_companions *out);
 void ssti_companions_close(ssti_companions *companions);
 

@@ -102,10 +102,11 @@ static json_t *origin_json(const sst_integer_origin *origin) {
 static json_t *measured_json(const sst_integer_origin *origin) {
   const sst_evaluation *before = &origin->before->evaluation, *after = &origin->after->evaluation;
   return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "data", origin->before->data, "count",
-                   (json_int_t)before->count, "test_accuracy_before", before->accuracy, "test_accuracy", after->accuracy,
-                   "test_accuracy_difference", after->accuracy - before->accuracy, "spikes_per_inference_before",
-                   before->spikes_per_inference, "spikes_per_inference", after->spikes_per_inference,
-                   "spikes_per_inference_difference", after->spikes_per_inference - before->spikes_per_inference);
+                   (json_int_t)before->count, "test_accuracy_before", before->accuracy, "test_accuracy",
+                   after->accuracy, "test_accuracy_difference", after->accuracy - before->accuracy,
+                   "spikes_per_inference_before", before->spikes_per_inference, "spikes_per_inference",
+                   after->spikes_per_inference, "spikes_per_inference_difference",
+                   after->spikes_per_inference - before->spikes_per_inference);
 }
 
 sst_status sst_integer_write_record(const sst_integer_network *network, const sst_integer_origin *origin,

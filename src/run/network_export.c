@@ -31,8 +31,8 @@ sst_status sst_network_export_nir(sst_network *network, const char *path, const 
 static sst_status open_graph(sst_network *network, sst_graph **out) {
   *out = NULL;
   if (network->foreign) {
-    SST_FAIL(network->context, SST_UNSUPPORTED, "%s: is a file of another tool, expected a run directory, checkpoint or recipe",
-             network->path);
+    SST_FAIL(network->context, SST_UNSUPPORTED,
+             "%s: is a file of another tool, expected a run directory, checkpoint or recipe", network->path);
   }
   sst_value input = SST_NO_VALUE, logits = SST_NO_VALUE;
   return sst_network_graph(network, 1, &input, &logits, out);

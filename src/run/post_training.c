@@ -46,9 +46,8 @@ static bool has_input(const sst_recipe *recipe) {
 static sst_status check_network(const sst_network *network) {
   sst_context *context = network->context;
   if (!network->trained || network->foreign != NULL) {
-    SST_FAIL(context, SST_UNSUPPORTED,
-             "%s: is %s, expected the run directory or checkpoint of a trained network%s", network->path,
-             network->foreign ? "a network of another tool" : "a recipe",
+    SST_FAIL(context, SST_UNSUPPORTED, "%s: is %s, expected the run directory or checkpoint of a trained network%s",
+             network->path, network->foreign ? "a network of another tool" : "a recipe",
              network->foreign ? "; 'spikestill quantize --approximate' takes it" : "");
   }
   if (!network->recipe->student.spiking) {

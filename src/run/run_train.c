@@ -222,7 +222,9 @@ static json_t *history_line(const session *s) {
 
 // The evaluation's network is made when it is first wanted: the first training step does not wait for it.
 static sst_status evaluate(session *s, sst_loader *loader, sst_evaluation *out) {
-  if (s->evaluator == NULL) { SST_TRY(ssti_build_evaluator(s->context, s->recipe, s->parameters, NULL, &s->evaluator)); }
+  if (s->evaluator == NULL) {
+    SST_TRY(ssti_build_evaluator(s->context, s->recipe, s->parameters, NULL, &s->evaluator));
+  }
   return sst_evaluate(s->evaluator, loader, out);
 }
 
@@ -245,7 +247,9 @@ static sst_status record_time(session *s, double train_seconds, int64_t samples,
                            train_seconds, "samples", (json_int_t)samples, "seconds", seconds);
   const char *why_not = NULL;
   const bool planned = ssti_loader_planned(s->train_loader, &why_not);
-  if (planned || why_not != NULL) { json_object_set_new(line, "batches_made_by", json_string(planned ? "card" : "host")); }
+  if (planned || why_not != NULL) {
+    json_object_set_new(line, "batches_made_by", json_string(planned ? "card" : "host"));
+  }
   if (why_not != NULL) { json_object_set_new(line, "because", json_string(why_not)); }
   return ssti_run_append_json(s->context, s->folder.timing, line);
 }
@@ -366,7 +370,8 @@ done:
 
 // What one pass over the test data tells about the last epoch's network; the result last: with it the run is complete.
 static sst_status examine(session *s, ssti_examination *e, sst_run_result *out) {
-  SST_TRY(ssti_examine(s->context, s->recipe, s->parameters, s->test_loader, sst_dataset_describe(s->test_data).count, e));
+  SST_TRY(
+      ssti_examine(s->context, s->recipe, s->parameters, s->test_loader, sst_dataset_describe(s->test_data).count, e));
   out->test_accuracy = e->evaluation.accuracy;
   out->spikes_per_inference = e->evaluation.spikes_per_inference;
   SST_TRY(write_costs(s, e->costs, &out->energy_pj));
@@ -391,8 +396,7 @@ static sst_status conclude(session *s, sst_run_result *out) {
   out->samples_per_second = out->seconds > 0 ? samples / out->seconds : 0;
   out->seed = s->recipe->seed;
   if (s->recall != NULL) {
-    out->teacher_kept_bytes =
-        (int64_t)sst_graph_settled_bytes(s->loss.graph) * sst_loader_samples(s->train_loader);
+    out->teacher_kept_bytes = (int64_t)sst_graph_settled_bytes(s->loss.graph) * sst_loader_samples(s->train_loader);
   }
   out->parameters = sst_parameters_elements(s->parameters);
   // Of the networks only the evaluation's are needed from here on, and the examination's needs room.

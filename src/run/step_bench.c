@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times training and inference steps of a recipe's network on fixed pictures of noise: no files, no loader, just the work.
+// Times training and inference steps of a recipe's network on fixed pictures of noise: no files, no loader, just the
+// work.
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -84,7 +85,9 @@ static sst_status time_given(const sst_recipe *recipe, ssti_loss_graph *loss, ss
   enum { WARM_UP = SSTI_RECORD_AFTER + 2 }; // the last of them from the recording
   sst_optimizer *optimizers[SST_MAX_OPTIMIZERS] = {optimizer};
   for (int k = 0; k < companions->count; k++) { optimizers[1 + k] = companions->items[k].optimizer; }
-  ssti_given_steps steps = {.graph = loss->graph, .optimizers = optimizers, .optimizer_count = 1 + companions->count,
+  ssti_given_steps steps = {.graph = loss->graph,
+                            .optimizers = optimizers,
+                            .optimizer_count = 1 + companions->count,
                             .records = recipe->speed.record};
   sst_status status = SST_OK;
   for (int i = -WARM_UP; i < repetitions && status == SST_OK; i++) {
@@ -119,8 +122,8 @@ static sst_status time_training(const sst_recipe *recipe, ssti_loss_graph *loss,
   return SST_OK;
 }
 
-static sst_status time_inference(const sst_recipe *recipe, sst_parameters *parameters,
-                                 const float *input, int repetitions, double *seconds, sst_step_bench *out) {
+static sst_status time_inference(const sst_recipe *recipe, sst_parameters *parameters, const float *input,
+                                 int repetitions, double *seconds, sst_step_bench *out) {
   sst_graph *graph = NULL;
   SST_TRY(ssti_create_graph(recipe, parameters, &graph));
   sst_value x = sst_graph_input(graph, "input", sst_recipe_input_shape(recipe, recipe->train.batch));
@@ -146,7 +149,9 @@ static sst_status time_inference(const sst_recipe *recipe, sst_parameters *param
 
 sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int repetitions, sst_step_bench *out) {
   *out = (sst_step_bench){.batch = recipe->train.batch};
-  if (repetitions < 1) { SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions); }
+  if (repetitions < 1) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions);
+  }
   sst_parameters *parameters = NULL;
   sst_network *teacher = NULL;
   sst_optimizer *optimizer = NULL;
@@ -172,8 +177,7 @@ sst_status sst_run_bench(sst_context *context, const sst_recipe *recipe, int rep
     SST_TRY_GOTO(sst_device_describe(context, recipe->device, &card));
     out->train_device_bytes = card.most_bytes;
   }
-  SST_TRY_GOTO(time_inference(recipe, parameters, sst_graph_data(loss.graph, loss.input), repetitions, seconds,
-                              out));
+  SST_TRY_GOTO(time_inference(recipe, parameters, sst_graph_data(loss.graph, loss.input), repetitions, seconds, out));
 done:
   sst_optimizer_destroy(optimizer);
   sst_graph_destroy(loss.graph);

@@ -404,7 +404,7 @@ static sst_status open_recipe(const plan *p, const sst_sweep_combination *combin
                               int count, resolved *out) {
   sst_context *context = p->sweep->context;
   sst_status status = (p->has_stages ? resolve_stages : resolve_recipe)(context, p->options->recipe,
-                                                                       (const char *const *)overrides, count, out);
+                                                                        (const char *const *)overrides, count, out);
   if (status == SST_RECIPE && combination->label && combination->override_count > 0) {
     return ssti_fail_within(context, status, "the combination %s", combination->label);
   }

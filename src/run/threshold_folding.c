@@ -114,7 +114,8 @@ static sst_status refuse(const folding *f, const ssti_node *node, double found, 
   SST_FAIL(
       f->context, SST_UNSUPPORTED,
       "%s: layer %s needs numbers of one scale, but by the learned thresholds one that it reads stands for %g times "
-      "its size and another for %g; train without layer_thresholds, or with a weighted layer on both sides of a sum, or "
+      "its size and another for %g; train without layer_thresholds, or with a weighted layer on both sides of a sum, "
+      "or "
       "let 'spikestill quantize --approximate' bring them to one",
       f->from->path, ssti_value_name(f->graph, node->outputs[0], name, sizeof name), found, expected);
 }

@@ -15,7 +15,8 @@ static void add_parameters(sst_training_memory *memory, const sst_parameters *pa
 }
 
 static void add_up(sst_training_memory *memory) {
-  memory->total = memory->planned + memory->parameters + memory->gradients + memory->optimizer + memory->data + memory->code;
+  memory->total =
+      memory->planned + memory->parameters + memory->gradients + memory->optimizer + memory->data + memory->code;
 }
 
 double ssti_graph_flops(const sst_graph *graph) {

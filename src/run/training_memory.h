@@ -9,7 +9,8 @@ sst_training_memory ssti_training_memory(const ssti_loss_graph *loss, const sst_
                                          const sst_network *teacher, const ssti_companions *companions,
                                          const sst_optimizer *optimizer);
 
-// Operations of one run of a compiled graph's convolutions and linear layers, forward and, where it has a loss, backward.
+// Operations of one run of a compiled graph's convolutions and linear layers, forward and, where it has a loss,
+// backward.
 double ssti_graph_flops(const sst_graph *graph);
 
 #endif

@@ -141,8 +141,8 @@ static sst_status evaluate(sst_evaluator *evaluator, sst_loader *loader, ssti_ba
     ssti_batch_feed_give(feed, &batch);
     sst_graph_forward(evaluator->graph, NULL);
     SST_TRY(sst_graph_wait(evaluator->graph));
-    correct += ssti_count_correct(sst_graph_data(evaluator->graph, evaluator->logits), batch.labels, batch.count,
-                                  classes);
+    correct +=
+        ssti_count_correct(sst_graph_data(evaluator->graph, evaluator->logits), batch.labels, batch.count, classes);
     SST_TRY(add_losses(evaluator, batch.count, &loss_sum));
     count_spikes(evaluator, batch.count);
     SST_TRY(show_batch(evaluator->graph, &batch, observers, observer_count));
@@ -157,8 +157,8 @@ sst_status sst_evaluate(sst_evaluator *evaluator, sst_loader *loader, sst_evalua
   return sst_evaluate_observed(evaluator, loader, NULL, 0, out);
 }
 
-sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader,
-                                 const sst_evaluation_observer *observers, int observer_count, sst_evaluation *out) {
+sst_status sst_evaluate_observed(sst_evaluator *evaluator, sst_loader *loader, const sst_evaluation_observer *observers,
+                                 int observer_count, sst_evaluation *out) {
   ssti_batch_feed feed;
   *out = (sst_evaluation){0};
   sst_status status = ssti_batch_feed_open(evaluator->context, evaluator->graph, evaluator->input, evaluator->target,

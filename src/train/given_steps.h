@@ -10,7 +10,7 @@
 enum { SSTI_RECORD_AFTER = 2 };
 
 typedef struct ssti_given_steps {
-  sst_graph *graph; // compiled; on a device beside the host
+  sst_graph *graph;                 // compiled; on a device beside the host
   sst_optimizer *const *optimizers; // borrowed
   int optimizer_count;
   bool records;

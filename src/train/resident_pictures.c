@@ -30,8 +30,8 @@ static sst_status bring(ssti_backend *backend, const sst_dataset *dataset, const
   const size_t available = space->available(space->user);
   if (bytes > available / 2) {
     *why = "the data set is larger than half of the card's free memory";
-    ssti_log(backend->context, SST_LOG_INFO, "the %zu bytes of the data set stay with the host: %zu are free on the card",
-             bytes, available);
+    ssti_log(backend->context, SST_LOG_INFO,
+             "the %zu bytes of the data set stay with the host: %zu are free on the card", bytes, available);
     return SST_OK;
   }
   uint8_t *memory = NULL;

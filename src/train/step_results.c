@@ -57,9 +57,8 @@ ssti_step_result ssti_step_results_take(ssti_step_results *results) {
   assert(ssti_step_results_outstanding(results) > 0);
   const int slot = (int)(results->taken++ % SSTI_STEPS_AHEAD);
   const float *place = results->backend->beside->passage_place(results->backend, results->passage, slot);
-  ssti_step_result result = {.loss = place,
-                             .labels = results->labels + slot * results->label_count,
-                             .count = results->counts[slot]};
+  ssti_step_result result = {
+      .loss = place, .labels = results->labels + slot * results->label_count, .count = results->counts[slot]};
   for (int i = 0; i < results->training->part_count; i++) { result.parts[i] = ++place; }
   result.logits = place + 1;
   return result;

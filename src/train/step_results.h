@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers that a training step leaves for the host: the loss and its parts, and the logits for the accuracy. A device
-// beside the host hands them over while it works on the next steps, a few steps late: nobody waits for it within an epoch.
+// The numbers that a training step leaves for the host: the loss and its parts, and the logits for the accuracy. A
+// device beside the host hands them over while it works on the next steps, a few steps late: nobody waits for it within
+// an epoch.
 #ifndef SPIKESTILL_TRAIN_STEP_RESULTS_H
 #define SPIKESTILL_TRAIN_STEP_RESULTS_H
 
@@ -25,7 +26,7 @@ typedef struct ssti_step_results {
   ssti_passage *passage; // of SSTI_STEPS_AHEAD places: loss, parts, logits
   int32_t *labels;       // [SSTI_STEPS_AHEAD, label_count]
   int64_t counts[SSTI_STEPS_AHEAD];
-  int64_t asked, taken;  // steps
+  int64_t asked, taken; // steps
 } ssti_step_results;
 
 // For a graph on a device beside the host. Errors: OUT_OF_MEMORY.

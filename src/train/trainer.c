@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One epoch of training over a compiled loss graph. On CPUs a step is done, looked at and only then the next one begins; a
-// device beside the host is kept some steps ahead of what the host has looked at.
+// One epoch of training over a compiled loss graph. On CPUs a step is done, looked at and only then the next one
+// begins; a device beside the host is kept some steps ahead of what the host has looked at.
 #include <math.h>
 
 #include "base/clock.h"
@@ -19,8 +19,7 @@ void sst_training_next_epoch(sst_training_position *position) {
 static sst_status explain_not_finite(sst_context *context, const sst_training *training,
                                      const sst_training_position *position, const sst_run_options *options) {
   const char *name = sst_graph_first_not_finite(training->graph, options);
-  SST_FAIL(context, SST_NOT_FINITE,
-           "the loss is not finite in epoch %lld, batch %lld; the first value that is not: %s",
+  SST_FAIL(context, SST_NOT_FINITE, "the loss is not finite in epoch %lld, batch %lld; the first value that is not: %s",
            (long long)position->epoch + 1, (long long)position->batch + 1, name ? name : "the loss itself");
 }
 
@@ -93,7 +92,8 @@ static sst_status train_batch_beside(sst_context *context, const sst_training *t
                                      int64_t batches, training_beside *beside, sst_training_position *position) {
   SST_TRY(catch_up(context, training, beside, SSTI_STEPS_AHEAD - 1, position));
   const int64_t ahead = ssti_step_results_outstanding(&beside->results);
-  const sst_run_options options = {.training = true, .seed = training->seed, .step = (uint64_t)(position->step + ahead)};
+  const sst_run_options options = {
+      .training = true, .seed = training->seed, .step = (uint64_t)(position->step + ahead)};
   const double factor = rate_factor(training, position, position->batch + ahead, batches);
   ssti_batch_feed_give(&beside->feed, batch);
   SST_TRY(ssti_give_step(&beside->steps, &options, factor));
@@ -127,13 +127,12 @@ static sst_status train_batches(sst_context *context, const sst_training *traini
       SST_FAIL(context, SST_INTERRUPTED, "stopped in epoch %lld after %lld of %lld batches",
                (long long)position->epoch + 1, (long long)position->batch, (long long)batches);
     }
-    SST_TRY(beside->results.backend != NULL
-                ? train_batch_beside(context, training, &batch, batches, beside, position)
-                : train_batch(context, training, &batch, batches, &beside->feed, position));
+    SST_TRY(beside->results.backend != NULL ? train_batch_beside(context, training, &batch, batches, beside, position)
+                                            : train_batch(context, training, &batch, batches, &beside->feed, position));
     if (progress && position->batch > 0) {
       const double seconds = ssti_clock_seconds() - start;
-      report(training, position, batches, seconds > 0 ? (double)(position->seen - seen_before) / seconds : 0,
-             progress, user);
+      report(training, position, batches, seconds > 0 ? (double)(position->seen - seen_before) / seconds : 0, progress,
+             user);
     }
   }
   SST_TRY(catch_up(context, training, beside, 0, position));
@@ -143,7 +142,8 @@ static sst_status train_batches(sst_context *context, const sst_training *traini
 sst_status sst_train_epoch(sst_context *context, const sst_training *training, sst_training_position *position,
                            sst_progress_function *progress, void *user) {
   ssti_backend *backend = training->graph->backend;
-  training_beside beside = {.steps = {.graph = training->graph, .optimizers = training->optimizers,
+  training_beside beside = {.steps = {.graph = training->graph,
+                                      .optimizers = training->optimizers,
                                       .optimizer_count = training->optimizer_count,
                                       .records = !training->step_by_step}};
   sst_status status = SST_OK;

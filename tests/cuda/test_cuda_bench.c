@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `bench --device cuda` measures, on the emulator with small shapes, or on a card: numbers of the right kind, the bytes
-// that the documentation promises, steps that train, and refusals.
+// What `bench --device cuda` measures, on the emulator with small shapes, or on a card: numbers of the right kind, the
+// bytes that the documentation promises, steps that train, and refusals.
 #include "cuda_bare_backend.h"
 
 #include "spikestill/bench.h"
@@ -31,7 +31,8 @@ static void test_neurons(void **state) {
   sst_card_speed speed;
   const bool has_bf16 = sst_precision_check(*state, SST_DEVICE_CUDA, SST_PRECISION_BF16) == SST_OK;
   for (int i = 0; i < (has_bf16 ? 8 : 4); i++) {
-    const sst_neuron_work work = {.steps = i & 2 ? 32 : 4, .batch = 2, .size = 3, .channels = 8, .norm = i & 1, .bf16 = i & 4};
+    const sst_neuron_work work = {
+        .steps = i & 2 ? 32 : 4, .batch = 2, .size = 3, .channels = 8, .norm = i & 1, .bf16 = i & 4};
     assert_ok(*state, sst_measure_card_neuron(*state, &work, 2, &speed));
     assert_true(speed.seconds > 0 && speed.seconds < 10);
     assert_true(speed.bytes == (work.norm ? 8.0 : 5.0) * (double)work.steps * 2 * 3 * 3 * 8 * (work.bf16 ? 2 : 4));
@@ -49,7 +50,8 @@ static void test_steps(void **state) {
     char text[512];
     snprintf(text, sizeof text,
              "device: cuda\nspeed: {record: %s}\ndata: {name: digits}\n"
-             "student: {timesteps: 2, layers: [avgpool: {kernel: 4, stride: 4}, conv: {out: 4}, norm, act, flatten, linear]}\n"
+             "student: {timesteps: 2, layers: [avgpool: {kernel: 4, stride: 4}, conv: {out: 4}, norm, act, flatten, "
+             "linear]}\n"
              "distill: [{method: twin, weight: 0.005}]\ntwin: {enabled: true}\ntrain: {batch: 6}\n",
              record ? "true" : "false");
     sst_recipe *recipe = NULL;
@@ -57,7 +59,8 @@ static void test_steps(void **state) {
     sst_step_bench bench;
     assert_ok(*state, sst_run_bench(*state, recipe, 2, &bench));
     sst_recipe_close(*state, recipe);
-    assert_true(bench.train_seconds > 0 && bench.inference_seconds > 0 && bench.start_seconds >= bench.train_seconds / 10);
+    assert_true(bench.train_seconds > 0 && bench.inference_seconds > 0 &&
+                bench.start_seconds >= bench.train_seconds / 10);
     // The graph's block, values and gradients of parameters, their velocities: all of that and no more than a little.
     const sst_training_memory *m = &bench.memory;
     const size_t tensors = m->planned + m->parameters + m->gradients;

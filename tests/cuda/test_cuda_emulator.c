@@ -190,9 +190,8 @@ static void test_devices(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_places),        TEST(test_exchanges), TEST(test_barriers), TEST(test_faults),
-      TEST(test_configuration), TEST(test_capture),   TEST(test_memory),   TEST(test_devices),
-      TEST(test_late),
+      TEST(test_places),  TEST(test_exchanges), TEST(test_barriers), TEST(test_faults), TEST(test_configuration),
+      TEST(test_capture), TEST(test_memory),    TEST(test_devices),  TEST(test_late),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole runs on device cuda, on the emulator or on a card: the loader's batches, training, checkpoints, evaluation. The same
-// seed gives the same bits, whether steps are recorded or given kernel by kernel, and nearly the numbers of the reference.
+// Whole runs on device cuda, on the emulator or on a card: the loader's batches, training, checkpoints, evaluation. The
+// same seed gives the same bits, whether steps are recorded or given kernel by kernel, and nearly the numbers of the
+// reference.
 #include "support.h"
 
 #include "backend/backend.h"
@@ -10,11 +11,12 @@
 #include "spikestill/run.h"
 #include "spikestill/safetensors.h"
 
-// Dropout, clipping, a companion with an optimiser of its own: what changes from step to step is all there, and eight steps an
-// epoch, more than are given ahead.
+// Dropout, clipping, a companion with an optimiser of its own: what changes from step to step is all there, and eight
+// steps an epoch, more than are given ahead.
 static const char student_text[] =
     "data: {name: digits, digits_train: 64, digits_test: 10, validation: 0.25, augment: {crop_padding: 1}}\n"
-    "student: {timesteps: 3, layers: [avgpool: {kernel: 4, stride: 4}, conv: {out: 4}, norm, act, maxpool, flatten, linear: {out: 8}, norm, act,"
+    "student: {timesteps: 3, layers: [avgpool: {kernel: 4, stride: 4}, conv: {out: 4}, norm, act, maxpool, flatten, "
+    "linear: {out: 8}, norm, act,"
     " dropout: {rate: 0.2}, linear]}\n"
     "distill: [{method: kd, weight: 0.5}, {method: twin, weight: 0.005}]\n"
     "twin: {enabled: true}\n"
@@ -95,8 +97,8 @@ static void assert_same_file(const scene *s, const char *a, const char *b, const
   if (!is_same_file(s, a, b, name)) { fail_msg("%s differs between the runs %s and %s", name, a, b); }
 }
 
-// Every number of the checkpoints is near, but of tensors that have `but` in their names. (The files hold recipes too, which
-// differ.)
+// Every number of the checkpoints is near, but of tensors that have `but` in their names. (The files hold recipes too,
+// which differ.)
 static void assert_near_checkpoint(const scene *s, const char *a, const char *b, const char *but, float tolerance) {
   sst_context *context = test_context_with_threads(1);
   sst_safetensors *file[2];
@@ -116,7 +118,9 @@ static void assert_near_checkpoint(const scene *s, const char *a, const char *b,
       float p, q;
       memcpy(&p, (const char *)x.data + k * sizeof p, sizeof p);
       memcpy(&q, (const char *)y.data + k * sizeof q, sizeof q);
-      if (fabsf(p - q) > tolerance * (1.0f + fabsf(q))) { fail_msg("%s[%zu] is %g, expected %g", x.name, k, (double)p, (double)q); }
+      if (fabsf(p - q) > tolerance * (1.0f + fabsf(q))) {
+        fail_msg("%s[%zu] is %g, expected %g", x.name, k, (double)p, (double)q);
+      }
     }
   }
   sst_safetensors_close(file[0]);
@@ -134,7 +138,9 @@ static void assert_timing(const scene *s, const char *run, const char *end) {
   int lines = 0;
   for (const char *line = data; *line != '\0'; lines++) {
     const size_t length = strcspn(line, "\n");
-    if (length < strlen(end) || strncmp(line + length - strlen(end), end, strlen(end)) != 0) { fail_msg("%s: %s", run, line); }
+    if (length < strlen(end) || strncmp(line + length - strlen(end), end, strlen(end)) != 0) {
+      fail_msg("%s: %s", run, line);
+    }
     line += length + 1;
   }
   assert_int_equal(lines, 2);
@@ -172,8 +178,8 @@ static void test_sgd(void **state) { check_training(*state, "{learning_rate: 0.0
 
 static void test_adamw(void **state) { check_training(*state, "{kind: adamw, learning_rate: 0.001}"); }
 
-// Whole runs in another precision: the same seed gives the same bits, recorded or not; the numbers are not those of f32. Some
-// spikes come on other steps, so single gradients differ, but with small steps the network stays near.
+// Whole runs in another precision: the same seed gives the same bits, recorded or not; the numbers are not those of
+// f32. Some spikes come on other steps, so single gradients differ, but with small steps the network stays near.
 static void check_precision(const scene *s, const char *precision, const char *teachers) {
   sst_context *context = test_context();
   require_card(context);
@@ -181,7 +187,8 @@ static void check_precision(const scene *s, const char *precision, const char *t
   for (int i = 0; i < 4; i++) {
     char run[TEST_PATH_SIZE], more[256];
     temp_folder_remove(test_path(run, s->folder, names[i]));
-    snprintf(more, sizeof more, "device: cuda\noptimizer: {learning_rate: 0.005, clip_norm: 0.5}\nspeed: {record: %s}\n",
+    snprintf(more, sizeof more,
+             "device: cuda\noptimizer: {learning_rate: 0.005, clip_norm: 0.5}\nspeed: {record: %s}\n",
              i == 2 ? "false" : "true");
     const size_t end = strlen(more);
     if (i < 3) {
@@ -212,7 +219,9 @@ static void watch_drains(void *user, const sst_progress *progress) {
   drain_watch *watch = user;
   const uint64_t drains = ssti_emulator_drains();
   if (watch->epoch == progress->epoch) {
-    if (drains != watch->drains) { fail_msg("the host waited for all its work within epoch %d", (int)progress->epoch + 1); }
+    if (drains != watch->drains) {
+      fail_msg("the host waited for all its work within epoch %d", (int)progress->epoch + 1);
+    }
     watch->steps++;
   }
   watch->epoch = progress->epoch;
@@ -220,8 +229,8 @@ static void watch_drains(void *user, const sst_progress *progress) {
 }
 #endif
 
-// From the first finished step that is told of to the last one, a late card always has something left to do. The four steps at
-// the end of an epoch are told of after it.
+// From the first finished step that is told of to the last one, a late card always has something left to do. The four
+// steps at the end of an epoch are told of after it.
 static void test_epoch_never_waits(void **state) {
 #ifdef SSTI_CUDA_IS_EMULATED
   static const char *const ways[] = {"device: cuda\n", "device: cuda\nspeed: {resident: false}\n",
@@ -235,7 +244,8 @@ static void test_epoch_never_waits(void **state) {
     temp_folder_remove(test_path(run, ((scene *)*state)->folder, "watched"));
     drain_watch watch = {.epoch = -1};
     assert_ok(context, train_watched(context, *state, student_text, ways[i], "watched", watch_drains, &watch));
-    assert_int_equal(watch.steps, 2 * (8 - 4 - 1)); // of eight steps an epoch; the first one told of is what others follow
+    assert_int_equal(watch.steps,
+                     2 * (8 - 4 - 1)); // of eight steps an epoch; the first one told of is what others follow
   }
   if (!was_late) { unsetenv("SPIKESTILL_EMULATED_LATE"); }
   test_context_end(context);

@@ -24,8 +24,7 @@ static void try_engine(void **state, int64_t batch, bool stream) {
   scene s = {.network = random_integer_network(*state, 3, &small), .options = sst_engine_default()};
   s.options.batch = batch;
   s.options.stream = stream;
-  const uint64_t faults =
-      try_every_fault(&(fault_trial){.action = open_and_close, .scene = &s, .kind = FAULT_MEMORY});
+  const uint64_t faults = try_every_fault(&(fault_trial){.action = open_and_close, .scene = &s, .kind = FAULT_MEMORY});
   assert_true(faults > 10);
   sst_integer_network_free(s.network);
 }

@@ -39,8 +39,7 @@ static void import(sst_context *context, const sst_nir_graph *graph) {
     abort();
   }
   sst_value logits;
-  const sst_value x =
-      sst_graph_input(built, "input", sst_shape_make(1, 1, info.height, info.width, info.channels));
+  const sst_value x = sst_graph_input(built, "input", sst_shape_make(1, 1, info.height, info.width, info.channels));
   if (sst_nir_build(network, built, x, 3, false, &logits) < 0) { abort(); }
   if (sst_parameters_seal(parameters) == SST_OK && sst_nir_load(network, parameters) != SST_OK) { abort(); }
   sst_graph_destroy(built);

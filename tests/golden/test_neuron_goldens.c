@@ -17,7 +17,8 @@ static void open_goldens(golden_file *g) {
   assert_non_null(g->file);
   assert_non_null(fgets(comment, sizeof comment, g->file));
   assert_int_equal(fscanf(g->file, "neurons cases=%d steps=%d count=%d threshold=%f", &g->cases, &g->steps, &g->count,
-                          &g->threshold), 4);
+                          &g->threshold),
+                   4);
 }
 
 static void read_numbers(golden_file *g, const char *name, float *out) {
@@ -32,9 +33,9 @@ static sst_neuron read_neuron(golden_file *g, float *w, float *dw) {
   char kind[32], surrogate[32];
   int hard, decay_input, detach;
   sst_neuron neuron = sst_neuron_default();
-  const int fields = fscanf(
-      g->file, " case %31s %31s hard=%d v_reset=%f decay_input=%d detach=%d decay=%f alpha=%f w=%f dw=%f", kind,
-      surrogate, &hard, &neuron.v_reset, &decay_input, &detach, &neuron.decay, &neuron.alpha, w, dw);
+  const int fields =
+      fscanf(g->file, " case %31s %31s hard=%d v_reset=%f decay_input=%d detach=%d decay=%f alpha=%f w=%f dw=%f", kind,
+             surrogate, &hard, &neuron.v_reset, &decay_input, &detach, &neuron.decay, &neuron.alpha, w, dw);
   assert_int_equal(fields, 10);
   assert_true(sst_neuron_parse(kind, &neuron.kind));
   assert_true(sst_surrogate_parse(surrogate, &neuron.surrogate));

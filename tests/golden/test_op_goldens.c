@@ -22,7 +22,7 @@ typedef struct golden {
 
 static const ssti_op *const ops[] = {
 #define OP_ENTRY(name) &ssti_op_##name,
-  SSTI_OP_LIST(OP_ENTRY)
+    SSTI_OP_LIST(OP_ENTRY)
 #undef OP_ENTRY
 };
 enum { OP_COUNT = sizeof ops / sizeof ops[0] };
@@ -89,9 +89,7 @@ static void read_attributes(const golden *g, any_attributes *out) {
   if (IS("select_steps")) { out->select_steps = (ssti_select_steps_attributes){n[0], n[1]}; }
   if (IS("repeat_steps")) { out->repeat_steps = (ssti_repeat_steps_attributes){n[0]}; }
   if (IS("pad")) { out->pad = (ssti_pad_attributes){{n[0], n[2], n[4]}, {n[1], n[3], n[5]}, (float)v[6]}; }
-  if (IS("slice")) {
-    out->slice = (ssti_slice_attributes){{n[0], n[3], n[6]}, {n[1], n[4], n[7]}, {n[2], n[5], n[8]}};
-  }
+  if (IS("slice")) { out->slice = (ssti_slice_attributes){{n[0], n[3], n[6]}, {n[1], n[4], n[7]}, {n[2], n[5], n[8]}}; }
 #undef IS
 }
 

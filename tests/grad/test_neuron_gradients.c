@@ -46,10 +46,10 @@ static void check_differences(const neuron_arrays *c, dual *x, dual w, double ta
     up_x[i] = dual_constant(x[i].value + step * x[i].tangent);
     down_x[i] = dual_constant(x[i].value - step * x[i].tangent);
   }
-  const double up = model_projection(&c->shape, up_x, dual_constant(w.value + step * w.tangent), c->dspikes,
-                                     c->dmembrane).value;
-  const double down = model_projection(&c->shape, down_x, dual_constant(w.value - step * w.tangent), c->dspikes,
-                                       c->dmembrane).value;
+  const double up =
+      model_projection(&c->shape, up_x, dual_constant(w.value + step * w.tangent), c->dspikes, c->dmembrane).value;
+  const double down =
+      model_projection(&c->shape, down_x, dual_constant(w.value - step * w.tangent), c->dspikes, c->dmembrane).value;
   expect_near(&c->shape, "the model's tangent", tangent, (up - down) / (2 * step), 1e-6);
 }
 
@@ -155,8 +155,7 @@ static void test_cubalif(void **state) { check_kind(*state, SST_NEURON_CUBALIF);
 static void test_alif(void **state) { check_kind(*state, SST_NEURON_ALIF); }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_if), TEST(test_lif),     TEST(test_plif),
-                                     TEST(test_li), TEST(test_cubalif), TEST(test_alif),
-                                     TEST(test_on_a_grid)};
+  const struct CMUnitTest tests[] = {TEST(test_if),      TEST(test_lif),  TEST(test_plif),     TEST(test_li),
+                                     TEST(test_cubalif), TEST(test_alif), TEST(test_on_a_grid)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

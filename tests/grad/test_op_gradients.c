@@ -24,7 +24,7 @@ static void test_unary(void **state) {
     power.a = 1.5f;
     const bool is_power = kind == SSTI_UNARY_POWER;
     const naive_case one = {
-      &ssti_op_unary, is_power ? &power : &attributes, 1, {sst_shape_make(2, 3, 3, 1, 5)}, 0.5f, 2};
+        &ssti_op_unary, is_power ? &power : &attributes, 1, {sst_shape_make(2, 3, 3, 1, 5)}, 0.5f, 2};
     check(*state, &one, 1e-2f, 1e-3);
   }
 }

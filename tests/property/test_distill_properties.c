@@ -399,8 +399,8 @@ int main(void) {
                                      TEST(test_the_teacher_stays_as_it_is),
                                      TEST(test_a_student_equal_to_its_teacher_learns_nothing),
                                      TEST(test_the_longer_run_is_the_students_own),
-      TEST(test_what_has_no_longer_run_is_said),
-      TEST(test_a_spiking_teacher_of_other_steps),
+                                     TEST(test_what_has_no_longer_run_is_said),
+                                     TEST(test_a_spiking_teacher_of_other_steps),
                                      TEST(test_an_unmatched_twin_leaves_the_student_alone),
                                      TEST(test_a_matched_twin_changes_both)};
   return cmocka_run_group_tests(tests, NULL, NULL);

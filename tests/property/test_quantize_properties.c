@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for any quantised network. In evaluation mode all between spikes is integer arithmetic that f32 carries
-// out without error: the input lies on a grid, sums are integers (behind an average of four spikes quarters of them), currents and membranes
-// multiples of powers of two, stored states codes of their grid; so the backends agree on every bit, not only about.
-// And with many bits a quantised network is the one in full precision.
+// out without error: the input lies on a grid, sums are integers (behind an average of four spikes quarters of them),
+// currents and membranes multiples of powers of two, stored states codes of their grid; so the backends agree on every
+// bit, not only about. And with many bits a quantised network is the one in full precision.
 #include "networks.h"
 
 #include "quantize/grid.h"
@@ -21,13 +21,12 @@ static void fill_layers(sst_layer layers[LAYERS]) {
 
 static sst_model_options quantized_options(const sst_layer *layers, sst_weight_quantizer_kind kind, bool per_channel) {
   sst_model_options options = network_options(layers, LAYERS, TIME, SIZE, CLASSES);
-  options.quantization = (sst_quantization){
-      .weights = {.kind = kind, .bits = BITS, .per_channel = per_channel},
-      .first_last = true,
-      .norm_bits = 8,
-      .input_bits = INPUT_BITS,
-      .input_low = -1.5f, // eighths, and some of the noise is clipped
-      .input_high = 2.0f};
+  options.quantization = (sst_quantization){.weights = {.kind = kind, .bits = BITS, .per_channel = per_channel},
+                                            .first_last = true,
+                                            .norm_bits = 8,
+                                            .input_bits = INPUT_BITS,
+                                            .input_low = -1.5f, // eighths, and some of the noise is clipped
+                                            .input_high = 2.0f};
   options.neuron.membrane_bits = BITS;
   return options;
 }

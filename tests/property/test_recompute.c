@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Computing activations again in the backward pass changes memory and nothing else: the same bits of losses, parameters,
-// running statistics and gradients as with all of them stored, for networks with dropout, plain and fused norms, residual
-// blocks, quantised weights and learned decays, on both backends and with Winograd's algorithm.
+// Computing activations again in the backward pass changes memory and nothing else: the same bits of losses,
+// parameters, running statistics and gradients as with all of them stored, for networks with dropout, plain and fused
+// norms, residual blocks, quantised weights and learned decays, on both backends and with Winograd's algorithm.
 #include "graph/graph_internal.h"
 #include "networks.h"
 #include "spikestill/crossover.h"
@@ -18,12 +18,12 @@ typedef struct kind_of_training {
 
 static void fill_layers(sst_layer layers[LAYERS]) {
   const sst_layer list[LAYERS] = {
-      layer_of(SST_LAYER_CONV, 16),        layer_of(SST_LAYER_NORM, 0),  layer_of(SST_LAYER_ACTIVATION, 0),
-      layer_of(SST_LAYER_CONV, 24),        layer_of(SST_LAYER_NORM, 0),  layer_of(SST_LAYER_ACTIVATION, 0),
-      layer_of(SST_LAYER_DROPOUT, 0),      layer_of(SST_LAYER_MAX_POOL, 0), layer_of(SST_LAYER_BLOCK, 24),
-      layer_of(SST_LAYER_BLOCK, 32),       layer_of(SST_LAYER_AVERAGE_POOL, 0), layer_of(SST_LAYER_CONV, 32),
-      layer_of(SST_LAYER_NORM, 0),         layer_of(SST_LAYER_ACTIVATION, 0), layer_of(SST_LAYER_LINEAR, 24),
-      layer_of(SST_LAYER_ACTIVATION, 0),   layer_of(SST_LAYER_LINEAR, 0)};
+      layer_of(SST_LAYER_CONV, 16),      layer_of(SST_LAYER_NORM, 0),         layer_of(SST_LAYER_ACTIVATION, 0),
+      layer_of(SST_LAYER_CONV, 24),      layer_of(SST_LAYER_NORM, 0),         layer_of(SST_LAYER_ACTIVATION, 0),
+      layer_of(SST_LAYER_DROPOUT, 0),    layer_of(SST_LAYER_MAX_POOL, 0),     layer_of(SST_LAYER_BLOCK, 24),
+      layer_of(SST_LAYER_BLOCK, 32),     layer_of(SST_LAYER_AVERAGE_POOL, 0), layer_of(SST_LAYER_CONV, 32),
+      layer_of(SST_LAYER_NORM, 0),       layer_of(SST_LAYER_ACTIVATION, 0),   layer_of(SST_LAYER_LINEAR, 24),
+      layer_of(SST_LAYER_ACTIVATION, 0), layer_of(SST_LAYER_LINEAR, 0)};
   memcpy(layers, list, sizeof list);
   layers[6].rate = 0.25f;
 }

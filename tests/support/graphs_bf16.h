@@ -23,13 +23,14 @@ static sst_value layer(sst_graph *g, sst_value x, const char *name, sst_value *c
   sst_conv2d_options conv = sst_conv2d_default();
   conv.pad_h = conv.pad_w = 1;
   const int64_t in = sst_graph_shape(g, x).dim[SST_AXIS_C];
-  const sst_value y = *conv_out = sst_conv2d(g, x, graph_weight(g, "weight", sst_shape_make(1, WIDTH, 3, 3, in)), SST_NONE, &conv);
+  const sst_value y = *conv_out =
+      sst_conv2d(g, x, graph_weight(g, "weight", sst_shape_make(1, WIDTH, 3, 3, in)), SST_NONE, &conv);
   const sst_batch_norm_options options = sst_batch_norm_default();
   sst_neuron neuron = sst_neuron_default();
   neuron.threshold = 0.5f;
-  x = sst_batch_norm(g, y, constant(g, "gamma", SST_PARAMETER_NORM, 0.9f), constant(g, "beta", SST_PARAMETER_NORM, 0.2f),
-                     constant(g, "mean", SST_PARAMETER_BUFFER, 0), constant(g, "variance", SST_PARAMETER_BUFFER, 1),
-                     &options);
+  x = sst_batch_norm(g, y, constant(g, "gamma", SST_PARAMETER_NORM, 0.9f),
+                     constant(g, "beta", SST_PARAMETER_NORM, 0.2f), constant(g, "mean", SST_PARAMETER_BUFFER, 0),
+                     constant(g, "variance", SST_PARAMETER_BUFFER, 1), &options);
   x = sst_neuron_layer(g, x, TIME, &neuron, SST_NONE, NULL);
   sst_graph_pop(g);
   return x;

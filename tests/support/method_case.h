@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A distillation term over taps of given shapes: the student's are parameters, so that they receive gradients, the
-// teacher's are inputs, and what the term learns for itself lies in a store apart. A suite fills them, runs the term and holds value and gradient against its own arithmetic in
-// double.
+// teacher's are inputs, and what the term learns for itself lies in a store apart. A suite fills them, runs the term
+// and holds value and gradient against its own arithmetic in double.
 //
 //   method_case c;
 //   method_begin(&c, context, "lasnn", (const char *const[]){"map", "feature", NULL});
@@ -31,12 +31,12 @@ typedef struct method_case {
   sst_graph *graph;
   sst_value target, loss;
   bool has_teacher, has_twin;
-  float threshold; // of the student's neurons, for the scene
+  float threshold;     // of the student's neurons, for the scene
   sst_run_options run; // of every pass: inference unless the suite says otherwise
   method_tap student[METHOD_TAPS], teacher[METHOD_TAPS];
   int student_count, teacher_count;
-  sst_value longer;       // logits of the student's longer run
-  int64_t longer_steps;   // that the term asked for
+  sst_value longer;     // logits of the student's longer run
+  int64_t longer_steps; // that the term asked for
 } method_case;
 
 // `options`: keys and values in turn, ended by NULL; NULL for the defaults.

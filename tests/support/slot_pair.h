@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A backend beside the reference, for tests that hold one against the other: the functions that do not care which backend
-// it is. Outputs are NaN and workspaces garbage before a kernel runs, and the bytes after a workspace are watched.
+// A backend beside the reference, for tests that hold one against the other: the functions that do not care which
+// backend it is. Outputs are NaN and workspaces garbage before a kernel runs, and the bytes after a workspace are
+// watched.
 //
 // backend_pair.h (the fast CPU backend) and cuda_pair.h (CUDA) include this and define pair_make and EACH_LEVEL; the
 // suites in slots_*.h are written against those, so that each backend's test takes the suites of the slots it has.
@@ -59,7 +60,8 @@ static inline float *target(int64_t count, bool accumulate, bool whole) {
   return accumulate ? filled(count, whole, 99) : floats(count);
 }
 
-static inline void compare(const float *found, const float *expected, int64_t count, double tolerance, const char *what) {
+static inline void compare(const float *found, const float *expected, int64_t count, double tolerance,
+                           const char *what) {
   support_assert_all_near(found, expected, count, tolerance, tolerance, what, __FILE__, __LINE__);
 }
 
@@ -68,10 +70,21 @@ static inline int64_t output_length(int64_t in, int64_t kernel, int64_t stride, 
 }
 
 static inline ssti_conv2d conv(int64_t images, int64_t h, int64_t w, int64_t in, int64_t out, int64_t kh, int64_t kw,
-                        int64_t stride, int64_t pad, int64_t dilation, int64_t groups) {
-  ssti_conv2d s = {.images = images, .in_h = h, .in_w = w, .in_c = in, .out_c = out, .kernel_h = kh, .kernel_w = kw,
-                   .stride_h = stride, .stride_w = stride, .pad_h = pad, .pad_w = pad, .dilation_h = dilation,
-                   .dilation_w = dilation, .groups = groups};
+                               int64_t stride, int64_t pad, int64_t dilation, int64_t groups) {
+  ssti_conv2d s = {.images = images,
+                   .in_h = h,
+                   .in_w = w,
+                   .in_c = in,
+                   .out_c = out,
+                   .kernel_h = kh,
+                   .kernel_w = kw,
+                   .stride_h = stride,
+                   .stride_w = stride,
+                   .pad_h = pad,
+                   .pad_w = pad,
+                   .dilation_h = dilation,
+                   .dilation_w = dilation,
+                   .groups = groups};
   s.out_h = output_length(h, kh, stride, pad, dilation);
   s.out_w = output_length(w, kw, stride, pad, dilation);
   return s;
@@ -81,8 +94,8 @@ static inline ssti_linear linear(int64_t rows, int64_t in, int64_t out) {
   return (ssti_linear){.rows = rows, .in = in, .out = out};
 }
 
-// One of the neurons that suites sweep: bits of `flags` are hard reset, detached reset and decayed input; `number` counts
-// the cases and decides what needs no combination of its own, where it resets to and the grid of its membrane.
+// One of the neurons that suites sweep: bits of `flags` are hard reset, detached reset and decayed input; `number`
+// counts the cases and decides what needs no combination of its own, where it resets to and the grid of its membrane.
 static inline sst_neuron numbered_neuron(sst_neuron_kind kind, int flags, int surrogate, int64_t number) {
   sst_neuron neuron = sst_neuron_default();
   neuron.kind = kind;
@@ -99,6 +112,8 @@ static inline sst_neuron numbered_neuron(sst_neuron_kind kind, int flags, int su
 }
 
 // Rounding of a sum of `terms` products of normal numbers: far below epsilon (6e-8) times the sum of their sizes.
-static inline double sum_tolerance(bool whole, int64_t terms) { return whole ? 0.0 : 2e-7 * sqrt((double)terms) * 8 + 1e-6; }
+static inline double sum_tolerance(bool whole, int64_t terms) {
+  return whole ? 0.0 : 2e-7 * sqrt((double)terms) * 8 + 1e-6;
+}
 
 #endif

@@ -6,7 +6,8 @@
 #include "slot_pair.h"
 
 static const sst_shape axes_shapes[] = {
-    {{1, 1, 1, 1, 1}}, {{1, 1, 1, 1, 37}}, {{4, 3, 5, 7, 6}}, {{2, 90, 1, 1, 10}}, {{1, 5, 33, 2, 1}}, {{2, 2, 3, 3, 70}},
+    {{1, 1, 1, 1, 1}},   {{1, 1, 1, 1, 37}}, {{4, 3, 5, 7, 6}},
+    {{2, 90, 1, 1, 10}}, {{1, 5, 33, 2, 1}}, {{2, 2, 3, 3, 70}},
 };
 enum { AXES_SHAPES = sizeof axes_shapes / sizeof *axes_shapes };
 
@@ -26,7 +27,8 @@ static void check_binary(pair *p, ssti_binary_kind kind, sst_shape shape_a, sst_
   for (int i = 0; i < SST_AXIS_COUNT; i++) { n *= shape_a.dim[i] > shape_b.dim[i] ? shape_a.dim[i] : shape_b.dim[i]; }
   float *a = filled(na, false, 1), *b = floats(nb), *dy = filled(n, false, 3);
   fill_uniform(b, nb, 0.5f, 2.0f, 2); // divided by
-  float *y_expected = floats(n), *da_expected = target(na, accumulate, false), *db_expected = target(nb, accumulate, false);
+  float *y_expected = floats(n), *da_expected = target(na, accumulate, false),
+        *db_expected = target(nb, accumulate, false);
   const ssti_kernels *r = &p->reference->kernels, *t = &p->tested->kernels;
   r->binary_forward(p->reference, kind, shape_a, shape_b, a, b, y_expected);
   r->binary_backward(p->reference, kind, shape_a, shape_b, a, b, dy, da_expected, accumulate, db_expected, accumulate);

@@ -29,11 +29,13 @@ static norm_data norm_make(const ssti_batch_norm *s, float offset, bool accumula
 }
 
 static void norm_end(norm_data *d) {
-  release(d->x), release(d->dy), release(d->gamma), release(d->beta), release(d->mean), release(d->variance), release(d->y);
+  release(d->x), release(d->dy), release(d->gamma), release(d->beta), release(d->mean), release(d->variance),
+      release(d->y);
   release(d->saved), release(d->dx), release(d->dgamma), release(d->dbeta);
 }
 
-static void norm_run(pair *p, ssti_backend *b, const ssti_batch_norm *s, norm_data *d, bool batch_statistics, bool accumulate) {
+static void norm_run(pair *p, ssti_backend *b, const ssti_batch_norm *s, norm_data *d, bool batch_statistics,
+                     bool accumulate) {
   const ssti_kernels *k = &b->kernels;
   k->batch_norm_forward_training(b, s, d->x, d->gamma, d->beta, d->mean, d->variance, d->y, d->saved);
   const size_t bytes = k->batch_norm_workspace(b, s);
@@ -77,14 +79,17 @@ static void check_norm(pair *p, const ssti_batch_norm *s, float offset, bool bat
 
 static const struct {
   int64_t rows, channels;
-} norm_shapes[] = {{2, 1},   {1000, 1}, {777, 3},   {300, 17},  {5, 64},     {129, 64},
+} norm_shapes[] = {{2, 1},     {1000, 1}, {777, 3},   {300, 17},  {5, 64},    {129, 64},
                    {4100, 64}, {70, 100}, {33, 1000}, {130, 513}, {20, 2048}, {9, 2300}};
 
 static void test_batch_norm(void **state) {
   pair p = pair_make(*state);
   for (size_t i = 0; i < sizeof norm_shapes / sizeof *norm_shapes; i++) {
-    const ssti_batch_norm s = {.rows = norm_shapes[i].rows, .channels = norm_shapes[i].channels, .epsilon = 1e-5f,
-                               .momentum = 0.1f, .scale = i % 2 ? 1.0f : 0.5f};
+    const ssti_batch_norm s = {.rows = norm_shapes[i].rows,
+                               .channels = norm_shapes[i].channels,
+                               .epsilon = 1e-5f,
+                               .momentum = 0.1f,
+                               .scale = i % 2 ? 1.0f : 0.5f};
     check_norm(&p, &s, 0.0f, true, false);
     check_norm(&p, &s, 3.0f, true, true);
     check_norm(&p, &s, 0.0f, false, i % 2);
@@ -109,8 +114,11 @@ static void test_batch_norm_far_mean(void **state) {
 static void test_batch_norm_inference(void **state) {
   pair p = pair_make(*state);
   for (size_t i = 0; i < sizeof norm_shapes / sizeof *norm_shapes; i++) {
-    const ssti_batch_norm s = {.rows = norm_shapes[i].rows, .channels = norm_shapes[i].channels, .epsilon = 1e-5f,
-                               .momentum = 0.1f, .scale = 1.5f};
+    const ssti_batch_norm s = {.rows = norm_shapes[i].rows,
+                               .channels = norm_shapes[i].channels,
+                               .epsilon = 1e-5f,
+                               .momentum = 0.1f,
+                               .scale = 1.5f};
     norm_data d = norm_make(&s, 1.0f, false);
     float *expected = floats(d.count);
     p.reference->kernels.batch_norm_forward_inference(p.reference, &s, d.x, d.gamma, d.beta, d.mean, d.variance,

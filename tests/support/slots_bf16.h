@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slots in precision BF16 against the reference on the same rounded numbers: see slot_pair.h. Products of whole numbers, and
-// sums of weights by spikes, must be exact to f32's rounding of sums; what is put into a bf16 tensor is that, rounded once.
-// Who includes this says how many spikes are added up rather than multiplied (set_crossover), and whether it rounds more: the
-// gradients of a convolution's weights, and sums that are stored as bf16 before a bias is added to them.
+// Slots in precision BF16 against the reference on the same rounded numbers: see slot_pair.h. Products of whole
+// numbers, and sums of weights by spikes, must be exact to f32's rounding of sums; what is put into a bf16 tensor is
+// that, rounded once. Who includes this says how many spikes are added up rather than multiplied (set_crossover), and
+// whether it rounds more: the gradients of a convolution's weights, and sums that are stored as bf16 before a bias is
+// added to them.
 #ifndef SPIKESTILL_TESTS_SLOTS_BF16_H
 #define SPIKESTILL_TESTS_SLOTS_BF16_H
 
@@ -23,7 +24,7 @@ static void skip_without(pair *p) {
 typedef struct either {
   int64_t count;
   ssti_type type;
-  float *wide;   // what the numbers are
+  float *wide;     // what the numbers are
   ssti_bf16 *half; // NULL for f32
 } either;
 
@@ -56,7 +57,8 @@ static void either_end(either *e) { release(e->wide), release(e->half); }
 static void compare_either(either *found, const float *expected, double tolerance, const char *what) {
   read_back(found);
   const double rounding = found->type == SSTI_BF16 ? 1.0 / 256 : 0.0;
-  support_assert_all_near(found->wide, expected, found->count, tolerance + rounding, tolerance, what, __FILE__, __LINE__);
+  support_assert_all_near(found->wide, expected, found->count, tolerance + rounding, tolerance, what, __FILE__,
+                          __LINE__);
 }
 
 // ---- convolutions
@@ -82,7 +84,8 @@ static void check_bf16_conv(pair *p, const ssti_conv2d *s, int filling, bool sec
   const bool whole = filling == 1;
   ssti_plan *plan = NULL;
   assert_ok(p->context, p->tested->kernels.conv2d_plan(p->tested, s, true, &plan));
-  either x = either_of(input_of(nx, filling, 1), nx, s->in_type), dy = either_of(input_of(ny, whole, 2), ny, s->out_type);
+  either x = either_of(input_of(nx, filling, 1), nx, s->in_type),
+         dy = either_of(input_of(ny, whole, 2), ny, s->out_type);
   either y = either_of(floats(ny), ny, s->out_type), again = either_of(floats(ny), ny, s->out_type);
   either dx = either_of(target(nx, second, whole), nx, s->in_type);
   float *w = input_of(nw, whole, 3), *b = second ? filled(s->out_c, whole, 4) : NULL;
@@ -99,13 +102,14 @@ static void check_bf16_conv(pair *p, const ssti_conv2d *s, int filling, bool sec
                                  s->pad_h, s->dilation_h, s->groups);
   r->conv2d_forward(p->reference, &plain, NULL, x.wide, w_rounded, b, y_expected, NULL, NULL);
   r->conv2d_backward_data(p->reference, &plain, NULL, dy.wide, w_rounded, dx_expected, second, NULL);
-  r->conv2d_backward_weights(p->reference, &plain, NULL, x.wide, dy.wide, dw_expected, second, db_expected, second, NULL,
-                             NULL);
+  r->conv2d_backward_weights(p->reference, &plain, NULL, x.wide, dy.wide, dw_expected, second, db_expected, second,
+                             NULL, NULL);
   const uint64_t allocations = sst_context_allocation_count(p->context);
   f->conv2d_forward(p->tested, s, plan, data_of(&x), w_rounded, b, data_of(&y), saved, forward_space);
   f->conv2d_forward(p->tested, s, plan, data_of(&x), w_rounded, b, data_of(&again), saved, forward_space);
   f->conv2d_backward_data(p->tested, s, plan, data_of(&dy), w, data_of(&dx), second, backward_space);
-  f->conv2d_backward_weights(p->tested, s, plan, data_of(&x), data_of(&dy), dw, second, db, second, saved, backward_space);
+  f->conv2d_backward_weights(p->tested, s, plan, data_of(&x), data_of(&dy), dw, second, db, second, saved,
+                             backward_space);
   pair_wait(p);
   assert_int_equal(sst_context_allocation_count(p->context), allocations);
   const bool twice = rounds_before_bias && b != NULL && s->out_type == SSTI_BF16;
@@ -114,16 +118,20 @@ static void check_bf16_conv(pair *p, const ssti_conv2d *s, int filling, bool sec
   assert_same_bits(again.wide, y.wide, ny);
   // Adding to bf16 rounds the sum, which may be smaller than what is added.
   const double adding = second && s->in_type == SSTI_BF16 && !whole ? 0.05 : 0.0;
-  compare_either(&dx, dx_expected,
-                 adding + sum_tolerance(whole, s->kernel_h * s->kernel_w * (s->out_c / s->groups)), "dx");
-  compare(dw, dw_expected, nw, sum_tolerance(whole, s->images * s->out_h * s->out_w) + rounding_of(rounds_convolution_weights, dw_expected, nw), "dweight");
+  compare_either(&dx, dx_expected, adding + sum_tolerance(whole, s->kernel_h * s->kernel_w * (s->out_c / s->groups)),
+                 "dx");
+  compare(dw, dw_expected, nw,
+          sum_tolerance(whole, s->images * s->out_h * s->out_w) +
+              rounding_of(rounds_convolution_weights, dw_expected, nw),
+          "dweight");
   compare(db, db_expected, s->out_c, sum_tolerance(whole, s->images * s->out_h * s->out_w), "dbias");
   check_canary(forward_space, plan->forward_workspace);
   check_canary(backward_space, plan->backward_workspace);
   check_canary(saved, plan->saved);
   f->plan_destroy(p->tested, plan);
   either_end(&x), either_end(&dy), either_end(&y), either_end(&again), either_end(&dx);
-  release(w), release(b), release(dw), release(db), release(y_expected), release(dx_expected), release(dw_expected), release(db_expected);
+  release(w), release(b), release(dw), release(db), release(y_expected), release(dx_expected), release(dw_expected),
+      release(db_expected);
   release(w_rounded), release(forward_space), release(backward_space), release(saved);
 }
 
@@ -131,21 +139,22 @@ static void test_bf16_conv2d(void **state) {
   pair p = pair_make(*state);
   skip_without(&p);
   const ssti_conv2d shapes[] = {
-      conv(3, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1),   conv(2, 9, 7, 1, 32, 3, 3, 1, 1, 1, 1),
-      conv(2, 9, 9, 2, 8, 5, 5, 2, 2, 1, 1),    conv(2, 8, 6, 64, 32, 3, 3, 1, 1, 1, 1),
-      conv(1, 5, 7, 5, 7, 3, 3, 1, 0, 1, 1),    conv(2, 7, 7, 17, 33, 3, 3, 2, 1, 1, 1),
-      conv(2, 8, 8, 16, 32, 1, 1, 1, 0, 1, 1),  conv(2, 8, 8, 16, 32, 1, 1, 2, 0, 1, 1),
-      conv(2, 8, 8, 12, 10, 3, 3, 1, 2, 2, 1),  conv(2, 9, 9, 8, 8, 3, 3, 2, 2, 3, 1),
-      conv(2, 6, 6, 16, 32, 3, 3, 1, 1, 1, 4),  conv(2, 7, 5, 6, 9, 3, 3, 1, 1, 1, 3),
-      conv(2, 8, 8, 32, 32, 3, 3, 1, 1, 1, 32), conv(2, 7, 7, 20, 20, 3, 3, 2, 1, 1, 20),
-      conv(2, 6, 6, 4, 4, 2, 2, 1, 2, 1, 1),    conv(1, 1, 1, 24, 40, 1, 1, 1, 0, 1, 1),
-      conv(5, 9, 7, 32, 64, 3, 3, 1, 1, 1, 1),  conv(3, 4, 5, 16, 128, 5, 5, 1, 2, 1, 1), // own weight gradients
-      conv(3, 6, 6, 48, 64, 4, 2, 1, 1, 1, 1),  conv(2, 17, 20, 16, 64, 1, 1, 1, 0, 1, 1),
-      conv(2, 4, 4, 10, 12, 4, 4, 1, 0, 1, 1),  conv(1, 16, 16, 8, 8, 7, 7, 1, 3, 1, 1),
+      conv(3, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1),    conv(2, 9, 7, 1, 32, 3, 3, 1, 1, 1, 1),
+      conv(2, 9, 9, 2, 8, 5, 5, 2, 2, 1, 1),     conv(2, 8, 6, 64, 32, 3, 3, 1, 1, 1, 1),
+      conv(1, 5, 7, 5, 7, 3, 3, 1, 0, 1, 1),     conv(2, 7, 7, 17, 33, 3, 3, 2, 1, 1, 1),
+      conv(2, 8, 8, 16, 32, 1, 1, 1, 0, 1, 1),   conv(2, 8, 8, 16, 32, 1, 1, 2, 0, 1, 1),
+      conv(2, 8, 8, 12, 10, 3, 3, 1, 2, 2, 1),   conv(2, 9, 9, 8, 8, 3, 3, 2, 2, 3, 1),
+      conv(2, 6, 6, 16, 32, 3, 3, 1, 1, 1, 4),   conv(2, 7, 5, 6, 9, 3, 3, 1, 1, 1, 3),
+      conv(2, 8, 8, 32, 32, 3, 3, 1, 1, 1, 32),  conv(2, 7, 7, 20, 20, 3, 3, 2, 1, 1, 20),
+      conv(2, 6, 6, 4, 4, 2, 2, 1, 2, 1, 1),     conv(1, 1, 1, 24, 40, 1, 1, 1, 0, 1, 1),
+      conv(5, 9, 7, 32, 64, 3, 3, 1, 1, 1, 1),   conv(3, 4, 5, 16, 128, 5, 5, 1, 2, 1, 1), // own weight gradients
+      conv(3, 6, 6, 48, 64, 4, 2, 1, 1, 1, 1),   conv(2, 17, 20, 16, 64, 1, 1, 1, 0, 1, 1),
+      conv(2, 4, 4, 10, 12, 4, 4, 1, 0, 1, 1),   conv(1, 16, 16, 8, 8, 7, 7, 1, 3, 1, 1),
       conv(3, 18, 17, 16, 16, 3, 3, 1, 1, 1, 1), conv(5, 13, 31, 32, 32, 3, 3, 1, 1, 1, 1), // few channels
-      conv(2, 12, 9, 16, 32, 3, 3, 2, 1, 1, 1), conv(2, 7, 11, 48, 16, 5, 3, 1, 2, 1, 1),
-      conv(3, 9, 10, 32, 16, 1, 1, 2, 0, 1, 1), conv(2, 6, 5, 64, 16, 3, 3, 1, 0, 1, 1), conv(4, 40, 24, 16, 16, 3, 3, 1, 1, 1, 1),
-      conv(3, 9, 8, 32, 64, 3, 3, 2, 1, 1, 1), conv(2, 8, 8, 16, 64, 1, 1, 2, 0, 1, 1),
+      conv(2, 12, 9, 16, 32, 3, 3, 2, 1, 1, 1),  conv(2, 7, 11, 48, 16, 5, 3, 1, 2, 1, 1),
+      conv(3, 9, 10, 32, 16, 1, 1, 2, 0, 1, 1),  conv(2, 6, 5, 64, 16, 3, 3, 1, 0, 1, 1),
+      conv(4, 40, 24, 16, 16, 3, 3, 1, 1, 1, 1), conv(3, 9, 8, 32, 64, 3, 3, 2, 1, 1, 1),
+      conv(2, 8, 8, 16, 64, 1, 1, 2, 0, 1, 1),
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     ssti_conv2d s = shapes[i];
@@ -167,7 +176,8 @@ static void check_bf16_linear(pair *p, const ssti_linear *s, int filling, bool s
   const bool whole = filling == 1;
   ssti_plan *plan = NULL;
   assert_ok(p->context, p->tested->kernels.linear_plan(p->tested, s, true, &plan));
-  either x = either_of(input_of(nx, filling, 1), nx, s->in_type), dy = either_of(input_of(ny, whole, 2), ny, s->out_type);
+  either x = either_of(input_of(nx, filling, 1), nx, s->in_type),
+         dy = either_of(input_of(ny, whole, 2), ny, s->out_type);
   either y = either_of(floats(ny), ny, s->out_type), dx = either_of(target(nx, second, whole), nx, s->in_type);
   float *w = input_of(nw, whole, 3), *b = second ? filled(s->out, whole, 4) : NULL;
   float *dw = target(nw, second, whole), *db = target(s->out, second, whole);
@@ -181,11 +191,12 @@ static void check_bf16_linear(pair *p, const ssti_linear *s, int filling, bool s
   const ssti_linear plain = linear(s->rows, s->in, s->out);
   r->linear_forward(p->reference, &plain, NULL, x.wide, w, b, y_expected, NULL, NULL);
   r->linear_backward_data(p->reference, &plain, NULL, dy.wide, w, dx_expected, second, NULL);
-  r->linear_backward_weights(p->reference, &plain, NULL, x.wide, dy.wide, dw_expected, second, db_expected, second, NULL,
-                             NULL);
+  r->linear_backward_weights(p->reference, &plain, NULL, x.wide, dy.wide, dw_expected, second, db_expected, second,
+                             NULL, NULL);
   f->linear_forward(p->tested, s, plan, data_of(&x), w, b, data_of(&y), saved, forward_space);
   f->linear_backward_data(p->tested, s, plan, data_of(&dy), w, data_of(&dx), second, backward_space);
-  f->linear_backward_weights(p->tested, s, plan, data_of(&x), data_of(&dy), dw, second, db, second, saved, backward_space);
+  f->linear_backward_weights(p->tested, s, plan, data_of(&x), data_of(&dy), dw, second, db, second, saved,
+                             backward_space);
   pair_wait(p);
   const bool twice = rounds_before_bias && b != NULL && s->out_type == SSTI_BF16;
   compare_either(&y, y_expected, sum_tolerance(whole, s->in) + rounding_of(twice, y_expected, ny), "y");
@@ -197,16 +208,17 @@ static void check_bf16_linear(pair *p, const ssti_linear *s, int filling, bool s
   check_canary(backward_space, plan->backward_workspace);
   f->plan_destroy(p->tested, plan);
   either_end(&x), either_end(&dy), either_end(&y), either_end(&dx);
-  release(w), release(b), release(dw), release(db), release(y_expected), release(dx_expected), release(dw_expected), release(db_expected);
+  release(w), release(b), release(dw), release(db), release(y_expected), release(dx_expected), release(dw_expected),
+      release(db_expected);
   release(forward_space), release(backward_space), release(saved);
 }
 
 static void test_bf16_linear(void **state) {
   pair p = pair_make(*state);
   skip_without(&p);
-  const ssti_linear shapes[] = {linear(1, 1, 1),    linear(1, 7, 5),      linear(5, 1, 3),     linear(3, 5, 1),
-                                linear(17, 33, 9),  linear(64, 64, 64),   linear(32, 784, 100), linear(128, 256, 10),
-                                linear(13, 1000, 257)};
+  const ssti_linear shapes[] = {linear(1, 1, 1),      linear(1, 7, 5),      linear(5, 1, 3),
+                                linear(3, 5, 1),      linear(17, 33, 9),    linear(64, 64, 64),
+                                linear(32, 784, 100), linear(128, 256, 10), linear(13, 1000, 257)};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     ssti_linear s = shapes[i];
     s.precision = SST_PRECISION_BF16;
@@ -251,7 +263,8 @@ static void check_bf16_pool(pair *p, const ssti_pool *s, bool accumulate) {
   if (plan) { check_canary(space, plan->forward_workspace), check_canary(back_space, plan->backward_workspace); }
   f->plan_destroy(p->tested, plan);
   either_end(&x), either_end(&dy), either_end(&y), either_end(&dx);
-  release(y_expected), release(dx_expected), release(saved), release(saved_expected), release(space), release(back_space);
+  release(y_expected), release(dx_expected), release(saved), release(saved_expected), release(space),
+      release(back_space);
 }
 
 static void test_bf16_pool(void **state) {
@@ -261,10 +274,18 @@ static void test_bf16_pool(void **state) {
   } shapes[] = {{8, 8, 64, 2, 2, 0}, {7, 9, 67, 2, 2, 0}, {9, 9, 19, 3, 2, 1}, {6, 6, 5, 3, 1, 1}, {4, 4, 33, 4, 1, 0}};
   for (int k = 0; k < 16; k++) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-      ssti_pool s = {.kind = k & 8 ? SSTI_POOL_MAX : SSTI_POOL_AVERAGE, .images = 3, .in_h = shapes[i].h,
-                     .in_w = shapes[i].w, .channels = shapes[i].channels, .kernel_h = shapes[i].kernel,
-                     .kernel_w = shapes[i].kernel, .stride_h = shapes[i].stride, .stride_w = shapes[i].stride,
-                     .pad_h = shapes[i].pad, .pad_w = shapes[i].pad, .in_type = (ssti_type)(k & 1),
+      ssti_pool s = {.kind = k & 8 ? SSTI_POOL_MAX : SSTI_POOL_AVERAGE,
+                     .images = 3,
+                     .in_h = shapes[i].h,
+                     .in_w = shapes[i].w,
+                     .channels = shapes[i].channels,
+                     .kernel_h = shapes[i].kernel,
+                     .kernel_w = shapes[i].kernel,
+                     .stride_h = shapes[i].stride,
+                     .stride_w = shapes[i].stride,
+                     .pad_h = shapes[i].pad,
+                     .pad_w = shapes[i].pad,
+                     .in_type = (ssti_type)(k & 1),
                      .out_type = (ssti_type)(k >> 1 & 1)};
       s.out_h = output_length(s.in_h, s.kernel_h, s.stride_h, s.pad_h, 1);
       s.out_w = output_length(s.in_w, s.kernel_w, s.stride_w, s.pad_w, 1);

@@ -29,8 +29,7 @@ static void test_optimizer_steps(void **state) {
         memcpy(q, second_kept, (size_t)n * sizeof *q);
         if (p.tested->kernels.begin_update != NULL) { p.tested->kernels.begin_update(p.tested, &update); }
         if (kind < 3) {
-          p.tested->kernels.sgd_step(p.tested, n, v, gradient, m, &update, kind == 0 ? 0.0f : 0.9f, kind == 2,
-                                     1e-2f);
+          p.tested->kernels.sgd_step(p.tested, n, v, gradient, m, &update, kind == 0 ? 0.0f : 0.9f, kind == 2, 1e-2f);
         } else {
           p.tested->kernels.adamw_step(p.tested, n, v, gradient, m, q, &update, 0.9f, 0.999f, 1e-8f, 1e-2f);
         }

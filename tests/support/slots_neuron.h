@@ -17,7 +17,8 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
   const int64_t n = s->count, nx = s->input_steps * n, ny = s->steps * n;
   const bool learns = s->neuron.kind == SST_NEURON_PLIF;
   float *w = decay_of_test(0.3f); // where a device can read it
-  float *x = filled(nx, false, 1), *dspikes = filled(ny, false, 2), *dmembrane = with_membrane ? filled(ny, false, 3) : NULL;
+  float *x = filled(nx, false, 1), *dspikes = filled(ny, false, 2),
+        *dmembrane = with_membrane ? filled(ny, false, 3) : NULL;
   float *spikes_expected = floats(ny), *h_expected = floats(ny), *dx_expected = target(nx, accumulate, false);
   float ddecay_expected = 0.5f;
   const ssti_kernels *r = &p->reference->kernels, *f = &p->tested->kernels;
@@ -32,8 +33,8 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
     void *workspace = memory_of(bytes);
     uint64_t count = sst_context_allocation_count(p->context);
     f->neuron_forward(p->tested, s, x, learns ? w : NULL, spikes, with_membrane ? h : NULL);
-    f->neuron_backward(p->tested, s, x, learns ? w : NULL, dspikes, dmembrane, dx, accumulate,
-                       learns ? ddecay : NULL, accumulate, workspace);
+    f->neuron_backward(p->tested, s, x, learns ? w : NULL, dspikes, dmembrane, dx, accumulate, learns ? ddecay : NULL,
+                       accumulate, workspace);
     assert_int_equal(sst_context_allocation_count(p->context), count);
     pair_wait(p);
     // The same operations in the same order: the two backends fire on the same steps.
@@ -76,8 +77,8 @@ static void test_neuron(void **state) {
       for (int surrogate = 0; surrogate < SST_SURROGATE_COUNT; surrogate++, number++) {
         const sst_neuron neuron = numbered_neuron(kinds[kind], flags, surrogate, number);
         const int64_t steps = 1 + number % 5, count = counts[number % 5];
-        const ssti_neuron_shape shape = {.neuron = neuron, .steps = steps, .count = count,
-                                         .input_steps = number % 4 == 0 ? 1 : steps};
+        const ssti_neuron_shape shape = {
+            .neuron = neuron, .steps = steps, .count = count, .input_steps = number % 4 == 0 ? 1 : steps};
         check_neuron(&p, &shape, number % 2, number % 3 == 1);
       }
     }
@@ -95,8 +96,7 @@ static void test_neuron_of_other_kinds(void **state) {
     neuron.current_decay = 0.5f;
     neuron.adaptation = 0.2f;
     neuron.adaptation_decay = 0.9f;
-    const ssti_neuron_shape shape = {.neuron = neuron, .steps = 3, .input_steps = 3, .count = 777,
-                                     .smooth = kind == 3};
+    const ssti_neuron_shape shape = {.neuron = neuron, .steps = 3, .input_steps = 3, .count = 777, .smooth = kind == 3};
     check_neuron(&p, &shape, true, false);
   }
   pair_end(&p);
@@ -134,8 +134,8 @@ static void test_neuron_many_steps(void **state) {
     neuron.decay_input = i & 4;
     if (i % 8 == 5 && neuron.kind <= SST_NEURON_PLIF) { neuron.membrane_bits = 4; }
     const int64_t t = steps[i % 4];
-    const ssti_neuron_shape shape = {.neuron = neuron, .steps = t, .input_steps = i % 5 == 4 ? 1 : t,
-                                     .count = i % 3 == 1 ? 37 : 132};
+    const ssti_neuron_shape shape = {
+        .neuron = neuron, .steps = t, .input_steps = i % 5 == 4 ? 1 : t, .count = i % 3 == 1 ? 37 : 132};
     check_neuron(&p, &shape, i % 2, i % 3 == 0);
   }
   pair_end(&p);

@@ -22,7 +22,8 @@ typedef struct fused_case {
 static fused_result fused_result_make(const fused_case *c) {
   const ssti_neuron_shape *n = &c->shape.neuron;
   const int64_t channels = c->shape.norm.channels;
-  fused_result r = {.spikes = floats(n->steps * n->count), .membrane = floats(n->steps * n->count), .ddecay = floats(1)};
+  fused_result r = {
+      .spikes = floats(n->steps * n->count), .membrane = floats(n->steps * n->count), .ddecay = floats(1)};
   *r.ddecay = 0.5f;
   r.dx = target(n->input_steps * n->count, c->accumulate, false);
   r.vectors = target(6 * channels, c->accumulate, false);
@@ -30,7 +31,9 @@ static fused_result fused_result_make(const fused_case *c) {
   return r;
 }
 
-static void fused_result_end(fused_result *r) { release(r->spikes), release(r->membrane), release(r->dx), release(r->vectors), release(r->ddecay); }
+static void fused_result_end(fused_result *r) {
+  release(r->spikes), release(r->membrane), release(r->dx), release(r->vectors), release(r->ddecay);
+}
 
 static const float *decay_of(const fused_case *c) {
   return c->shape.neuron.neuron.kind == SST_NEURON_PLIF ? c->w : NULL;
@@ -107,8 +110,9 @@ static void run_fused(pair *p, ssti_backend *b, const fused_case *c, fused_resul
   release(saved), release(forward_space), release(backward_space);
 }
 
-// Against the fast backend's own two kernels: the same bits, but for the order of sums of a learned decay. Against the reference: with constant statistics bit for bit too; otherwise its statistics differ in the last
-// bit, which may move a membrane over the threshold, so what is compared is what the two kernels were compared by.
+// Against the fast backend's own two kernels: the same bits, but for the order of sums of a learned decay. Against the
+// reference: with constant statistics bit for bit too; otherwise its statistics differ in the last bit, which may move
+// a membrane over the threshold, so what is compared is what the two kernels were compared by.
 static void check_fused(pair *p, const fused_case *c) {
   const ssti_neuron_shape *n = &c->shape.neuron;
   const int64_t channels = c->shape.norm.channels, ny = n->steps * n->count, nx = n->input_steps * n->count;
@@ -145,8 +149,12 @@ static void check_fused(pair *p, const fused_case *c) {
 static fused_case fused_case_make(sst_neuron neuron, int64_t pixels, int64_t channels, int64_t steps,
                                   int64_t input_steps, float scale) {
   const int64_t count = pixels * channels;
-  fused_case c = {.shape = {.norm = {.rows = input_steps * pixels, .channels = channels, .steps = input_steps, .epsilon = 1e-5f,
-                                     .momentum = 0.1f, .scale = scale},
+  fused_case c = {.shape = {.norm = {.rows = input_steps * pixels,
+                                     .channels = channels,
+                                     .steps = input_steps,
+                                     .epsilon = 1e-5f,
+                                     .momentum = 0.1f,
+                                     .scale = scale},
                             .neuron = {.neuron = neuron, .steps = steps, .input_steps = input_steps, .count = count}},
                   .w = floats(1)};
   *c.w = 0.3f;
@@ -163,12 +171,13 @@ static fused_case fused_case_make(sst_neuron neuron, int64_t pixels, int64_t cha
 }
 
 static void fused_case_end(fused_case *c) {
-  release(c->x), release(c->gamma), release(c->beta), release(c->running), release(c->dspikes), release(c->dmembrane), release(c->w);
+  release(c->x), release(c->gamma), release(c->beta), release(c->running), release(c->dspikes), release(c->dmembrane),
+      release(c->w);
 }
 
 static const struct {
   int64_t pixels, channels;
-} fused_shapes[] = {{2, 1},    {1500, 1}, {333, 3},  {129, 64},  {50, 100},
+} fused_shapes[] = {{2, 1},    {1500, 1}, {333, 3},  {129, 64}, {50, 100},
                     {40, 300}, {4, 513},  {9, 1200}, {3, 2048}, {2, 2300}};
 
 // Every kind, reset, detachment, gain of the input, surrogate and grid that the fast neurons have.
@@ -208,13 +217,15 @@ static void test_norm_neuron_without_some(void **state) {
   for (int constant = 0; constant < 2; constant++) {
     for (int with = 0; with < 2; with++) {
       const ssti_norm_neuron_gradients out = {.dx = dx[with], .dgamma = with ? dgamma : NULL};
-      k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, !constant, NULL, c.dspikes, NULL, &out, workspace);
+      k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, !constant, NULL, c.dspikes, NULL, &out,
+                              workspace);
     }
     pair_wait(&p);
     assert_same_bits(dx[0], dx[1], count);
   }
   const ssti_norm_neuron_gradients only = {.dgamma = saved};
-  k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, true, NULL, c.dspikes, NULL, &only, workspace);
+  k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, true, NULL, c.dspikes, NULL, &only,
+                          workspace);
   // No gradient arrives: none goes on.
   const ssti_norm_neuron_gradients all = {.dx = dx[0]};
   k->norm_neuron_backward(p.tested, &c.shape, c.x, c.gamma, c.beta, saved, false, NULL, NULL, NULL, &all, workspace);
@@ -242,8 +253,8 @@ static void test_norm_neuron_many_steps(void **state) {
   pair_end(&p);
 }
 
-// ---- x and spikes as bf16, one or both: the f32 kernel on the same numbers, with what it writes rounded once. Where the
-// batch's statistics are used dx may be made of a gradient behind the norm that was rounded too.
+// ---- x and spikes as bf16, one or both: the f32 kernel on the same numbers, with what it writes rounded once. Where
+// the batch's statistics are used dx may be made of a gradient behind the norm that was rounded too.
 
 static float *narrowed(float *numbers, int64_t count, ssti_type type) {
   if (type == SSTI_F32) { return numbers; }
@@ -270,8 +281,8 @@ static double largest_of(const float *numbers, int64_t count) {
   return largest;
 }
 
-// Two roundings of half a unit in the last of 8 bits: of dx, and of what came to it, which is no larger than the spikes'
-// gradients of all steps, slopes being 1 at most, times the norm's factor.
+// Two roundings of half a unit in the last of 8 bits: of dx, and of what came to it, which is no larger than the
+// spikes' gradients of all steps, slopes being 1 at most, times the norm's factor.
 static void assert_rounded_twice(const fused_case *c, const float *found, const fused_result *expected) {
   const int64_t channels = c->shape.norm.channels, steps = c->shape.neuron.steps, count = c->shape.neuron.count;
   double came = largest_of(c->dspikes, steps * count) + (c->membrane ? largest_of(c->dmembrane, steps * count) : 0.0);
@@ -296,7 +307,11 @@ static void check_types(pair *p, const fused_case *c, ssti_type in, ssti_type ou
   EACH_LEVEL(p, level) {
     fused_result expected = fused_result_make(&wide), found = fused_result_make(&half);
     float *dx = found.dx, *dx_half = narrowed(expected.dx, nx, in);
-    if (dx_half != expected.dx) { found.dx = dx_half; } else { memcpy(dx, expected.dx, (size_t)nx * sizeof *dx); }
+    if (dx_half != expected.dx) {
+      found.dx = dx_half;
+    } else {
+      memcpy(dx, expected.dx, (size_t)nx * sizeof *dx);
+    }
     run_fused(p, p->tested, &wide, &expected);
     run_fused(p, p->tested, &half, &found);
     assert_narrowed(found.spikes, expected.spikes, ny, out);

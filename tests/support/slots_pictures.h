@@ -29,7 +29,8 @@ static inline void make_plans(const ssti_picture_form *form, bool mixes, uint64_
 }
 
 static inline void check_pictures(pair *p, const ssti_picture_form *form, bool mixes) {
-  const int64_t size = (int64_t)form->height * form->width * form->channels, count = form->timesteps * form->batch * size;
+  const int64_t size = (int64_t)form->height * form->width * form->channels,
+                count = form->timesteps * form->batch * size;
   const size_t plan_bytes = PICTURE_PLACES * sizeof(ssti_picture_plan);
   uint8_t *set = memory_of((size_t)(PICTURES * size));
   float *values = floats(SST_MAX_CHANNELS * 256), *expected = floats(count);
@@ -37,7 +38,8 @@ static inline void check_pictures(pair *p, const ssti_picture_form *form, bool m
   make_plans(form, mixes, (uint64_t)size, plans);
   // Few values in the first picture: its channels are stretched and spread by much.
   for (int64_t i = 0; i < PICTURES * size; i++) {
-    set[i] = (uint8_t)(i < size ? 90 + ssti_random_below(3, 4, (uint64_t)i, 20) : ssti_random_below(3, 4, (uint64_t)i, 256));
+    set[i] =
+        (uint8_t)(i < size ? 90 + ssti_random_below(3, 4, (uint64_t)i, 20) : ssti_random_below(3, 4, (uint64_t)i, 256));
   }
   for (int i = 0; i < SST_MAX_CHANNELS * 256; i++) {
     values[i] = form->spikes == SSTI_PICTURE_NUMBERS ? ((float)(i % 256) - 100.3f) / 77.0f : (float)(i % 256) / 255.0f;
@@ -51,8 +53,8 @@ static inline void check_pictures(pair *p, const ssti_picture_form *form, bool m
       if (memcmp(&out[i], &expected[i], sizeof *out) == 0) { continue; }
       const int64_t n = i / size % form->batch;
       fail_msg("%dx%dx%d, spikes %d, place %d (%d operations, the first %d), value %d is %g, expected %g", form->height,
-               form->width, form->channels, form->spikes, (int)n, plans[n].operation_count, plans[n].operations[0].change,
-               (int)(i % size), (double)out[i], (double)expected[i]);
+               form->width, form->channels, form->spikes, (int)n, plans[n].operation_count,
+               plans[n].operations[0].change, (int)(i % size), (double)out[i], (double)expected[i]);
     }
     check_canary(out, (size_t)count * sizeof *out);
     release(out);
@@ -67,8 +69,8 @@ static void test_make_batch(void **state) {
     for (int way = 0; way < 4; way++) {
       const int spikes = way == 3 ? SSTI_PICTURE_NUMBERS : way;
       if (i == 1 && spikes != SSTI_PICTURE_NUMBERS) { continue; } // enough of the large ones
-      const ssti_picture_form form = {sizes[i][0],    sizes[i][1], sizes[i][2], spikes, PICTURE_PLACES,
-                                      spikes ? 3 : 1, 11};
+      const ssti_picture_form form = {sizes[i][0],    sizes[i][1],    sizes[i][2], spikes,
+                                      PICTURE_PLACES, spikes ? 3 : 1, 11};
       check_pictures(&p, &form, way == 2 || way == 3);
     }
   }

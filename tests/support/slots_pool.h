@@ -7,8 +7,17 @@
 
 static ssti_pool pool(ssti_pool_kind kind, int64_t images, int64_t h, int64_t w, int64_t channels, int64_t kernel_h,
                       int64_t kernel_w, int64_t stride, int64_t pad) {
-  ssti_pool s = {.kind = kind, .images = images, .in_h = h, .in_w = w, .channels = channels, .kernel_h = kernel_h,
-                 .kernel_w = kernel_w, .stride_h = stride, .stride_w = stride, .pad_h = pad, .pad_w = pad};
+  ssti_pool s = {.kind = kind,
+                 .images = images,
+                 .in_h = h,
+                 .in_w = w,
+                 .channels = channels,
+                 .kernel_h = kernel_h,
+                 .kernel_w = kernel_w,
+                 .stride_h = stride,
+                 .stride_w = stride,
+                 .pad_h = pad,
+                 .pad_w = pad};
   s.out_h = output_length(h, kernel_h, stride, pad, 1);
   s.out_w = output_length(w, kernel_w, stride, pad, 1);
   return s;
@@ -50,8 +59,8 @@ static void test_pool(void **state) {
   for (int kind = SSTI_POOL_AVERAGE; kind <= SSTI_POOL_MAX; kind++) {
     const ssti_pool_kind k = (ssti_pool_kind)kind;
     const ssti_pool shapes[] = {
-        pool(k, 3, 8, 8, 64, 2, 2, 2, 0),  pool(k, 2, 4, 6, 1, 2, 2, 2, 0),   pool(k, 2, 7, 9, 67, 2, 2, 2, 0),
-        pool(k, 2, 9, 9, 19, 3, 3, 2, 1),  pool(k, 2, 6, 6, 5, 3, 3, 1, 1),   pool(k, 3, 4, 4, 33, 4, 4, 1, 0),
+        pool(k, 3, 8, 8, 64, 2, 2, 2, 0),  pool(k, 2, 4, 6, 1, 2, 2, 2, 0),    pool(k, 2, 7, 9, 67, 2, 2, 2, 0),
+        pool(k, 2, 9, 9, 19, 3, 3, 2, 1),  pool(k, 2, 6, 6, 5, 3, 3, 1, 1),    pool(k, 3, 4, 4, 33, 4, 4, 1, 0),
         pool(k, 1, 5, 8, 130, 2, 3, 2, 1), pool(k, 2, 10, 10, 16, 2, 2, 3, 0),
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -85,8 +94,8 @@ static void check_adaptive_pool(pair *p, const ssti_adaptive_pool *s, bool accum
 static void test_adaptive_pool(void **state) {
   pair p = pair_make(*state);
   // Windows that share lines: 7 into 3, 9 into 4.
-  const ssti_adaptive_pool shapes[] = {{2, 8, 8, 16, 4, 4}, {3, 7, 9, 5, 3, 4}, {2, 5, 5, 3, 1, 1},
-                                       {1, 6, 4, 7, 6, 4},  {2, 10, 3, 1, 7, 2}};
+  const ssti_adaptive_pool shapes[] = {
+      {2, 8, 8, 16, 4, 4}, {3, 7, 9, 5, 3, 4}, {2, 5, 5, 3, 1, 1}, {1, 6, 4, 7, 6, 4}, {2, 10, 3, 1, 7, 2}};
   for (int i = 0; i < 10; i++) { check_adaptive_pool(&p, &shapes[i / 2], i % 2); }
   pair_end(&p);
 }

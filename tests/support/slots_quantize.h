@@ -10,7 +10,7 @@ static void check_quantizer(pair *p, const ssti_weight_shape *s, float first_ste
   const bool learned = s->quantizer.kind == SST_WEIGHT_QUANTIZER_LEARNED_STEP;
   float *w = filled(n, false, 1), *dcodes = filled(n, false, 2), *step = floats(groups);
   fill_uniform(step, groups, 0.2f, 0.5f, 3);
-  step[0] = first_step; // not above 0: starts from the weights
+  step[0] = first_step;                                                    // not above 0: starts from the weights
   for (int64_t i = 0; i < s->columns && s->rows > 1; i++) { w[i] = 0.0f; } // a row of zeros has no mean to divide by
   float *codes_expected = floats(n), *scale_expected = floats(groups);
   float *dw_expected = target(n, accumulate, false), *dstep_expected = target(groups, accumulate, false);
@@ -41,12 +41,10 @@ static void check_quantizer(pair *p, const ssti_weight_shape *s, float first_ste
 
 static void test_quantize_weights(void **state) {
   pair p = pair_make(*state);
-  const struct {
-    int64_t rows, columns;
-  } shapes[] = {{1, 1}, {1, 27}, {5, 9}, {64, 576}, {10, 1000}};
+  const struct { int64_t rows, columns; } shapes[] = {{1, 1}, {1, 27}, {5, 9}, {64, 576}, {10, 1000}};
   for (int i = 0; i < 40; i++) {
-    ssti_weight_shape s = {.quantizer = sst_weight_quantizer_default(), .rows = shapes[i / 8].rows,
-                           .columns = shapes[i / 8].columns};
+    ssti_weight_shape s = {
+        .quantizer = sst_weight_quantizer_default(), .rows = shapes[i / 8].rows, .columns = shapes[i / 8].columns};
     s.quantizer.kind = i & 1 ? SST_WEIGHT_QUANTIZER_TERNARY : SST_WEIGHT_QUANTIZER_LEARNED_STEP;
     s.quantizer.per_channel = i & 2;
     s.quantizer.bits = 2 + i % 7;
@@ -111,9 +109,7 @@ static void test_norm_constants(void **state) {
 
 static void test_channel_affine(void **state) {
   pair p = pair_make(*state);
-  const struct {
-    int64_t rows, channels;
-  } shapes[] = {{1, 1}, {7, 3}, {33, 64}, {1000, 17}};
+  const struct { int64_t rows, channels; } shapes[] = {{1, 1}, {7, 3}, {33, 64}, {1000, 17}};
   for (int i = 0; i < 16; i++) {
     const int64_t c = shapes[i / 4].channels, rows = shapes[i / 4].rows, n = rows * c;
     const bool accumulate = i & 1, with_offset = i & 2;

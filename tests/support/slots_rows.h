@@ -6,9 +6,7 @@
 
 #include "slot_pair.h"
 
-static const struct {
-  int64_t rows, channels;
-} row_shapes[] = {{1, 1}, {1, 2}, {7, 10}, {9, 33}, {300, 10}, {5, 1000}};
+static const struct { int64_t rows, channels; } row_shapes[] = {{1, 1}, {1, 2}, {7, 10}, {9, 33}, {300, 10}, {5, 1000}};
 enum { ROW_SHAPES = sizeof row_shapes / sizeof *row_shapes };
 
 static void check_softmax(pair *p, int64_t rows, int64_t channels, bool log, bool accumulate) {
@@ -92,8 +90,7 @@ static void check_cross_entropy(pair *p, int64_t rows, int64_t channels, int64_t
 static void test_cross_entropy(void **state) {
   pair p = pair_make(*state);
   for (int i = 0; i < 2 * ROW_SHAPES; i++) {
-    check_cross_entropy(&p, row_shapes[i / 2].rows, row_shapes[i / 2].channels, 1 + i % 3, i % 2 ? 0.1f : 0.0f,
-                        i % 2);
+    check_cross_entropy(&p, row_shapes[i / 2].rows, row_shapes[i / 2].channels, 1 + i % 3, i % 2 ? 0.1f : 0.0f, i % 2);
   }
   pair_end(&p);
 }
@@ -107,8 +104,8 @@ static void check_kl(pair *p, int64_t rows, int64_t channels, bool accumulate) {
   p->reference->kernels.softmax_forward(p->reference, rows, channels, 1.0f, true, z, log_q);
   q[n / 2] = 0.0f;
   p->reference->kernels.kl_forward(p->reference, rows, channels, q, log_q, expected);
-  p->reference->kernels.kl_backward(p->reference, rows, channels, q, log_q, dloss, dp_expected, accumulate,
-                                    dq_expected, accumulate);
+  p->reference->kernels.kl_backward(p->reference, rows, channels, q, log_q, dloss, dp_expected, accumulate, dq_expected,
+                                    accumulate);
   EACH_LEVEL(p, level) {
     float *loss = floats(rows), *dp = target(n, accumulate, false), *dq = target(n, accumulate, false);
     p->tested->kernels.kl_forward(p->tested, rows, channels, q, log_q, loss);

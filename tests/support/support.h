@@ -4,8 +4,9 @@
 //   static void test_something(void **state) {
 //     sst_context *context = *state;
 //     assert_ok(context, sst_something(context, ...));
-//     assert_fails(context, SST_SHAPE, sst_something(context, ...), "expected 3");  // status, call, part of the sentence
-//     assert_near(value, 0.25f, 1e-6f, 0);                                          // relative and absolute tolerance
+//     assert_fails(context, SST_SHAPE, sst_something(context, ...), "expected 3");  // status, call, part of the
+//     sentence assert_near(value, 0.25f, 1e-6f, 0);                                          // relative and absolute
+//     tolerance
 //   }
 //   int main(void) {
 //     const struct CMUnitTest tests[] = {TEST(test_something)};
@@ -186,7 +187,9 @@ static inline const char *test_source_path(char path[TEST_PATH_SIZE], const char
 // A folder of real data, "<$SPIKESTILL_DATA>/<name>"; the test is skipped, visibly, where it is not there.
 static inline const char *test_data_path(char path[TEST_PATH_SIZE], const char *name) {
   const char *root = getenv("SPIKESTILL_DATA");
-  if (root == NULL || root[0] == '\0') { skip_because("SPIKESTILL_DATA is not set, so there is no %s to test with", name); }
+  if (root == NULL || root[0] == '\0') {
+    skip_because("SPIKESTILL_DATA is not set, so there is no %s to test with", name);
+  }
   test_path(path, root, name);
   struct stat about;
   if (stat(path, &about) != 0) { skip_because("%s does not exist", path); }
@@ -219,9 +222,9 @@ void temp_folder_remove(const char *path);
 //     if (!met) { break; }
 //   }
 typedef struct fault_plan {
-  uint64_t allocation; // the number of the call that fails, counted after the context was made; 0: none
-  uint64_t operation;  // of the file operation that is refused; 0: none
-  bool stays;          // every later one fails too, as on a full disk
+  uint64_t allocation;              // the number of the call that fails, counted after the context was made; 0: none
+  uint64_t operation;               // of the file operation that is refused; 0: none
+  bool stays;                       // every later one fails too, as on a full disk
   uint64_t allocations, operations; // how many there were
   bool armed;
 } fault_plan;

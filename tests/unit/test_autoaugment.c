@@ -27,8 +27,8 @@ static void test_operations_equal_pillow(void **state) {
     uint8_t work[MAX_BYTES], room[MAX_BYTES];
     memcpy(work, golden + 3 + head[0] * bytes, (size_t)bytes);
     ssti_byte_picture picture = {work, room, height, width, 3};
-    const ssti_picture_operation operation = ssti_autoaugment_operation_of(
-        (ssti_autoaugment_operation)head[1], head[2], head[3] ? -1 : 1, height, width);
+    const ssti_picture_operation operation =
+        ssti_autoaugment_operation_of((ssti_autoaugment_operation)head[1], head[2], head[3] ? -1 : 1, height, width);
     ssti_picture_operate(&picture, &operation);
     seen |= 1u << head[1];
     int different = 0;

@@ -22,9 +22,10 @@ static void test_conversions(void **state) {
   const struct {
     float from;
     ssti_bf16 to;
-  } cases[] = {{0.0f, 0}, {-0.0f, 0x8000}, {1.0f, 0x3f80}, {0x1.01p0f, 0x3f80}, {0x1.03p0f, 0x3f82}, {0x1.010002p0f, 0x3f81},
-               {-0x1.03p0f, 0xbf82}, {3.0e38f, 0x7f62}, {FLT_MAX, 0x7f80}, {INFINITY, 0x7f80}, {-INFINITY, 0xff80},
-               {0x1p-133f, 0x0001}, {0x1p-149f, 0}, {256.0f, 0x4380}, {-255.0f, 0xc37f}};
+  } cases[] = {{0.0f, 0},           {-0.0f, 0x8000},         {1.0f, 0x3f80},       {0x1.01p0f, 0x3f80},
+               {0x1.03p0f, 0x3f82}, {0x1.010002p0f, 0x3f81}, {-0x1.03p0f, 0xbf82}, {3.0e38f, 0x7f62},
+               {FLT_MAX, 0x7f80},   {INFINITY, 0x7f80},      {-INFINITY, 0xff80},  {0x1p-133f, 0x0001},
+               {0x1p-149f, 0},      {256.0f, 0x4380},        {-255.0f, 0xc37f}};
   enum { COUNT = sizeof cases / sizeof *cases };
   for (int i = 0; i < COUNT; i++) { assert_int_equal(ssti_bf16_of(cases[i].from), cases[i].to); }
   const uint32_t none[] = {0x7f800001, 0xffffffff, 0x7fffffff, 0xff80ffff};
@@ -84,8 +85,8 @@ static void test_words(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_conversions), TEST(test_bf16_conv2d), TEST(test_bf16_linear), TEST(test_bf16_pool),
-                                      TEST(test_storage),     TEST(test_gradients), TEST(test_spikes), TEST(test_refusal),
-                                      TEST(test_words)};
+  const struct CMUnitTest tests[] = {TEST(test_conversions), TEST(test_bf16_conv2d), TEST(test_bf16_linear),
+                                     TEST(test_bf16_pool),   TEST(test_storage),     TEST(test_gradients),
+                                     TEST(test_spikes),      TEST(test_refusal),     TEST(test_words)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static void test_accumulate_and_threads(void **state) {
 static void test_shape_rule(void **state) {
   const ssti_binary_attributes attributes = {SSTI_BINARY_MULTIPLY}, wrong = {(ssti_binary_kind)4};
   naive_case one = {
-    &ssti_op_binary, &attributes, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(1, 4, 1, 1, 5)}, 0, 1};
+      &ssti_op_binary, &attributes, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(1, 4, 1, 1, 5)}, 0, 1};
   assert_fails(*state, SST_SHAPE, naive_infer(*state, &one), "axis N");
   assert_fails(*state, SST_SHAPE, naive_infer(*state, &one), "[1,4,1,1,5]");
   one.attributes = &wrong;

@@ -44,16 +44,14 @@ static void test_parameter_counts(void **state) {
     picture size;
     int64_t expected;
   } cases[] = {
-      {SST_BUILDER_MLP, mnist, 636810},         // 784*800 + 2*800 + 800*10 + 10
-      {SST_BUILDER_CNN, mnist, 824554},         // 288+64 + 18432+128 + 3136*256+256 + 2570
-      {SST_BUILDER_VGG9, cifar, 5352906},       // 1144512+1792 + 4096*1024+2048 + 10250
-      {SST_BUILDER_VGG11, cifar, 9228362},
-      {SST_BUILDER_VGG16, cifar, 14724042},
-      {SST_BUILDER_RESNET8, cifar, 78042},      // with 1x1 shortcuts (option B)
-      {SST_BUILDER_RESNET18, cifar, 11173962},  // as everywhere
-      {SST_BUILDER_RESNET19, cifar, 12697994},
-      {SST_BUILDER_RESNET20, cifar, 272474},    // with 1x1 shortcuts (option B)
-      {SST_BUILDER_RESNET34, cifar, 21282122},  // as everywhere
+      {SST_BUILDER_MLP, mnist, 636810},   // 784*800 + 2*800 + 800*10 + 10
+      {SST_BUILDER_CNN, mnist, 824554},   // 288+64 + 18432+128 + 3136*256+256 + 2570
+      {SST_BUILDER_VGG9, cifar, 5352906}, // 1144512+1792 + 4096*1024+2048 + 10250
+      {SST_BUILDER_VGG11, cifar, 9228362},     {SST_BUILDER_VGG16, cifar, 14724042},
+      {SST_BUILDER_RESNET8, cifar, 78042},                                            // with 1x1 shortcuts (option B)
+      {SST_BUILDER_RESNET18, cifar, 11173962},                                        // as everywhere
+      {SST_BUILDER_RESNET19, cifar, 12697994}, {SST_BUILDER_RESNET20, cifar, 272474}, // with 1x1 shortcuts (option B)
+      {SST_BUILDER_RESNET34, cifar, 21282122},                                        // as everywhere
   };
   assert_int_equal(sizeof cases / sizeof *cases, SST_BUILDER_COUNT);
   sst_builder_options builder = sst_builder_default();
@@ -233,14 +231,10 @@ static void test_words_read_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_parameter_counts),
-      TEST(test_forms_have_the_same_parameters),
-      TEST(test_every_network_trains),
-      TEST(test_width_and_hidden),
-      TEST(test_kind_of_pooling),
-      TEST(test_options_out_of_range),
-      TEST(test_every_allocation_may_fail),
-      TEST(test_words_read_back),
+      TEST(test_parameter_counts),          TEST(test_forms_have_the_same_parameters),
+      TEST(test_every_network_trains),      TEST(test_width_and_hidden),
+      TEST(test_kind_of_pooling),           TEST(test_options_out_of_range),
+      TEST(test_every_allocation_may_fail), TEST(test_words_read_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

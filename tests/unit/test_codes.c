@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forward passes in 8-bit integers against the reference's f32: the same bits for every number of bits, odd shapes, spikes,
-// their averages, both types of inputs and every SIMD level; and when they are taken, and when not.
+// Forward passes in 8-bit integers against the reference's f32: the same bits for every number of bits, odd shapes,
+// spikes, their averages, both types of inputs and every SIMD level; and when they are taken, and when not.
 #include "backend_pair.h"
 
 #include "quantize/grid.h"
@@ -114,9 +114,7 @@ static void test_convolutions_exactly(void **state) {
 static void test_linear_layers_exactly(void **state) {
   pair p = pair_make(*state);
   never_events(&p);
-  const struct {
-    int64_t rows, in, out;
-  } shapes[] = {{64, 128, 32}, {5, 17, 10}, {1, 1000, 3}, {33, 4096, 65}};
+  const struct { int64_t rows, in, out; } shapes[] = {{64, 128, 32}, {5, 17, 10}, {1, 1000, 3}, {33, 4096, 65}};
   for (int i = 0; i < 28; i++) {
     ssti_linear s = linear(shapes[i % 4].rows, shapes[i % 4].in, shapes[i % 4].out);
     s.code_bits = SST_MIN_BITS + i / 4;
@@ -224,7 +222,7 @@ static void test_context_tells(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_convolutions_exactly), TEST(test_linear_layers_exactly), TEST(test_choice),
-                                     TEST(test_nan_is_no_code), TEST(test_context_tells)};
+  const struct CMUnitTest tests[] = {TEST(test_convolutions_exactly), TEST(test_linear_layers_exactly),
+                                     TEST(test_choice), TEST(test_nan_is_no_code), TEST(test_context_tells)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

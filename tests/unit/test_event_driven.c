@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event-driven convolutions and linear layers against the reference: odd shapes, channels that fill no word, densities from
-// nothing to everything, at every SIMD level; whole weights exactly. And the choice: what is taken by events, what is not.
+// Event-driven convolutions and linear layers against the reference: odd shapes, channels that fill no word, densities
+// from nothing to everything, at every SIMD level; whole weights exactly. And the choice: what is taken by events, what
+// is not.
 #include "backend_pair.h"
 
 #include "backend/fast/fast_event.h"
@@ -65,10 +66,11 @@ static void check_conv(pair *p, const ssti_conv2d *s, const spike_case *c) {
     release(forward_space), release(backward_space), release(saved);
   }
   f->plan_destroy(p->tested, plan);
-  release(x), release(w), release(dy), release(b), release(y_expected), release(dw_expected), release(y_first), release(dw_first);
+  release(x), release(w), release(dy), release(b), release(y_expected), release(dw_expected), release(y_first),
+      release(dw_first);
 }
 
-static const spike_case cases[] = {{0.1, 1.0f, true, false},  {0.1, 1.0f, false, true}, {0.0, 1.0f, true, true},
+static const spike_case cases[] = {{0.1, 1.0f, true, false},  {0.1, 1.0f, false, true},  {0.0, 1.0f, true, true},
                                    {1.0, 1.0f, true, false},  {0.5, 1.0f, false, false}, {0.3, 2.0f, true, true},
                                    {0.2, 0.37f, false, false}};
 enum { CASES = sizeof cases / sizeof *cases };
@@ -79,22 +81,22 @@ static void test_conv2d(void **state) {
   const ssti_conv2d shapes[] = {
       conv(3, 8, 8, 64, 64, 3, 3, 1, 1, 1, 1),
       conv(5, 7, 9, 64, 128, 3, 3, 1, 1, 1, 1),
-      conv(2, 6, 5, 100, 80, 3, 3, 1, 1, 1, 1),   // neither in words nor in blocks
+      conv(2, 6, 5, 100, 80, 3, 3, 1, 1, 1, 1), // neither in words nor in blocks
       conv(2, 5, 7, 130, 33, 3, 3, 1, 1, 1, 1),
       conv(3, 9, 7, 1, 1, 3, 3, 1, 1, 1, 1),
       conv(2, 9, 9, 2, 8, 5, 5, 2, 2, 1, 1),
-      conv(2, 9, 8, 20, 48, 3, 3, 2, 1, 1, 1),    // strides
+      conv(2, 9, 8, 20, 48, 3, 3, 2, 1, 1, 1), // strides
       conv(1, 11, 10, 65, 17, 3, 3, 3, 1, 1, 1),
       conv(2, 8, 8, 70, 16, 1, 1, 2, 0, 1, 1),
-      conv(2, 9, 9, 12, 10, 3, 3, 1, 2, 2, 1),    // dilation
+      conv(2, 9, 9, 12, 10, 3, 3, 1, 2, 2, 1), // dilation
       conv(2, 10, 9, 8, 8, 3, 3, 2, 2, 3, 1),
-      conv(2, 6, 6, 4, 4, 2, 2, 1, 2, 1, 1),      // padding wider than the kernel reaches
-      conv(1, 3, 2, 7, 5, 1, 1, 1, 3, 1, 1),      // positions that see no input at all
-      conv(2, 4, 4, 64, 64, 4, 4, 1, 0, 1, 1),    // a single window
-      conv(1, 1, 1, 24, 40, 3, 3, 1, 1, 1, 1),    // a single pixel
+      conv(2, 6, 6, 4, 4, 2, 2, 1, 2, 1, 1),   // padding wider than the kernel reaches
+      conv(1, 3, 2, 7, 5, 1, 1, 1, 3, 1, 1),   // positions that see no input at all
+      conv(2, 4, 4, 64, 64, 4, 4, 1, 0, 1, 1), // a single window
+      conv(1, 1, 1, 24, 40, 3, 3, 1, 1, 1, 1), // a single pixel
       conv(2, 6, 9, 8, 16, 1, 3, 1, 1, 1, 1),
-      conv(2, 20, 20, 16, 80, 3, 3, 1, 1, 1, 1),  // several tiles a picture
-      conv(8, 8, 8, 256, 64, 3, 3, 1, 1, 1, 1),   // long tiles, and weights that are not summed up in one go
+      conv(2, 20, 20, 16, 80, 3, 3, 1, 1, 1, 1), // several tiles a picture
+      conv(8, 8, 8, 256, 64, 3, 3, 1, 1, 1, 1),  // long tiles, and weights that are not summed up in one go
       conv(1, 3, 3, 520, 64, 3, 3, 1, 1, 1, 1),
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -134,7 +136,7 @@ static void check_linear(pair *p, const ssti_linear *s, const spike_case *c) {
 static void test_linear(void **state) {
   pair p = pair_make(*state);
   force_events(&p, 1.0);
-  const ssti_linear shapes[] = {linear(1, 1, 1),    linear(5, 70, 3),      linear(17, 33, 90),
+  const ssti_linear shapes[] = {linear(1, 1, 1),     linear(5, 70, 3),      linear(17, 33, 90),
                                 linear(64, 128, 64), linear(130, 200, 100), linear(1500, 96, 16)};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     for (int c = 0; c < CASES; c++) { check_linear(&p, &shapes[i], &cases[c]); }
@@ -224,8 +226,10 @@ static void test_no_room_where_impossible(void **state) {
     double crossover;
     ssti_conv2d shape;
     bool room;
-  } wanted[] = {{0.2, conv(2, 8, 8, 64, 16, 3, 3, 1, 1, 1, 1), true}, {-1.0, conv(2, 8, 8, 64, 16, 3, 3, 1, 1, 1, 1), false},
-                {0.2, conv(2, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1), false}, {1.0, conv(2, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1), true},
+  } wanted[] = {{0.2, conv(2, 8, 8, 64, 16, 3, 3, 1, 1, 1, 1), true},
+                {-1.0, conv(2, 8, 8, 64, 16, 3, 3, 1, 1, 1, 1), false},
+                {0.2, conv(2, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1), false},
+                {1.0, conv(2, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1), true},
                 {1.0, conv(2, 8, 8, 64, 16, 3, 3, 1, 1, 1, 2), false}};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     force_events(&p, wanted[i].crossover);

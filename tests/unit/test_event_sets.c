@@ -191,7 +191,8 @@ static void test_moving_digits(void **state) {
   int classes = 0;
   for (int i = 0; i < 10; i++) { classes |= 1 << sst_dataset_label(some, i); }
   assert_int_equal(classes, 1023);
-  assert_memory_equal(sst_dataset_picture(some, 0), sst_dataset_picture(more, 0), (size_t)(10 * sst_dataset_sample_bytes(&info)));
+  assert_memory_equal(sst_dataset_picture(some, 0), sst_dataset_picture(more, 0),
+                      (size_t)(10 * sst_dataset_sample_bytes(&info)));
   sst_dataset_close(some);
   sst_dataset_close(more);
 }

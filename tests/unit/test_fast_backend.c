@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every slot that the fast CPU backend overrides, against the reference: whole numbers exactly, random numbers within the
-// rounding of their sums, adding and overwriting, twice the same bits, at every SIMD level that this machine has.
+// Every slot that the fast CPU backend overrides, against the reference: whole numbers exactly, random numbers within
+// the rounding of their sums, adding and overwriting, twice the same bits, at every SIMD level that this machine has.
 // Outputs are NaN and workspaces garbage before a kernel runs, and the bytes after a workspace are watched.
 #include "backend_pair.h"
 
@@ -29,7 +29,8 @@ static void check_conv_forward(pair *p, const ssti_conv2d *s, ssti_plan *plan, b
   assert_same_bits(again, found, ny);
   check_canary(workspace, plan->forward_workspace);
   check_canary(saved, plan->saved);
-  release(x), release(w), release(b), release(expected), release(found), release(again), release(workspace), release(saved);
+  release(x), release(w), release(b), release(expected), release(found), release(again), release(workspace),
+      release(saved);
 }
 
 static void check_conv_data(pair *p, const ssti_conv2d *s, ssti_plan *plan, bool whole, bool accumulate) {
@@ -72,17 +73,18 @@ static void check_conv_weights(pair *p, const ssti_conv2d *s, ssti_plan *plan, b
   p->reference->kernels.conv2d_backward_weights(p->reference, s, NULL, x, dy, expected, accumulate, db_expected,
                                                 accumulate, NULL, NULL);
   p->tested->kernels.conv2d_backward_weights(p->tested, s, plan, x, dy, found, accumulate, db, accumulate, saved,
-                                           workspace);
+                                             workspace);
   const double tolerance = sum_tolerance(whole, s->images * s->out_h * s->out_w);
   compare(found, expected, nw, tolerance, "dweight");
   compare(db, db_expected, s->out_c, tolerance, "dbias");
   uint64_t count = sst_context_allocation_count(p->context);
   p->tested->kernels.conv2d_backward_weights(p->tested, s, plan, x, dy, again, accumulate, NULL, false, saved,
-                                           workspace);
+                                             workspace);
   assert_int_equal(sst_context_allocation_count(p->context), count);
   assert_same_bits(again, found, nw);
   check_canary(workspace, plan->backward_workspace);
-  release(x), release(dy), release(expected), release(found), release(again), release(db_expected), release(db), release(workspace), release(saved);
+  release(x), release(dy), release(expected), release(found), release(again), release(db_expected), release(db),
+      release(workspace), release(saved);
 }
 
 static void check_conv(pair *p, const ssti_conv2d *s) {
@@ -102,29 +104,21 @@ static void check_conv(pair *p, const ssti_conv2d *s) {
 static void test_conv2d(void **state) {
   pair p = pair_make(*state);
   const ssti_conv2d shapes[] = {
-      conv(3, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1),    // stems
-      conv(2, 9, 7, 1, 32, 3, 3, 1, 1, 1, 1),
-      conv(2, 9, 9, 2, 8, 5, 5, 2, 2, 1, 1),
-      conv(2, 8, 8, 16, 16, 3, 3, 1, 1, 1, 1),
-      conv(2, 8, 6, 64, 32, 3, 3, 1, 1, 1, 1),
-      conv(1, 5, 7, 5, 7, 3, 3, 1, 0, 1, 1),     // odd channels
-      conv(2, 7, 7, 17, 33, 3, 3, 2, 1, 1, 1),
-      conv(2, 8, 8, 16, 32, 1, 1, 1, 0, 1, 1),   // pointwise
-      conv(2, 8, 8, 16, 32, 1, 1, 2, 0, 1, 1),   // strided so that the last column is left out
-      conv(2, 8, 8, 12, 10, 3, 3, 1, 2, 2, 1),   // dilated
-      conv(2, 9, 9, 8, 8, 3, 3, 2, 2, 3, 1),
-      conv(2, 6, 6, 16, 32, 3, 3, 1, 1, 1, 4),   // grouped
-      conv(2, 7, 5, 6, 9, 3, 3, 1, 1, 1, 3),
-      conv(2, 8, 8, 32, 32, 3, 3, 1, 1, 1, 32),  // depthwise
-      conv(2, 7, 7, 20, 20, 3, 3, 2, 1, 1, 20),
-      conv(2, 6, 9, 8, 16, 1, 3, 1, 1, 1, 1),    // not square
-      conv(2, 6, 6, 4, 4, 2, 2, 1, 2, 1, 1),     // more padding than a turned convolution can have
-      conv(1, 1, 1, 24, 40, 1, 1, 1, 0, 1, 1),   // a single pixel
-      conv(2, 4, 4, 10, 12, 4, 4, 1, 0, 1, 1),   // a single window
-      conv(1, 16, 16, 8, 8, 7, 7, 1, 3, 1, 1),
-      conv(5, 9, 7, 32, 64, 3, 3, 1, 1, 1, 1),   // own weight gradients
-      conv(3, 4, 5, 16, 128, 5, 5, 1, 2, 1, 1),
-      conv(3, 6, 6, 48, 64, 4, 2, 1, 1, 1, 1),
+      conv(3, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1), // stems
+      conv(2, 9, 7, 1, 32, 3, 3, 1, 1, 1, 1),    conv(2, 9, 9, 2, 8, 5, 5, 2, 2, 1, 1),
+      conv(2, 8, 8, 16, 16, 3, 3, 1, 1, 1, 1),   conv(2, 8, 6, 64, 32, 3, 3, 1, 1, 1, 1),
+      conv(1, 5, 7, 5, 7, 3, 3, 1, 0, 1, 1),                                              // odd channels
+      conv(2, 7, 7, 17, 33, 3, 3, 2, 1, 1, 1),   conv(2, 8, 8, 16, 32, 1, 1, 1, 0, 1, 1), // pointwise
+      conv(2, 8, 8, 16, 32, 1, 1, 2, 0, 1, 1), // strided so that the last column is left out
+      conv(2, 8, 8, 12, 10, 3, 3, 1, 2, 2, 1), // dilated
+      conv(2, 9, 9, 8, 8, 3, 3, 2, 2, 3, 1),     conv(2, 6, 6, 16, 32, 3, 3, 1, 1, 1, 4),  // grouped
+      conv(2, 7, 5, 6, 9, 3, 3, 1, 1, 1, 3),     conv(2, 8, 8, 32, 32, 3, 3, 1, 1, 1, 32), // depthwise
+      conv(2, 7, 7, 20, 20, 3, 3, 2, 1, 1, 20),  conv(2, 6, 9, 8, 16, 1, 3, 1, 1, 1, 1),   // not square
+      conv(2, 6, 6, 4, 4, 2, 2, 1, 2, 1, 1),   // more padding than a turned convolution can have
+      conv(1, 1, 1, 24, 40, 1, 1, 1, 0, 1, 1), // a single pixel
+      conv(2, 4, 4, 10, 12, 4, 4, 1, 0, 1, 1), // a single window
+      conv(1, 16, 16, 8, 8, 7, 7, 1, 3, 1, 1),   conv(5, 9, 7, 32, 64, 3, 3, 1, 1, 1, 1), // own weight gradients
+      conv(3, 4, 5, 16, 128, 5, 5, 1, 2, 1, 1),  conv(3, 6, 6, 48, 64, 4, 2, 1, 1, 1, 1),
       conv(2, 17, 20, 16, 64, 1, 1, 1, 0, 1, 1),
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) { check_conv(&p, &shapes[i]); }
@@ -134,8 +128,8 @@ static void test_conv2d(void **state) {
 // The layers that matter must be oneDNN's from input to gradients, the input's gradient as a convolution.
 static void test_conv2d_is_not_refused(void **state) {
   pair p = pair_make(*state);
-  const ssti_conv2d shapes[] = {conv(4, 32, 32, 3, 64, 3, 3, 1, 1, 1, 1), conv(4, 32, 32, 1, 64, 3, 3, 1, 1, 1, 1),
-                                conv(4, 32, 32, 64, 64, 3, 3, 1, 1, 1, 1), conv(4, 8, 8, 128, 256, 3, 3, 1, 1, 1, 1),
+  const ssti_conv2d shapes[] = {conv(4, 32, 32, 3, 64, 3, 3, 1, 1, 1, 1),   conv(4, 32, 32, 1, 64, 3, 3, 1, 1, 1, 1),
+                                conv(4, 32, 32, 64, 64, 3, 3, 1, 1, 1, 1),  conv(4, 8, 8, 128, 256, 3, 3, 1, 1, 1, 1),
                                 conv(4, 16, 16, 64, 128, 3, 3, 2, 1, 1, 1), conv(4, 16, 16, 64, 128, 1, 1, 2, 0, 1, 1),
                                 conv(4, 16, 16, 64, 64, 3, 3, 1, 1, 1, 64)};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -186,16 +180,17 @@ static void check_linear(pair *p, const ssti_linear *s, bool whole, bool second)
   check_canary(forward_space, plan->forward_workspace);
   check_canary(backward_space, plan->backward_workspace);
   p->tested->kernels.plan_destroy(p->tested, plan);
-  release(x), release(w), release(b), release(dy), release(y_expected), release(y), release(y_again), release(dx_expected), release(dx);
-  release(dw_expected), release(dw), release(db_expected), release(db), release(forward_space), release(backward_space), release(saved);
+  release(x), release(w), release(b), release(dy), release(y_expected), release(y), release(y_again),
+      release(dx_expected), release(dx);
+  release(dw_expected), release(dw), release(db_expected), release(db), release(forward_space), release(backward_space),
+      release(saved);
 }
 
 static void test_linear(void **state) {
   pair p = pair_make(*state);
-  const ssti_linear shapes[] = {linear(1, 1, 1),     linear(1, 7, 5),      linear(5, 1, 3),
-                                linear(3, 5, 1),     linear(17, 33, 9),    linear(64, 64, 64),
-                                linear(32, 784, 100), linear(128, 256, 10), linear(13, 1000, 257),
-                                linear(64, 1, 64),   linear(64, 33, 65),   linear(128, 78, 71),
+  const ssti_linear shapes[] = {linear(1, 1, 1),       linear(1, 7, 5),    linear(5, 1, 3),      linear(3, 5, 1),
+                                linear(17, 33, 9),     linear(64, 64, 64), linear(32, 784, 100), linear(128, 256, 10),
+                                linear(13, 1000, 257), linear(64, 1, 64),  linear(64, 33, 65),   linear(128, 78, 71),
                                 linear(192, 5, 100)}; // the last ones of whole panels
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     for (int j = 0; j < 4; j++) { check_linear(&p, &shapes[i], j & 1, j & 2); }
@@ -232,8 +227,8 @@ static void test_levels(void **state) {
   pair_end(&p);
 }
 
-// Many runs of oneDNN's primitives and own kernels leave the C library's heap as it was: what oneDNN takes inside a call
-// it gives back.
+// Many runs of oneDNN's primitives and own kernels leave the C library's heap as it was: what oneDNN takes inside a
+// call it gives back.
 static void test_heap_does_not_grow(void **state) {
   pair p = pair_make(*state);
   const ssti_conv2d s = conv(2, 8, 8, 16, 16, 3, 3, 1, 1, 1, 1);
@@ -252,7 +247,8 @@ static void test_heap_does_not_grow(void **state) {
   }
   assert_int_equal(mallinfo2().uordblks, before);
   p.tested->kernels.plan_destroy(p.tested, plan);
-  release(x), release(y), release(dx), release(w), release(dw), release(forward_space), release(backward_space), release(saved);
+  release(x), release(y), release(dx), release(w), release(dw), release(forward_space), release(backward_space),
+      release(saved);
   pair_end(&p);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slots of the fast CPU backend for quantised networks and for sums over axes, against the reference at every SIMD level:
-// codes, scales and gradients of weights to the bit.
+// Slots of the fast CPU backend for quantised networks and for sums over axes, against the reference at every SIMD
+// level: codes, scales and gradients of weights to the bit.
 #include "backend_pair.h"
 
 #include "slots_axes.h"
@@ -16,7 +16,8 @@ static void test_scales_to_the_bit(void **state) {
     s.quantizer.kind = i < 14 ? SST_WEIGHT_QUANTIZER_TERNARY : SST_WEIGHT_QUANTIZER_LEARNED_STEP;
     s.quantizer.per_channel = i & 1;
     const int64_t n = s.rows * s.columns, groups = s.quantizer.per_channel ? s.rows : 1;
-    float *w = filled(n, false, 1), *dcodes = filled(n, false, 2), *step = floats(groups), *expected = floats(2 * groups);
+    float *w = filled(n, false, 1), *dcodes = filled(n, false, 2), *step = floats(groups),
+          *expected = floats(2 * groups);
     float *codes = floats(n), *found = floats(2 * groups);
     void *workspace = memory_of(r->quantize_workspace(&s));
     for (int64_t g = 0; g < groups; g++) { step[g] = 0.0f; }
@@ -39,7 +40,8 @@ static void test_scales_to_the_bit(void **state) {
 // A training pass that wants statistics alone leaves the same ones.
 static void test_statistics_alone(void **state) {
   pair p = pair_make(*state);
-  const ssti_batch_norm s = {.rows = 300, .channels = 37, .steps = 1, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f};
+  const ssti_batch_norm s = {
+      .rows = 300, .channels = 37, .steps = 1, .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f};
   float *x = filled(s.rows * s.channels, false, 1), *gamma = filled(s.channels, false, 2);
   float *y = floats(s.rows * s.channels), *expected = floats(4 * s.channels), *found = floats(4 * s.channels);
   ssti_backend *backends[] = {p.tested, p.reference};

@@ -106,7 +106,8 @@ static void test_write_failures(void **state) {
   assert_null(writer);
   assert_fails(context, SST_IO, ssti_file_append(context, "/tmp", "x", 1), "Is a directory");
   // A device without space stands for a full disk.
-  assert_fails(context, SST_IO, ssti_file_append(context, "/dev/full", "x", 1), "/dev/full: cannot write: No space left");
+  assert_fails(context, SST_IO, ssti_file_append(context, "/dev/full", "x", 1),
+               "/dev/full: cannot write: No space left");
 }
 
 static void test_the_target_is_untouched_until_the_commit(void **state) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fused steps, and spikes made again in the backward pass, against the same graph without either, because its norms'
-// outputs are kept: the same bits of spikes, running statistics and gradients, but for the order of a learned decay's sum.
+// outputs are kept: the same bits of spikes, running statistics and gradients, but for the order of a learned decay's
+// sum.
 #include "graph/graph_internal.h"
 #include "graphs.h"
 

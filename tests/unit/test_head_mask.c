@@ -30,7 +30,9 @@ static void test_against_sorting(void **state) {
         float *p = c.x[0].data + row * channels;
         double sum = 0;
         for (int64_t i = 0; i < channels; i++) { sum += (double)(p[i] = (float)(int)(p[i] * 50)); } // ties
-        for (int64_t i = 0; i < channels; i++) { p[i] = (float)(sum > 0 ? (double)p[i] / sum : 1.0 / (double)channels); }
+        for (int64_t i = 0; i < channels; i++) {
+          p[i] = (float)(sum > 0 ? (double)p[i] / sum : 1.0 / (double)channels);
+        }
       }
       op_call_forward(&c);
       for (int64_t i = 0; i < rows * channels; i++) {
@@ -51,7 +53,7 @@ static void test_known_values(void **state) {
   ssti_backend *backend = naive_backend(*state);
   const struct {
     float mass, expected[4];
-  } cases[] = {{0.25f, {0, 0, 1, 0}}, {0.5f, {0, 0, 1, 0}},   {0.51f, {1, 0, 1, 0}},
+  } cases[] = {{0.25f, {0, 0, 1, 0}}, {0.5f, {0, 0, 1, 0}}, {0.51f, {1, 0, 1, 0}},
                {0.75f, {1, 0, 1, 0}}, {0.8f, {1, 1, 1, 0}}, {1, {1, 1, 1, 1}}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const ssti_head_mask_attributes attributes = {cases[i].mass};

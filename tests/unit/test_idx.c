@@ -209,8 +209,8 @@ static void write_packed(const char *path, const uint8_t *data, size_t size) {
   assert_int_equal(gzclose(file), Z_OK);
 }
 
-// Large packed files are unpacked once: the second time the packed pictures are not looked at, as long as their size and time
-// of change are the same.
+// Large packed files are unpacked once: the second time the packed pictures are not looked at, as long as their size
+// and time of change are the same.
 static void test_packed_pictures_are_kept(void **state) {
   enum { COUNT = 22000 };
   sst_context *context = *state;

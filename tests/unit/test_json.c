@@ -39,7 +39,8 @@ static void test_failures_name_line_and_column(void **state) {
   assert_fails(context, SST_FORMAT, ssti_json_parse(context, "result.json", bad, strlen(bad), &root),
                "result.json: line 2, column 7: not valid JSON");
   assert_null(root);
-  const char *const others[] = {"", "{", "{\"a\": 1} x", "{\"a\": 1, \"a\": 2}", "nan", "[1,]", "{\"a\": 01}", "\"\xff\""};
+  const char *const others[] = {"",    "{",    "{\"a\": 1} x", "{\"a\": 1, \"a\": 2}",
+                                "nan", "[1,]", "{\"a\": 01}",  "\"\xff\""};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     assert_fails(context, SST_FORMAT, ssti_json_parse(context, "t", others[i], strlen(others[i]), &root), "t: line 1");
     assert_null(root);

@@ -556,8 +556,8 @@ static void check_plans(sst_context *context, ssti_backend *backend, const sst_d
       assert_true(sst_loader_next(planned, &b));
       assert_null(b.input);
       memset(made, 0xff, (size_t)count * sizeof *made);
-      backend->kernels.make_batch(backend, &form, dataset->pixels, ssti_loader_values(planned), ssti_loader_plans(planned),
-                                  made);
+      backend->kernels.make_batch(backend, &form, dataset->pixels, ssti_loader_values(planned),
+                                  ssti_loader_plans(planned), made);
       assert_memory_equal(made, a.input, (size_t)count * sizeof *made);
       assert_memory_equal(b.target, a.target, (size_t)(options->batch * classes) * sizeof *a.target);
       assert_memory_equal(b.labels, a.labels, (size_t)options->batch * sizeof *a.labels);

@@ -20,9 +20,12 @@ static void fill_targets(float *target, int64_t rows, int64_t channels) {
 static void check_cross_entropy(sst_context *context, ssti_backend *backend, int64_t steps, int64_t batch,
                                 int64_t channels, float smoothing) {
   const ssti_cross_entropy_attributes attributes = {smoothing};
-  const naive_case one = {&ssti_op_cross_entropy, &attributes, 2,
+  const naive_case one = {&ssti_op_cross_entropy,
+                          &attributes,
+                          2,
                           {sst_shape_make(steps, batch, 1, 1, channels), sst_shape_make(1, batch, 1, 1, channels)},
-                          -5, 5};
+                          -5,
+                          5};
   op_call c;
   naive_begin(&c, context, backend, &one);
   assert_true(sst_shape_equal(c.y[0].shape, sst_shape_make(steps, batch, 1, 1, 1)));
@@ -104,7 +107,7 @@ static void test_kl(void **state) {
   sst_context *context = *state;
   ssti_backend *backend = naive_backend(context);
   const naive_case one = {
-    &ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 2, 7), sst_shape_make(2, 3, 1, 2, 7)}, 0.05f, 1};
+      &ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 2, 7), sst_shape_make(2, 3, 1, 2, 7)}, 0.05f, 1};
   op_call c;
   naive_begin(&c, context, backend, &one);
   assert_true(sst_shape_equal(c.y[0].shape, sst_shape_make(2, 3, 1, 2, 1)));
@@ -146,14 +149,14 @@ static void test_kl_extremes(void **state) {
 
 static void test_accumulate_and_threads(void **state) {
   const ssti_cross_entropy_attributes attributes = {0.1f};
-  naive_case loss = {&ssti_op_cross_entropy, &attributes, 2,
-                     {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(1, 3, 1, 1, 5)}, 0, 1};
+  naive_case loss = {
+      &ssti_op_cross_entropy, &attributes, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(1, 3, 1, 1, 5)}, 0, 1};
   naive_check_accumulate(*state, &loss);
   loss.shape[0] = sst_shape_make(4, 333, 1, 1, 10);
   loss.shape[1] = sst_shape_make(1, 333, 1, 1, 10);
   naive_check_threads(&loss);
-  naive_case kl = {&ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 5)},
-                   0.1f, 1};
+  naive_case kl = {
+      &ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 5)}, 0.1f, 1};
   naive_check_accumulate(*state, &kl);
   kl.shape[0] = kl.shape[1] = sst_shape_make(4, 333, 1, 1, 10);
   naive_check_threads(&kl);
@@ -161,15 +164,15 @@ static void test_accumulate_and_threads(void **state) {
 
 static void test_shape_rules(void **state) {
   const ssti_cross_entropy_attributes plain = {0}, wrong = {1.5f};
-  naive_case one = {&ssti_op_cross_entropy, &plain, 2,
-                    {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 5)}, 0, 1};
+  naive_case one = {
+      &ssti_op_cross_entropy, &plain, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 5)}, 0, 1};
   assert_fails(*state, SST_SHAPE, naive_infer(*state, &one), "expected [1,3,1,1,5]");
   one.shape[0] = sst_shape_make(2, 3, 2, 1, 5);
   assert_fails(*state, SST_SHAPE, naive_infer(*state, &one), "expected [T,N,1,1,C]");
   one.attributes = &wrong;
   assert_fails(*state, SST_INVALID_ARGUMENT, naive_infer(*state, &one), "smoothing is 1.5");
-  const naive_case kl = {&ssti_op_kl_divergence, NULL, 2,
-                         {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 6)}, 0, 1};
+  const naive_case kl = {
+      &ssti_op_kl_divergence, NULL, 2, {sst_shape_make(2, 3, 1, 1, 5), sst_shape_make(2, 3, 1, 1, 6)}, 0, 1};
   assert_fails(*state, SST_SHAPE, naive_infer(*state, &kl), "[2,3,1,1,6]");
 }
 

@@ -167,7 +167,9 @@ static void test_units_that_differ_by_rounding(void **state) {
     assert_ok(*state, sst_integer_approximate(s.graph, s.input, s.logits, &samples, &(sst_approximation_options){0},
                                               &made, &s.network));
     for (int n = 0; n < s.network->node_count; n++) {
-      if (strstr(s.network->nodes[n].name, "scale")) { fail_msg("decay (180 + %d) / 400: %s", i, s.network->nodes[n].name); }
+      if (strstr(s.network->nodes[n].name, "scale")) {
+        fail_msg("decay (180 + %d) / 400: %s", i, s.network->nodes[n].name);
+      }
     }
     sst_approximations_free(*state, &made);
     scene_end(&s);

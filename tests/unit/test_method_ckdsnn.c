@@ -22,8 +22,8 @@ static double by_hand(const double *student, const void *rest) {
   for (int n = 0; n < BATCH; n++) {
     double p[PIXELS] = {0}, q[PIXELS] = {0};
     for (int i = 0; i < PIXELS * TEACHER_C; i++) {
-      p[i / TEACHER_C] += (double)m->teacher[n * PIXELS * TEACHER_C + i] *
-                          (double)m->weight[m->class[n] * TEACHER_C + i % TEACHER_C];
+      p[i / TEACHER_C] +=
+          (double)m->teacher[n * PIXELS * TEACHER_C + i] * (double)m->weight[m->class[n] * TEACHER_C + i % TEACHER_C];
     }
     for (int i = 0; i < STEPS * PIXELS * STUDENT_C; i++) {
       const int t = i / (PIXELS * STUDENT_C), inside = i % (PIXELS * STUDENT_C);
@@ -65,8 +65,8 @@ static void test_by_hand(void **state) {
   method_check(&c, "features", by_hand, &m);
   method_end(&c);
   begin(&c, *state,
-        (const char *const[]){"class", "predicted", "teacher_temperature", "3", "student_temperature", "0.5", NULL}, SIDE,
-        TEACHER_C);
+        (const char *const[]){"class", "predicted", "teacher_temperature", "3", "student_temperature", "0.5", NULL},
+        SIDE, TEACHER_C);
   method_compile(&c);
   fill(&c, &m);
   m.class[0] = 1;
@@ -109,9 +109,10 @@ static void test_what_does_not_fit_is_said(void **state) {
   check_refused(*state, NULL, SIDE, PIXELS * TEACHER_C, SST_SHAPE,
                 "the teacher's features is [1,2,2,2,4] and the weight of its last linear layer [1,3,1,1,16]");
   check_refused(*state, NULL, 1, TEACHER_C, SST_SHAPE, "a map of a single pixel says nothing");
-  check_refused(*state, (const char *const[]){"taps", "features,features", NULL}, SIDE, TEACHER_C,
-                SST_INVALID_ARGUMENT, "are 2 pairs");
-  check_refused(*state, (const char *const[]){"taps", "stage1", NULL}, SIDE, TEACHER_C, SST_NOT_FOUND, "student.stage1");
+  check_refused(*state, (const char *const[]){"taps", "features,features", NULL}, SIDE, TEACHER_C, SST_INVALID_ARGUMENT,
+                "are 2 pairs");
+  check_refused(*state, (const char *const[]){"taps", "stage1", NULL}, SIDE, TEACHER_C, SST_NOT_FOUND,
+                "student.stage1");
 }
 
 int main(void) {

@@ -58,8 +58,8 @@ static void test_by_hand(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     method_case c;
     begin(&c, *state, cases[i].options, 1, "logits");
-    const by_hand_options o = {teacher_logits, cases[i].temperature, cases[i].head, cases[i].tail_weight,
-                               cases[i].factor, 1};
+    const by_hand_options o = {teacher_logits,       cases[i].temperature, cases[i].head,
+                               cases[i].tail_weight, cases[i].factor,      1};
     method_check(&c, "logits", by_hand, &o);
     method_end(&c);
   }

@@ -102,7 +102,7 @@ static void test_optimum(void **state) {
   sst_graph_forward(c.graph, NULL);
   assert_near(*sst_graph_data(c.graph, c.loss), 0, 0, 1e-6);
   sst_graph_backward(c.graph);
-  assert_all_near(sst_parameters_find(c.store, "student")->gradient, ((float[BATCH * CLASSES]){0}), BATCH * CLASSES, 0,
+  assert_all_near(sst_parameters_find(c.store, "student")->gradient, ((float[BATCH *CLASSES]){0}), BATCH * CLASSES, 0,
                   1e-6);
   sst_distill_term_destroy(term);
   graph_end(c.graph, c.store);

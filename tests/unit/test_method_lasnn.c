@@ -212,9 +212,10 @@ static void test_what_does_not_fit_is_said(void **state) {
   sst_context *context = *state;
   const sst_shape four = sst_shape_make(STEPS, BATCH, 4, 4, 3);
   const sst_shape wide = sst_shape_make(1, BATCH, 4, 4, 5), pixel = sst_shape_make(1, BATCH, 1, 1, 3);
-  check_refused(context, (const char *const[]){"map", "feature", "align", "pool", NULL}, four, wide, SST_SHAPE,
-                "the student's stage1 is [1,2,4,4,3] and the teacher's stage1 is [1,2,4,4,5]: their channels must agree;"
-                " use align: conv1x1");
+  check_refused(
+      context, (const char *const[]){"map", "feature", "align", "pool", NULL}, four, wide, SST_SHAPE,
+      "the student's stage1 is [1,2,4,4,3] and the teacher's stage1 is [1,2,4,4,5]: their channels must agree;"
+      " use align: conv1x1");
   check_refused(context, (const char *const[]){"align", "none", NULL}, four, pixel, SST_SHAPE,
                 "[1,2,4,4,3] and the teacher's stage1 is [1,2,1,1,3]: their heights and widths must agree");
   check_refused(context, NULL, pixel, pixel, SST_SHAPE, "single pixel");
@@ -238,9 +239,13 @@ static void test_what_does_not_fit_is_said(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(test_attention_by_hand),   TEST(test_feature_by_hand), TEST(test_other_widths_are_aligned),
-      TEST(test_own_parameters_need_a_store), TEST(test_larger_teacher_is_pooled),
-      TEST(test_same_maps_give_zero), TEST(test_pairs),           TEST(test_what_does_not_fit_is_said)};
+  const struct CMUnitTest tests[] = {TEST(test_attention_by_hand),
+                                     TEST(test_feature_by_hand),
+                                     TEST(test_other_widths_are_aligned),
+                                     TEST(test_own_parameters_need_a_store),
+                                     TEST(test_larger_teacher_is_pooled),
+                                     TEST(test_same_maps_give_zero),
+                                     TEST(test_pairs),
+                                     TEST(test_what_does_not_fit_is_said)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

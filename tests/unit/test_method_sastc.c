@@ -100,8 +100,8 @@ static void begin(method_case *c, sst_context *context, const char *const *optio
   }
   method_compile(c);
   for (int i = 0; i < LAYERS; i++) {
-    fill_uniform(method_student_data(c, names[i]),
-                 STEPS * BATCH * student_side[i] * student_side[i] * student_c[i], 0, 1, 1 + (uint64_t)i);
+    fill_uniform(method_student_data(c, names[i]), STEPS * BATCH * student_side[i] * student_side[i] * student_c[i], 0,
+                 1, 1 + (uint64_t)i);
     fill_uniform(method_teacher_data(c, names[i]), BATCH * teacher_side[i] * teacher_side[i] * teacher_c[i], 0, 2,
                  5 + (uint64_t)i);
     l->student[i] = method_student_data(c, names[i]);
@@ -176,7 +176,8 @@ static void check_refused(sst_context *context, const char *const *options, cons
 
 static void test_what_does_not_fit_is_said(void **state) {
   const sst_shape three = sst_shape_make(STEPS, BATCH, 3, 3, 2);
-  check_refused(*state, NULL, "features", three, SST_SHAPE, "student_taps: auto takes every stage, but the student has");
+  check_refused(*state, NULL, "features", three, SST_SHAPE,
+                "student_taps: auto takes every stage, but the student has");
   check_refused(*state, (const char *const[]){"teacher_taps", "stage1,", NULL}, "stage1", three, SST_INVALID_ARGUMENT,
                 "teacher_taps is \"stage1,\"");
   check_refused(*state, (const char *const[]){"teacher_taps", "stage7", NULL}, "stage1", three, SST_NOT_FOUND,

@@ -23,8 +23,8 @@ static void trial_create(trial *t, sst_context *context) {
 
 // Builds the network on a batch of `batch` pictures with `steps` time steps of input.
 static void trial_build_on(trial *t, const sst_model_options *options, int64_t steps, int64_t batch) {
-  t->x = sst_graph_input(t->graph, "x",
-                         sst_shape_make(steps, batch, options->height, options->width, options->channels));
+  t->x =
+      sst_graph_input(t->graph, "x", sst_shape_make(steps, batch, options->height, options->width, options->channels));
   t->steps = sst_model_build(t->graph, options, t->x, &t->logits);
 }
 
@@ -250,7 +250,7 @@ static void test_scopes_go_in_front(void **state) {
 }
 
 static void test_initial_values(void **state) {
-  const sst_layer layers[] = {wide(SST_LAYER_CONV, 64), plain(SST_LAYER_NORM), plain(SST_LAYER_ACTIVATION),
+  const sst_layer layers[] = {wide(SST_LAYER_CONV, 64),   plain(SST_LAYER_NORM),       plain(SST_LAYER_ACTIVATION),
                               wide(SST_LAYER_LINEAR, 50), plain(SST_LAYER_ACTIVATION), plain(SST_LAYER_LINEAR)};
   for (int spiking = 0; spiking < 2; spiking++) {
     sst_model_options options = small(spiking == 1, layers, COUNT(layers));
@@ -390,9 +390,9 @@ static void test_groups_and_depthwise(void **state) {
 }
 
 static void test_reductions_without_activation_end_one_stage(void **state) {
-  sst_layer layers[] = {wide(SST_LAYER_CONV, 4),         plain(SST_LAYER_AVERAGE_POOL), plain(SST_LAYER_ACTIVATION),
-                        plain(SST_LAYER_AVERAGE_POOL),   wide(SST_LAYER_CONV, 4),       plain(SST_LAYER_ACTIVATION),
-                        wide(SST_LAYER_CONV, 4),         plain(SST_LAYER_GLOBAL_POOL),  plain(SST_LAYER_LINEAR)};
+  sst_layer layers[] = {wide(SST_LAYER_CONV, 4),       plain(SST_LAYER_AVERAGE_POOL), plain(SST_LAYER_ACTIVATION),
+                        plain(SST_LAYER_AVERAGE_POOL), wide(SST_LAYER_CONV, 4),       plain(SST_LAYER_ACTIVATION),
+                        wide(SST_LAYER_CONV, 4),       plain(SST_LAYER_GLOBAL_POOL),  plain(SST_LAYER_LINEAR)};
   layers[6].stride = 2;
   sst_model_options options = small(false, layers, COUNT(layers));
   options.height = options.width = 16; // 8, 4 and 2 are left after the reductions before the last
@@ -502,9 +502,9 @@ static void test_shortcuts(void **state) {
 
 // In the MS form the strided convolution reads the block's own first activation: that one ends the stage.
 static void test_ms_stage_is_inside_the_block(void **state) {
-  const sst_layer layers[] = {wide(SST_LAYER_CONV, 4),          plain(SST_LAYER_NORM),
-                              block(SST_BLOCK_FORM_MS, 4, 1),   block(SST_BLOCK_FORM_MS, 6, 2),
-                              plain(SST_LAYER_ACTIVATION),      plain(SST_LAYER_GLOBAL_POOL),
+  const sst_layer layers[] = {wide(SST_LAYER_CONV, 4),        plain(SST_LAYER_NORM),
+                              block(SST_BLOCK_FORM_MS, 4, 1), block(SST_BLOCK_FORM_MS, 6, 2),
+                              plain(SST_LAYER_ACTIVATION),    plain(SST_LAYER_GLOBAL_POOL),
                               plain(SST_LAYER_LINEAR)};
   sst_model_options options = small(true, layers, COUNT(layers));
   trial t;
@@ -543,9 +543,9 @@ static void test_block_with_silent_branch(void **state) {
 }
 
 static void test_sew_sums_spikes(void **state) {
-  const sst_layer layers[] = {wide(SST_LAYER_CONV, 4), plain(SST_LAYER_NORM), plain(SST_LAYER_ACTIVATION),
-                              block(SST_BLOCK_FORM_SEW, 4, 1), block(SST_BLOCK_FORM_SEW, 6, 2),
-                              plain(SST_LAYER_LINEAR)};
+  const sst_layer layers[] = {wide(SST_LAYER_CONV, 4),         plain(SST_LAYER_NORM),
+                              plain(SST_LAYER_ACTIVATION),     block(SST_BLOCK_FORM_SEW, 4, 1),
+                              block(SST_BLOCK_FORM_SEW, 6, 2), plain(SST_LAYER_LINEAR)};
   sst_model_options options = small(true, layers, COUNT(layers));
   trial t;
   trial_begin(&t, *state, &options);

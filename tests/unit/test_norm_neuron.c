@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch norm and neurons in one kernel against the two, of the fast backend and of the reference: odd sizes, one step, one
-// input step, every reset, grid and surrogate, adding and overwriting, at every SIMD level that this machine has.
+// Batch norm and neurons in one kernel against the two, of the fast backend and of the reference: odd sizes, one step,
+// one input step, every reset, grid and surrogate, adding and overwriting, at every SIMD level that this machine has.
 #include "backend_pair.h"
 #include "slots_norm_neuron.h"
 #include "spikestill/bench.h"

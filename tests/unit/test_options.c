@@ -20,20 +20,45 @@ typedef struct thing {
 } thing;
 
 static const ssti_option table[] = {
-    {.key = "rate", .type = SSTI_OPTION_FLOAT, .offset = offsetof(thing, rate), .low = 0, .high = 1,
-     .default_value = "0.1", .text = "a share"},
-    {.key = "big", .type = SSTI_OPTION_DOUBLE, .offset = offsetof(thing, big), .low = -DBL_MAX, .high = DBL_MAX,
+    {.key = "rate",
+     .type = SSTI_OPTION_FLOAT,
+     .offset = offsetof(thing, rate),
+     .low = 0,
+     .high = 1,
+     .default_value = "0.1",
+     .text = "a share"},
+    {.key = "big",
+     .type = SSTI_OPTION_DOUBLE,
+     .offset = offsetof(thing, big),
+     .low = -DBL_MAX,
+     .high = DBL_MAX,
      .default_value = "1e10"},
-    {.key = "count", .type = SSTI_OPTION_INT, .offset = offsetof(thing, count), .low = 1, .high = 1e12,
+    {.key = "count",
+     .type = SSTI_OPTION_INT,
+     .offset = offsetof(thing, count),
+     .low = 1,
+     .high = 1e12,
      .default_value = "3"},
-    {.key = "steps", .type = SSTI_OPTION_INT64, .offset = offsetof(thing, steps), .low = -5, .high = 1e18,
+    {.key = "steps",
+     .type = SSTI_OPTION_INT64,
+     .offset = offsetof(thing, steps),
+     .low = -5,
+     .high = 1e18,
      .default_value = "-5"},
-    {.key = "seed", .type = SSTI_OPTION_UINT64, .offset = offsetof(thing, seed), .low = 0, .high = 1.8446744073709552e19,
+    {.key = "seed",
+     .type = SSTI_OPTION_UINT64,
+     .offset = offsetof(thing, seed),
+     .low = 0,
+     .high = 1.8446744073709552e19,
      .default_value = "18446744073709551615"},
     {.key = "on", .type = SSTI_OPTION_BOOL, .offset = offsetof(thing, on), .default_value = "true"},
     {.key = "name", .type = SSTI_OPTION_TEXT, .offset = offsetof(thing, name), .default_value = ""},
-    {.key = "hue", .type = SSTI_OPTION_WORD, .offset = offsetof(thing, hue), .default_value = "green",
-     .words = color_words, .word_count = 3},
+    {.key = "hue",
+     .type = SSTI_OPTION_WORD,
+     .offset = offsetof(thing, hue),
+     .default_value = "green",
+     .words = color_words,
+     .word_count = 3},
 };
 enum { COUNT = sizeof table / sizeof table[0] };
 
@@ -113,7 +138,8 @@ static void test_failures_say_what_is_allowed(void **state) {
   char longest[SSTI_OPTION_TEXT_SIZE + 1];
   memset(longest, 'x', sizeof longest);
   longest[SSTI_OPTION_TEXT_SIZE] = '\0';
-  assert_fails(context, SST_RECIPE, ssti_option_set(context, entry("name"), &t, longest), "512 bytes, expected at most 511");
+  assert_fails(context, SST_RECIPE, ssti_option_set(context, entry("name"), &t, longest),
+               "512 bytes, expected at most 511");
   longest[SSTI_OPTION_TEXT_SIZE - 1] = '\0';
   assert_ok(context, ssti_option_set(context, entry("name"), &t, longest));
 }
@@ -175,7 +201,8 @@ static void test_print_reads_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_defaults), TEST(test_find),  TEST(test_set), TEST(test_failures_say_what_is_allowed),
+      TEST(test_defaults), TEST(test_find),
+      TEST(test_set),      TEST(test_failures_say_what_is_allowed),
       TEST(test_print),    TEST(test_print_reads_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

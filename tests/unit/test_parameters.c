@@ -61,10 +61,10 @@ static void test_sealed_store_refuses_new_names(void **state) {
   int index;
   assert_ok(context, sst_parameters_create(context, 1, &store));
   assert_ok(context, sst_parameters_seal(store));
-  assert_fails(context, SST_NOT_FOUND,
-               sst_parameters_require(store, "late", sst_shape_make(1, 1, 1, 1, 1), SST_PARAMETER_WEIGHT, true, zero,
-                                      &index),
-               "'late'");
+  assert_fails(
+      context, SST_NOT_FOUND,
+      sst_parameters_require(store, "late", sst_shape_make(1, 1, 1, 1, 1), SST_PARAMETER_WEIGHT, true, zero, &index),
+      "'late'");
   sst_parameters_destroy(store);
 }
 

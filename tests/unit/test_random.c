@@ -73,7 +73,8 @@ static void test_below(void **state) {
 static void test_below_with_large_bounds(void **state) {
   (void)state;
   __extension__ typedef unsigned __int128 wide;
-  const uint64_t bounds[] = {UINT64_MAX, UINT64_C(1) << 63, UINT64_C(0x100000001), UINT32_MAX, UINT64_C(123456789012345)};
+  const uint64_t bounds[] = {UINT64_MAX, UINT64_C(1) << 63, UINT64_C(0x100000001), UINT32_MAX,
+                             UINT64_C(123456789012345)};
   for (size_t b = 0; b < 5; b++) {
     for (uint64_t i = 0; i < 1000; i++) {
       uint32_t words[4];

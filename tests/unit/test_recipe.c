@@ -279,7 +279,8 @@ static sst_status open_recipe(sst_context *context, const char *folder, const ch
   return sst_recipe_open(context, test_path(path, folder, name), &override, override != NULL, out);
 }
 
-// Keys of the extended recipe under the own ones, overrides over both; the name is the file's; what is resolved stands alone.
+// Keys of the extended recipe under the own ones, overrides over both; the name is the file's; what is resolved stands
+// alone.
 static void test_extends(void **state) {
   sst_context *context = *state;
   char folder[TEST_PATH_SIZE], *text = NULL;
@@ -483,8 +484,8 @@ static const struct {
     {SMALLEST "optimizer: {learning_rate: inf}\n", "optimizer.learning_rate: found \"inf\""},
     {SMALLEST "optimizer:\n  momentum: 0\n  nesterov: true\n",
      "x.yaml:5: optimizer.nesterov needs optimizer.momentum above 0"},
-    {"data: {name: minst}\n",
-     "data.name: found \"minst\", expected one of digits, mnist, fashion-mnist, cifar10, cifar100, folder, tiny-imagenet"},
+    {"data: {name: minst}\n", "data.name: found \"minst\", expected one of digits, mnist, fashion-mnist, cifar10, "
+                              "cifar100, folder, tiny-imagenet"},
     {"data: {name: mnist, mean: [1, 2]}\nstudent: {model: cnn}\n",
      "data.mean has 2 numbers, but mnist has 1 channel: expected one number for all"},
     {"data: {name: cifar10,\n deviation: [1, 2]}\nstudent: {model: cnn}\n",
@@ -646,12 +647,10 @@ static void test_own_recipes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_all_keys),    TEST(test_builder),   TEST(test_defaults),      TEST(test_dependent_defaults),
-      TEST(test_name),
-      TEST(test_extends),
-      TEST(test_extends_is_refused),
-      TEST(test_layers),    TEST(test_resolved),      TEST(test_overrides),
-      TEST(test_bad_recipes), TEST(test_bad_lists), TEST(test_bad_overrides), TEST(test_own_recipes),
+      TEST(test_all_keys),      TEST(test_builder),     TEST(test_defaults),           TEST(test_dependent_defaults),
+      TEST(test_name),          TEST(test_extends),     TEST(test_extends_is_refused), TEST(test_layers),
+      TEST(test_resolved),      TEST(test_overrides),   TEST(test_bad_recipes),        TEST(test_bad_lists),
+      TEST(test_bad_overrides), TEST(test_own_recipes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

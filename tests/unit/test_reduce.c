@@ -173,8 +173,12 @@ static void test_shape_rule(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_every_axis_set), TEST(test_long_axes), TEST(test_accumulate_and_threads),
-                                     TEST(test_precision), TEST(test_order_does_not_depend_on_threads),
-                                     TEST(test_nan_passes), TEST(test_shape_rule)};
+  const struct CMUnitTest tests[] = {TEST(test_every_axis_set),
+                                     TEST(test_long_axes),
+                                     TEST(test_accumulate_and_threads),
+                                     TEST(test_precision),
+                                     TEST(test_order_does_not_depend_on_threads),
+                                     TEST(test_nan_passes),
+                                     TEST(test_shape_rule)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

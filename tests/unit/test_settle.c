@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What follows from settled inputs and parameters is computed once a sample. A recalled pass gives the same bits, which is
-// seen by the loss and the student's gradients; that it was recalled is seen by parameters that were changed meanwhile.
+// What follows from settled inputs and parameters is computed once a sample. A recalled pass gives the same bits, which
+// is seen by the loss and the student's gradients; that it was recalled is seen by parameters that were changed
+// meanwhile.
 #include "graph/graph_internal.h"
 #include "graphs.h"
 #include "op/folded_norm.h"
@@ -35,8 +36,8 @@ static sst_value build_teacher(sst_graph *g, sst_value x, ending end) {
   const sst_neuron neuron = sst_neuron_default();
   sst_graph_push(g, "teacher", end != LEARNS);
   x = layer(g, x, CHANNELS);
-  x = sst_batch_norm(g, x, constant(g, "gamma", SST_PARAMETER_NORM, 0.8f), constant(g, "beta", SST_PARAMETER_NORM, 0.3f),
-                     constant(g, "mean", SST_PARAMETER_BUFFER, 0.1f),
+  x = sst_batch_norm(g, x, constant(g, "gamma", SST_PARAMETER_NORM, 0.8f),
+                     constant(g, "beta", SST_PARAMETER_NORM, 0.3f), constant(g, "mean", SST_PARAMETER_BUFFER, 0.1f),
                      constant(g, "variance", SST_PARAMETER_BUFFER, 1.5f), &options);
   x = end == SPIKES ? sst_neuron_layer(g, x, TIME, &neuron, SST_NONE, NULL) : sst_relu(g, x);
   sst_graph_push(g, "second", false);
@@ -91,7 +92,9 @@ static scene begin(sst_context *context, sst_device device, ending end, bool set
 static float pass(scene *s, sst_recall *recall, const int32_t samples[BATCH]) {
   const sst_run_options options = {.training = true, .seed = 1, .step = 1};
   float *x = sst_graph_data(s->graph, s->input);
-  for (int n = 0; n < BATCH; n++) { memcpy(x + n * SIZE * SIZE * CHANNELS, s->pictures[samples[n]], sizeof s->pictures[0]); }
+  for (int n = 0; n < BATCH; n++) {
+    memcpy(x + n * SIZE * SIZE * CHANNELS, s->pictures[samples[n]], sizeof s->pictures[0]);
+  }
   if (recall != NULL) { sst_graph_recall(s->graph, recall, samples); }
   sst_graph_forward(s->graph, &options);
   sst_graph_backward(s->graph);
@@ -317,14 +320,9 @@ static void test_out_of_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_recalled_is_the_same),
-      TEST(test_what_is_not_settled),
-      TEST(test_no_choice_by_density),
-      TEST(test_norms_are_folded),
-      TEST(test_norms_that_are_not_folded),
-      TEST(test_wrong_arguments),
-      TEST(test_another_graph),
-      cmocka_unit_test(test_out_of_memory),
+      TEST(test_recalled_is_the_same), TEST(test_what_is_not_settled),       TEST(test_no_choice_by_density),
+      TEST(test_norms_are_folded),     TEST(test_norms_that_are_not_folded), TEST(test_wrong_arguments),
+      TEST(test_another_graph),        cmocka_unit_test(test_out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,8 +52,7 @@ static void test_known_values(void **state) {
     const ssti_softmax_attributes attributes = {2, log_wanted};
     op_call c;
     op_call_begin(&c, backend, &ssti_op_softmax, &attributes);
-    op_call_input(&c, sst_shape_make(1, 4, 1, 1, 2),
-                  (float[]){3, 3, 10000, 10000, -10000, -10000, 0, -INFINITY});
+    op_call_input(&c, sst_shape_make(1, 4, 1, 1, 2), (float[]){3, 3, 10000, 10000, -10000, -10000, 0, -INFINITY});
     assert_ok(context, op_call_infer(&c, context));
     op_call_forward(&c);
     const float half = log_wanted ? (float)-log(2) : 0.5f, all = log_wanted ? 0 : 1, none = log_wanted ? -INFINITY : 0;

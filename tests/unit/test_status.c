@@ -100,14 +100,10 @@ static void test_a_sentence_too_long_is_cut_visibly(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_every_status_has_a_name_and_a_text),
-      TEST(test_values_are_stable),
-      TEST(test_a_value_outside_the_list_is_unknown),
-      TEST(test_the_version_is_the_headers),
-      TEST(test_a_failure_travels_with_its_sentence),
-      TEST(test_a_place_is_put_before_the_sentence),
-      TEST(test_a_sentence_may_quote_the_one_before),
-      TEST(test_a_sentence_too_long_is_cut_visibly),
+      TEST(test_every_status_has_a_name_and_a_text),  TEST(test_values_are_stable),
+      TEST(test_a_value_outside_the_list_is_unknown), TEST(test_the_version_is_the_headers),
+      TEST(test_a_failure_travels_with_its_sentence), TEST(test_a_place_is_put_before_the_sentence),
+      TEST(test_a_sentence_may_quote_the_one_before), TEST(test_a_sentence_too_long_is_cut_visibly),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -335,7 +335,8 @@ static void test_pad_and_slice(void **state) {
   op_call_forward(&c);
   for (int64_t i = 0; i < 12; i++) { assert_near(c.y[0].data[i], (double)(i / 2 * 60 + 20 + i % 2 * 15 + 4), 0, 0); }
   op_call_end(&c);
-  const naive_case padded = {&ssti_op_pad, &pad, 1, {small}, -1, 1}, sliced = {&ssti_op_slice, &slice, 1, {small}, -1, 1};
+  const naive_case padded = {&ssti_op_pad, &pad, 1, {small}, -1, 1},
+                   sliced = {&ssti_op_slice, &slice, 1, {small}, -1, 1};
   naive_check_threads(&padded);
   naive_check_threads(&sliced);
   naive_check_accumulate(*state, &padded);
@@ -354,10 +355,11 @@ static void check_refused(sst_context *context, ssti_backend *backend, const sst
 
 static void test_pad_and_slice_explain(void **state) {
   ssti_backend *backend = op_call_reference(*state);
-  check_refused(*state, backend, &ssti_op_pad, &(ssti_pad_attributes){.before = {0, -1, 0}}, "padding in W is -1 before");
+  check_refused(*state, backend, &ssti_op_pad, &(ssti_pad_attributes){.before = {0, -1, 0}},
+                "padding in W is -1 before");
   check_refused(*state, backend, &ssti_op_pad, &(ssti_pad_attributes){.after = {0, 0, INT64_MAX}}, "padding in C");
-  const ssti_slice_attributes wrong[] = {{{0, 0, 4}, {1, 1, 1}, {1, 1, 1}}, {{0, 0, 0}, {4, 4, 3}, {1, 1, 2}},
-                                         {{0, 0, 0}, {4, 4, 0}, {1, 1, 1}}, {{0, 0, 0}, {4, 4, 1}, {1, 1, 0}},
+  const ssti_slice_attributes wrong[] = {{{0, 0, 4}, {1, 1, 1}, {1, 1, 1}},  {{0, 0, 0}, {4, 4, 3}, {1, 1, 2}},
+                                         {{0, 0, 0}, {4, 4, 0}, {1, 1, 1}},  {{0, 0, 0}, {4, 4, 1}, {1, 1, 0}},
                                          {{0, 0, -1}, {4, 4, 1}, {1, 1, 1}}, {{0, 0, 1}, {4, 4, INT64_MAX}, {1, 1, 1}}};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     check_refused(*state, backend, &ssti_op_slice, &wrong[i], "inside the input's 4");
@@ -367,9 +369,8 @@ static void test_pad_and_slice_explain(void **state) {
 
 static void test_moving_costs_nothing(void **state) {
   (void)state;
-  const ssti_op *ops[] = {&ssti_op_flatten, &ssti_op_stop_gradient, &ssti_op_dropout,
-                          &ssti_op_concat,  &ssti_op_select_steps,  &ssti_op_repeat_steps,
-                          &ssti_op_pad,     &ssti_op_slice};
+  const ssti_op *ops[] = {&ssti_op_flatten,      &ssti_op_stop_gradient, &ssti_op_dropout, &ssti_op_concat,
+                          &ssti_op_select_steps, &ssti_op_repeat_steps,  &ssti_op_pad,     &ssti_op_slice};
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
     sst_cost cost = {1, 1, 1};
     ssti_call call = {0};

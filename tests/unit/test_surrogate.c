@@ -84,9 +84,14 @@ static void test_heights(void **state) {
   (void)state;
   const double normal = 2.0 * 0.3989422804014327, side = exp(-1.0 / 72.0) / 6.0;
   const double expected[SST_SURROGATE_COUNT] = {
-      [SST_SURROGATE_ARCTAN] = 1.0,       [SST_SURROGATE_SIGMOID] = 0.5,     [SST_SURROGATE_FAST_SIGMOID] = 1.0,
-      [SST_SURROGATE_TRIANGLE] = 2.0,     [SST_SURROGATE_RECTANGLE] = 2.0,   [SST_SURROGATE_GAUSSIAN] = normal,
-      [SST_SURROGATE_ERF] = 1.1283791671, [SST_SURROGATE_STRAIGHT_THROUGH] = 2.0,
+      [SST_SURROGATE_ARCTAN] = 1.0,
+      [SST_SURROGATE_SIGMOID] = 0.5,
+      [SST_SURROGATE_FAST_SIGMOID] = 1.0,
+      [SST_SURROGATE_TRIANGLE] = 2.0,
+      [SST_SURROGATE_RECTANGLE] = 2.0,
+      [SST_SURROGATE_GAUSSIAN] = normal,
+      [SST_SURROGATE_ERF] = 1.1283791671,
+      [SST_SURROGATE_STRAIGHT_THROUGH] = 2.0,
       [SST_SURROGATE_MULTI_GAUSSIAN] = normal * (1.15 - 0.3 * side),
   };
   for (int kind = 0; kind < SST_SURROGATE_COUNT; kind++) {

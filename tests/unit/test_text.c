@@ -55,15 +55,14 @@ static void test_parse_double(void **state) {
   const struct {
     const char *word;
     double value;
-  } good[] = {{"0", 0},       {"-0.5", -0.5}, {"1e3", 1000},  {"+2", 2},          {".25", 0.25},
-              {"5.", 5},      {"5e-4", 5e-4}, {"1E+2", 100},  {"0.0833", 0.0833}, {"1e-320", 1e-320},
-              {"1e308", 1e308}};
+  } good[] = {{"0", 0},       {"-0.5", -0.5}, {"1e3", 1000},      {"+2", 2},          {".25", 0.25},   {"5.", 5},
+              {"5e-4", 5e-4}, {"1E+2", 100},  {"0.0833", 0.0833}, {"1e-320", 1e-320}, {"1e308", 1e308}};
   for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
     assert_true(ssti_parse_double(good[i].word, &value));
     assert_true(value == good[i].value);
   }
-  const char *const bad[] = {"",    " 1",  "1 ",   "1x",   "x",   "inf", "-inf", "nan", "0x10", "1e999", "1,5",
-                             "1e",  "--1", "1.2.3", "e5",  ".",   "+",   "1e400"};
+  const char *const bad[] = {"",      " 1",  "1 ", "1x",  "x",     "inf", "-inf", "nan", "0x10",
+                             "1e999", "1,5", "1e", "--1", "1.2.3", "e5",  ".",    "+",   "1e400"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     value = 42;
     if (ssti_parse_double(bad[i], &value)) { fail_msg("\"%s\" was taken for %g", bad[i], value); }
@@ -123,7 +122,8 @@ static void test_number_text_is_short(void **state) {
 static void test_number_text_reads_back(void **state) {
   (void)state;
   char text[SSTI_NUMBER_TEXT_SIZE];
-  const double corners[] = {DBL_MAX, -DBL_MAX, DBL_MIN, 5e-324, DBL_EPSILON, 9007199254740993.0, 1e15, 123456789012345678.0};
+  const double corners[] = {DBL_MAX,     -DBL_MAX,           DBL_MIN, 5e-324,
+                            DBL_EPSILON, 9007199254740993.0, 1e15,    123456789012345678.0};
   double back = 0;
   for (size_t i = 0; i < sizeof corners / sizeof corners[0]; i++) {
     assert_true(ssti_parse_double(ssti_number_text(corners[i], text), &back));

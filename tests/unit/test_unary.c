@@ -109,7 +109,7 @@ static void test_every_kind(void **state) {
       if (kind == SSTI_UNARY_CLIP && (fabs(x - 0.75) < h || fabs(x - 1.5) < h)) { continue; }
       assert_near(c.y[0].data[i], value(attributes.kind, 0.75, 1.5, x), 1e-6, 1e-7);
       const double slope =
-        (value(attributes.kind, 0.75, 1.5, x + h) - value(attributes.kind, 0.75, 1.5, x - h)) / (2 * h);
+          (value(attributes.kind, 0.75, 1.5, x + h) - value(attributes.kind, 0.75, 1.5, x - h)) / (2 * h);
       assert_near(c.dx[0].data[i], slope * (double)c.dy[0].data[i], 2e-6, 1e-6);
     }
     op_call_end(&c);

@@ -50,7 +50,8 @@ static void check(pair *p, const ssti_conv2d *s, bool with_bias) {
   for (int64_t i = 0; i < nx; i++) { dx_expected[i] += before[i]; }
   assert_true(error_of(sum, dx_expected, nx) < 1e-4);
   f->plan_destroy(p->tested, base);
-  release(x), release(w), release(dy), release(b), release(y), release(y_again), release(y_expected), release(dx), release(dx_expected);
+  release(x), release(w), release(dy), release(b), release(y), release(y_again), release(y_expected), release(dx),
+      release(dx_expected);
   release(forward_space), release(backward_space), release(saved), release(sum), release(before);
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slots over five axes of which some are repeated or reduced: arithmetic of two tensors, sums, means and maxima, and the
-// l2 norm. Neighbouring axes that behave alike are merged first, so that most walks have one or two axes.
+// Slots over five axes of which some are repeated or reduced: arithmetic of two tensors, sums, means and maxima, and
+// the l2 norm. Neighbouring axes that behave alike are merged first, so that most walks have one or two axes.
 //
 // A reduction gives each result to a group of threads of one block: neighbouring threads take neighbouring elements,
-// be they of one result (the innermost axis is reduced) or of several (it is kept). Where results are few, what is reduced
-// is cut into chunks, a number that depends on the shape alone, whose totals a second kernel adds in order.
+// be they of one result (the innermost axis is reduced) or of several (it is kept). Where results are few, what is
+// reduced is cut into chunks, a number that depends on the shape alone, whose totals a second kernel adds in order.
 #include "backend/cuda/cuda_reduce.h"
 
 namespace {
@@ -341,9 +341,8 @@ void reduce_backward(ssti_backend *backend, ssti_reduce_kind kind, sst_shape sha
   const double count = (double)sst_shape_count(shape) / (double)sst_shape_count(result);
   const float divisor = kind == SSTI_REDUCE_MEAN ? (float)count : 1.0f;
   const walk w = elementwise(shape, result, shape);
-  ssti_for_each(backend, w.count, [=] __device__(int64_t i) {
-    ssti_put(dx + i, dy[walk_at(w, i).of[1]] / divisor, accumulate);
-  });
+  ssti_for_each(backend, w.count,
+                [=] __device__(int64_t i) { ssti_put(dx + i, dy[walk_at(w, i).of[1]] / divisor, accumulate); });
 }
 
 // ---- l2 norm: y = x * of_x, dx = dy * of_dy - x * of_x, with factors that belong to a result

@@ -3,8 +3,9 @@
 //
 // Statistics: one pass in double of x - pivot and its square, the pivot being the channel's first value, so that a far
 // mean cancels nothing; 4 bytes an element. Forward: 8 bytes. Backward: one pass for the sums (8 bytes), one for the
-// gradient (12, or 16 where it is added). With neurons, backward recomputes the neurons in both passes and stores nothing
-// between them: 20 bytes an element in all, where keeping the norm's gradient would take 28. Half of all that in bf16.
+// gradient (12, or 16 where it is added). With neurons, backward recomputes the neurons in both passes and stores
+// nothing between them: 20 bytes an element in all, where keeping the norm's gradient would take 28. Half of all that
+// in bf16.
 #include "backend/cuda/cuda_reduce.h"
 #include "backend/cuda/neuron_steps_cuda.h"
 
@@ -40,10 +41,9 @@ __global__ void __launch_bounds__(256) statistics_kernel(ssti_tiling t, X x, dou
 
 // saved: mean and 1/deviation.
 template <typename X>
-__global__ void __launch_bounds__(256) finish_statistics_kernel(ssti_tiling t, ssti_batch_norm s, X x,
-                                                                const double *partial, const float *gamma,
-                                                                float *running_mean, float *running_variance,
-                                                                float *saved, float *factor) {
+__global__ void __launch_bounds__(256)
+    finish_statistics_kernel(ssti_tiling t, ssti_batch_norm s, X x, const double *partial, const float *gamma,
+                             float *running_mean, float *running_variance, float *saved, float *factor) {
   const int64_t c = ssti_thread_index();
   if (c >= t.channels) { return; }
   const double rows = (double)s.rows, momentum = (double)s.momentum;
@@ -226,8 +226,8 @@ template <typename X, typename DY> __device__ double *dleaks_of(const neuron_sou
 
 // First pass: the sums of dy and of dy * (x - mean). `count` is a step's elements.
 template <int V, typename Source>
-__global__ void __launch_bounds__(256) sums_kernel(ssti_tiling t, Source source, int64_t count,
-                                                   const float *means, double *partial) {
+__global__ void __launch_bounds__(256)
+    sums_kernel(ssti_tiling t, Source source, int64_t count, const float *means, double *partial) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   double sum[V] = {}, centred[V] = {}, dleak = 0.0;
   double *dleaks = dleaks_of(source);
@@ -260,9 +260,9 @@ __device__ void add_to(float *where, int64_t c, bool accumulate, double value) {
   if (where != nullptr) { where[c] = (float)((accumulate ? (double)where[c] : 0.0) + value); }
 }
 
-__global__ void __launch_bounds__(256) finish_sums_kernel(ssti_tiling t, ssti_batch_norm s, const double *partial,
-                                                          const float *saved, bool batch_statistics,
-                                                          ssti_norm_neuron_gradients out, float *numbers) {
+__global__ void __launch_bounds__(256)
+    finish_sums_kernel(ssti_tiling t, ssti_batch_norm s, const double *partial, const float *saved,
+                       bool batch_statistics, ssti_norm_neuron_gradients out, float *numbers) {
   const int64_t c = ssti_thread_index();
   if (c >= t.channels) { return; }
   const double rows = (double)s.rows, inverse = (double)saved[t.channels + c];
@@ -275,9 +275,9 @@ __global__ void __launch_bounds__(256) finish_sums_kernel(ssti_tiling t, ssti_ba
 
 // Second pass: dx = factor * ((dy - mean_dy) - (x - mean) * slope).
 template <int V, typename Source, typename DX>
-__global__ void __launch_bounds__(256) gradient_kernel(ssti_tiling t, Source source, int64_t count, const float *means,
-                                                       const float *factors, const float *numbers, DX dx,
-                                                       bool accumulate) {
+__global__ void __launch_bounds__(256)
+    gradient_kernel(ssti_tiling t, Source source, int64_t count, const float *means, const float *factors,
+                    const float *numbers, DX dx, bool accumulate) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   if (p.channel >= t.channels) { return; }
   const auto walker = walker_of<V>(source, p.channel);
@@ -329,8 +329,8 @@ void go_back(ssti_backend *backend, const back_call &call, const Source &source,
   float *numbers = numbers_in_scratch(backend, s.channels, NUMBERS + 1), *factor = numbers + NUMBERS * s.channels;
   const float *saved = call.saved, *gamma = call.gamma;
   const ssti_norm_neuron_gradients &out = call.out;
-  const bool sums = learns || out.dgamma != nullptr || out.dbeta != nullptr ||
-                    (call.batch_statistics && out.dx != nullptr);
+  const bool sums =
+      learns || out.dgamma != nullptr || out.dbeta != nullptr || (call.batch_statistics && out.dx != nullptr);
   if (sums) {
     ssti_launch(backend, sums_kernel<V, Source>, grid, threads, t, source, call.count, saved, partial);
     ssti_launch(backend, finish_sums_kernel, blocks_of_channels(s.channels), threads, t, s, partial, saved,
@@ -373,9 +373,9 @@ bool fuses(const ssti_norm_neuron *shape) {
 }
 
 template <int V, typename X, typename Spikes>
-__global__ void __launch_bounds__(256) fused_forward_kernel(ssti_tiling t, ssti_neuron_task task, norm_numbers n, X x,
-                                                            Spikes spikes, float *membrane, float *state,
-                                                            bool resumes) {
+__global__ void __launch_bounds__(256)
+    fused_forward_kernel(ssti_tiling t, ssti_neuron_task task, norm_numbers n, X x, Spikes spikes, float *membrane,
+                         float *state, bool resumes) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   if (p.channel >= t.channels) { return; }
   const ssti_dynamics d = ssti_dynamics_of(task);
@@ -441,8 +441,7 @@ void fused_backward(ssti_backend *backend, const ssti_norm_neuron *shape, const 
   ssti_with_access(whole, in_type, out_type, [&](auto access) {
     using types = decltype(access);
     const neuron_source<typename types::A, typename types::B> source = {
-        task,      numbers_of(shape, saved, beta), types::a(x, in_type), types::b(dspikes, out_type),
-        dmembrane, nullptr};
+        task, numbers_of(shape, saved, beta), types::a(x, in_type), types::b(dspikes, out_type), dmembrane, nullptr};
     fused_go_back<types::V>(backend, call, source, types::a(out->dx, in_type));
   });
 }

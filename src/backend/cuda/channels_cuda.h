@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How kernels that know a number or a sum for each channel go over [rows, channels]: a block of 256 threads is a tile of
-// `across` neighbouring threads, each with V neighbouring channels, times 256 / across rows; a grid is tiles of channels
-// times chunks of rows. A thread stays at its channels, so it loads their numbers once and adds in registers; then the
-// block adds its rows as a tree, and a second kernel the chunks in order. All of that depends on the shape alone.
+// How kernels that know a number or a sum for each channel go over [rows, channels]: a block of 256 threads is a tile
+// of `across` neighbouring threads, each with V neighbouring channels, times 256 / across rows; a grid is tiles of
+// channels times chunks of rows. A thread stays at its channels, so it loads their numbers once and adds in registers;
+// then the block adds its rows as a tree, and a second kernel the chunks in order. All of that depends on the shape
+// alone.
 #ifndef SPIKESTILL_BACKEND_CUDA_CHANNELS_CUDA_H
 #define SPIKESTILL_BACKEND_CUDA_CHANNELS_CUDA_H
 
@@ -68,9 +69,7 @@ __device__ inline double *ssti_partial(double *partial, const ssti_tiling &t, in
 __device__ inline double ssti_sum_of_chunks(const double *partial, const ssti_tiling &t, int sums, int which,
                                             int64_t channel) {
   double sum = 0.0;
-  for (int64_t chunk = 0; chunk < t.chunks; chunk++) {
-    sum += partial[(chunk * sums + which) * t.channels + channel];
-  }
+  for (int64_t chunk = 0; chunk < t.chunks; chunk++) { sum += partial[(chunk * sums + which) * t.channels + channel]; }
   return sum;
 }
 inline size_t ssti_partial_bytes(const ssti_tiling &t, int sums) {

@@ -8,7 +8,8 @@ void copy_rows(ssti_backend *backend, int64_t outer, int64_t width, const float 
                int64_t to_stride, bool accumulate) {
   assert(outer <= 1 || to_stride >= width);
   if (outer == 1 || (from_stride == width && to_stride == width)) {
-    ssti_map(backend, outer * width, to, accumulate, [] __device__(int64_t, float x) { return x; }, from);
+    ssti_map(
+        backend, outer * width, to, accumulate, [] __device__(int64_t, float x) { return x; }, from);
     return;
   }
   ssti_for_each(backend, outer * width, [=] __device__(int64_t i) {

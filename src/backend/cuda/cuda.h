@@ -13,7 +13,7 @@ extern "C" {
 
 // What changes from step to step, in memory of the device: kernels read it there, so that a captured graph stays valid.
 typedef struct ssti_cuda_cells {
-  uint64_t seed, step;             // of the run under way: dropout, noise
+  uint64_t seed, step; // of the run under way: dropout, noise
   float learning_rate, gradient_scale;
   double correction1, correction2; // AdamW: 1 - beta1^n, 1 - beta2^n
   double norm;                     // of the gradient, where it was clipped
@@ -25,7 +25,8 @@ enum { SSTI_CUDA_SCRATCH = 4 << 20 };
 cudaStream_t ssti_cuda_stream(const ssti_backend *backend);
 ssti_cuda_cells *ssti_cuda_cells_of(const ssti_backend *backend);
 
-// Memory of the device, at most SSTI_CUDA_SCRATCH bytes, for partial sums of one slot call: the next call may use it too.
+// Memory of the device, at most SSTI_CUDA_SCRATCH bytes, for partial sums of one slot call: the next call may use it
+// too.
 void *ssti_cuda_scratch(const ssti_backend *backend, size_t bytes);
 
 // Keeps the first failure, to be reported when somebody waits for the device.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The backend of an NVIDIA card. Every slot is the card's own: one of the reference would run, because the host reads the
-// same memory, but before the card is done with what comes first.
+// The backend of an NVIDIA card. Every slot is the card's own: one of the reference would run, because the host reads
+// the same memory, but before the card is done with what comes first.
 #include "backend/cuda/cuda_state.h"
 
 enum { FIRST_WITH_BF16 = 80 }; // compute capability, of TF32 too

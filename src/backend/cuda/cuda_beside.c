@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Passages, pinned memory with an event for each place, and recordings, which are CUDA graphs. A recording holds kernels
-// with their arguments as they were: what differs from step to step is in the cells (cuda.h), in tensors, or not recorded.
+// Passages, pinned memory with an event for each place, and recordings, which are CUDA graphs. A recording holds
+// kernels with their arguments as they were: what differs from step to step is in the cells (cuda.h), in tensors, or
+// not recorded.
 #include "backend/cuda/cuda_state.h"
 #include "base/log.h"
 
@@ -75,7 +76,8 @@ static void *passage_place(ssti_backend *backend, ssti_passage *passage, int slo
   return passage->memory + passage->bytes * (size_t)slot;
 }
 
-static void passage_send(ssti_backend *backend, ssti_passage *passage, int slot, size_t offset, size_t bytes, void *to) {
+static void passage_send(ssti_backend *backend, ssti_passage *passage, int slot, size_t offset, size_t bytes,
+                         void *to) {
   const cudaStream_t stream = ssti_cuda_stream(backend);
   const char *from = passage->memory + passage->bytes * (size_t)slot + offset;
   ssti_cuda_check(backend, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "copying to it");

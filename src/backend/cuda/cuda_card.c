@@ -97,7 +97,8 @@ static sst_status start(ssti_cuda_card *card) {
     SST_FAIL(card->context, SST_OUT_OF_MEMORY, "device cuda: %s has no memory left to begin with", info.name);
   }
   if (error != cudaSuccess) {
-    SST_FAIL(card->context, SST_UNSUPPORTED, "device cuda: %s cannot be used: %s", info.name, cudaGetErrorString(error));
+    SST_FAIL(card->context, SST_UNSUPPORTED, "device cuda: %s cannot be used: %s", info.name,
+             cudaGetErrorString(error));
   }
   ssti_cuda_memory_space(card);
   SST_TRY(ssti_cuda_libraries_open(card));

@@ -92,8 +92,8 @@ __global__ void __launch_bounds__(256) ssti_map1_kernel(int64_t count, bool accu
 
 inline bool ssti_is_aligned16(const float *memory) { return reinterpret_cast<uintptr_t>(memory) % 16 == 0; }
 
-// `f` is a device lambda of the index and one float an input. Moves 4 bytes an input element and 4 (8 with `accumulate`)
-// an output element.
+// `f` is a device lambda of the index and one float an input. Moves 4 bytes an input element and 4 (8 with
+// `accumulate`) an output element.
 template <typename F, typename... Inputs>
 void ssti_map(const ssti_backend *backend, int64_t count, float *y, bool accumulate, const F &f, Inputs... x) {
   if (count <= 0) { return; }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory of tensors: managed, with the card as its preferred place, so that kernels and host code use the same addresses
-// (docs/decisions/0036). It is brought to the card when it is made. Never more than the card has free: what does not fit
-// would be moved back and forth between kernels, at a hundredth of the speed, and some drivers do not survive it.
+// Memory of tensors: managed, with the card as its preferred place, so that kernels and host code use the same
+// addresses (docs/decisions/0036). It is brought to the card when it is made. Never more than the card has free: what
+// does not fit would be moved back and forth between kernels, at a hundredth of the speed, and some drivers do not
+// survive it.
 #include "backend/cuda/cuda_state.h"
 
 // Kernels' own code, libraries' workspaces and the driver take some.
@@ -28,8 +29,8 @@ static sst_status allocate(void *user, size_t bytes, void **out) {
   const size_t room = available(card);
   if (bytes > room) {
     SST_FAIL(card->context, SST_OUT_OF_MEMORY,
-             "%zu bytes of the card's memory are wanted, %zu of its %zu are free; a smaller batch needs less", bytes, room,
-             card->total_bytes);
+             "%zu bytes of the card's memory are wanted, %zu of its %zu are free; a smaller batch needs less", bytes,
+             room, card->total_bytes);
   }
   const cudaError_t error = cudaMallocManaged(out, bytes, cudaMemAttachGlobal);
   if (error != cudaSuccess) {
@@ -62,6 +63,6 @@ static void release(void *user, void *memory, size_t bytes) {
 }
 
 void ssti_cuda_memory_space(ssti_cuda_card *card) {
-  card->space = (ssti_memory_space){.allocate = allocate, .clear = clear, .release = release,
-                                    .available = available, .user = card};
+  card->space = (ssti_memory_space){
+      .allocate = allocate, .clear = clear, .release = release, .available = available, .user = card};
 }

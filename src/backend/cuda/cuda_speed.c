@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the card can do at most, and its neuron kernels beside that, for `spikestill bench --device cuda`
-// (spikestill/bench.h). Times are the card's own, between two events of its stream. Numbers are normal: some cards multiply zeros faster.
+// (spikestill/bench.h). Times are the card's own, between two events of its stream. Numbers are normal: some cards
+// multiply zeros faster.
 
 #include "backend/cuda/cuda_products.h"
 #include "base/clock.h"
@@ -98,8 +99,8 @@ static sst_status measure_products(ssti_backend *backend, square_work *w, sst_pr
                                    double *gflops) {
   const bool is_bf16 = precision == SST_PRECISION_BF16;
   const ssti_type type = is_bf16 ? SSTI_BF16 : SSTI_F32;
-  const ssti_linear shape = {.rows = w->side, .in = w->side, .out = w->side, .precision = precision, .in_type = type,
-                             .out_type = type};
+  const ssti_linear shape = {
+      .rows = w->side, .in = w->side, .out = w->side, .precision = precision, .in_type = type, .out_type = type};
   void *x = w->a, *weight = w->b, *y = w->c;
   if (is_bf16) {
     const int64_t count = w->side * w->side;
@@ -243,10 +244,19 @@ sst_status sst_measure_card_neuron(sst_context *context, const sst_neuron_work *
   ssti_backend *backend = NULL;
   SST_TRY(ssti_backend_create(context, SST_DEVICE_CUDA, &backend));
   const ssti_type type = work->bf16 ? SSTI_BF16 : SSTI_F32;
-  neuron_run r = {.shape = {.norm = {.rows = count / work->channels, .channels = work->channels, .steps = work->steps,
-                                     .epsilon = 1e-5f, .momentum = 0.1f, .scale = 1.0f, .in_type = type},
-                            .neuron = {.neuron = sst_neuron_default(), .steps = work->steps, .input_steps = work->steps,
-                                       .count = count / work->steps, .in_type = type, .out_type = type}}};
+  neuron_run r = {.shape = {.norm = {.rows = count / work->channels,
+                                     .channels = work->channels,
+                                     .steps = work->steps,
+                                     .epsilon = 1e-5f,
+                                     .momentum = 0.1f,
+                                     .scale = 1.0f,
+                                     .in_type = type},
+                            .neuron = {.neuron = sst_neuron_default(),
+                                       .steps = work->steps,
+                                       .input_steps = work->steps,
+                                       .count = count / work->steps,
+                                       .in_type = type,
+                                       .out_type = type}}};
   sst_status status = ssti_backend_check_precision(backend, work->bf16 ? SST_PRECISION_BF16 : SST_PRECISION_F32);
   if (status == SST_OK) { status = measure_neurons(backend, &r, work->norm, repetitions, out); }
   (void)ssti_backend_wait(backend);

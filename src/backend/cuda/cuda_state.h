@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the host side of the CUDA backend keeps: the card, which all backends of a context share, and what each has of its
-// own.
+// What the host side of the CUDA backend keeps: the card, which all backends of a context share, and what each has of
+// its own.
 #ifndef SPIKESTILL_BACKEND_CUDA_CUDA_STATE_H
 #define SPIKESTILL_BACKEND_CUDA_CUDA_STATE_H
 
@@ -11,16 +11,16 @@ typedef struct ssti_cuda_libraries ssti_cuda_libraries;
 
 typedef struct ssti_cuda_card {
   sst_context *context;
-  int users; // backends and blocks of memory; the last one closes the card
+  int users;                          // backends and blocks of memory; the last one closes the card
   int device, processors, capability; // 10 * major + minor
-  size_t total_bytes;             // of the card's memory
-  size_t used_bytes, most_bytes;  // what blocks of ours take of it, and took at most
+  size_t total_bytes;                 // of the card's memory
+  size_t used_bytes, most_bytes;      // what blocks of ours take of it, and took at most
   cudaStream_t stream;
-  void *scratch;                  // of SSTI_CUDA_SCRATCH bytes
+  void *scratch; // of SSTI_CUDA_SCRATCH bytes
   ssti_memory_space space;
   ssti_cuda_libraries *libraries;
-  cudaError_t error;              // the first failure
-  char failure[256];              // what was being done then; "" while nothing has failed
+  cudaError_t error; // the first failure
+  char failure[256]; // what was being done then; "" while nothing has failed
   bool is_capturing;
 } ssti_cuda_card;
 

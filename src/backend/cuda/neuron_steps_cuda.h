@@ -50,9 +50,7 @@ inline ssti_neuron_task ssti_neuron_task_of(const ssti_neuron_shape *shape, cons
 }
 
 // Whether the layer's state is u alone; kernels for the other kinds are compiled apart, with the registers they take.
-inline bool ssti_is_plain_neuron(sst_neuron_kind kind) {
-  return kind != SST_NEURON_CUBALIF && kind != SST_NEURON_ALIF;
-}
+inline bool ssti_is_plain_neuron(sst_neuron_kind kind) { return kind != SST_NEURON_CUBALIF && kind != SST_NEURON_ALIF; }
 
 __device__ inline ssti_dynamics ssti_dynamics_of(const ssti_neuron_task &task) {
   ssti_dynamics d = task.dynamics;
@@ -72,7 +70,9 @@ __device__ inline ssti_dynamics ssti_dynamics_of(const ssti_neuron_task &task) {
 SSTI_CALLED float ssti_called_derivative(sst_surrogate_kind kind, float a, float v) {
   return ssti_derivative(kind, a, v);
 }
-SSTI_CALLED float ssti_called_primitive(sst_surrogate_kind kind, float a, float v) { return ssti_primitive(kind, a, v); }
+SSTI_CALLED float ssti_called_primitive(sst_surrogate_kind kind, float a, float v) {
+  return ssti_primitive(kind, a, v);
+}
 
 __device__ inline float ssti_lane_derivative(const ssti_dynamics &d, float v) {
   if (d.surrogate == SST_SURROGATE_ARCTAN) { return ssti_derivative_ARCTAN(d.alpha, v); }
@@ -100,7 +100,8 @@ __device__ inline ssti_neuron_lane ssti_lane_begin(const ssti_dynamics &d, bool 
 }
 
 // H of this step.
-template <bool PLAIN> __device__ inline float ssti_lane_charge(const ssti_dynamics &d, float x, ssti_neuron_lane &lane) {
+template <bool PLAIN>
+__device__ inline float ssti_lane_charge(const ssti_dynamics &d, float x, ssti_neuron_lane &lane) {
   if (PLAIN) { return ssti_charge(&d, lane.u, x); }
   if (d.adapts) {
     lane.adapted = ssti_adapt(&d, lane.adapted, lane.spike);
@@ -166,8 +167,8 @@ __device__ inline double ssti_lane_dleak(const ssti_dynamics &d, float dh, float
   return (double)dh * (double)slope;
 }
 
-// ---- V neurons through their steps. `Input` gives what goes in at an offset of x: input(at). Spikes and their gradients
-// are of either type; membranes and checkpoints are f32.
+// ---- V neurons through their steps. `Input` gives what goes in at an offset of x: input(at). Spikes and their
+// gradients are of either type; membranes and checkpoints are f32.
 
 template <int V, bool PLAIN, typename Input, typename Spikes>
 __device__ inline void ssti_neurons_forward(const ssti_neuron_task &task, const ssti_dynamics &d, const Input &input,
@@ -211,8 +212,8 @@ __device__ inline void ssti_neurons_forward(const ssti_neuron_task &task, const 
 
 // A checkpoint is the H before the segment, and I or a with it.
 template <int V, bool PLAIN>
-__device__ inline void ssti_save_checkpoint(const ssti_neuron_task &task, const ssti_dynamics &d, int segment, int64_t i,
-                                            const ssti_lanes<V> &h, const ssti_neuron_lane *lane) {
+__device__ inline void ssti_save_checkpoint(const ssti_neuron_task &task, const ssti_dynamics &d, int segment,
+                                            int64_t i, const ssti_lanes<V> &h, const ssti_neuron_lane *lane) {
   float *row = task.checkpoints + (int64_t)(segment - 1) * (PLAIN ? 1 : 2) * task.count + i;
   ssti_store<V>(row, h);
   for (int v = 0; !PLAIN && v < V; v++) { row[task.count + v] = d.current ? lane[v].current : lane[v].adapted; }
@@ -288,8 +289,7 @@ __device__ inline void ssti_neurons_back(const ssti_neuron_task &task, const sst
       ssti_lanes<V> dx, dh;
       for (int v = 0; v < V; v++) {
         const float theta = PLAIN ? d.threshold : threshold[PLAIN ? 0 : k].at[v];
-        dh.at[v] =
-            ssti_lane_back<PLAIN>(d, task.smooth, h[k].at[v], theta, ds.at[v], dm.at[v], back[v], dx.at[v]);
+        dh.at[v] = ssti_lane_back<PLAIN>(d, task.smooth, h[k].at[v], theta, ds.at[v], dm.at[v], back[v], dx.at[v]);
         sum.at[v] += dx.at[v];
       }
       if (dleak != nullptr) {

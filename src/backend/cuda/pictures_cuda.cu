@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches made on the card, from the bytes of a set that lies there and the plans of its pictures. A block a place of the
-// batch: the picture, and the one that it is mixed with, are changed in shared memory, byte by byte as by
+// Batches made on the card, from the bytes of a set that lies there and the plans of its pictures. A block a place of
+// the batch: the picture, and the one that it is mixed with, are changed in shared memory, byte by byte as by
 // picture/picture_operate.c, and then written as numbers or spikes. Reads a byte and writes 4 for each value and step.
 #include "backend/cuda/cuda_reduce.h"
 #include "base/random.h"
@@ -69,7 +69,8 @@ __device__ uint8_t plainer(const ssti_picture_form &form, ssti_picture_change ch
   return change == SSTI_PICTURE_CONTRAST ? mean : (uint8_t)0;
 }
 
-__device__ void blend(const ssti_picture_form &form, const ssti_picture_operation &o, const uint8_t *from, uint8_t *to) {
+__device__ void blend(const ssti_picture_form &form, const ssti_picture_operation &o, const uint8_t *from,
+                      uint8_t *to) {
   const ssti_picture_change change = (ssti_picture_change)o.change;
   const uint8_t mean = change == SSTI_PICTURE_CONTRAST ? mean_of(form, from) : (uint8_t)0;
   for (int i = (int)threadIdx.x; i < size_of(form); i += ssti_block_threads) {
@@ -164,7 +165,9 @@ __device__ void write_spikes(const batch &b, uint64_t stream, const float four[4
   for (int64_t t = 0; t < form.timesteps; t++) {
     float *const to = b.out + (t * form.batch + n) * size;
     uint32_t words[4] = {0, 0, 0, 0};
-    if (form.spikes == SSTI_PICTURE_POISSON) { ssti_random_words(form.seed, stream, (uint64_t)(t * groups + group), words); }
+    if (form.spikes == SSTI_PICTURE_POISSON) {
+      ssti_random_words(form.seed, stream, (uint64_t)(t * groups + group), words);
+    }
     for (int k = 0; k < 4 && 4 * group + k < size; k++) {
       const bool latency = form.spikes == SSTI_PICTURE_LATENCY;
       to[4 * group + k] = latency ? (ssti_picture_latency(four[k], form.timesteps) == t ? 1.0f : 0.0f)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weight quantisers, fixed point of norms, and y = factor * x + offset. The reference has the formulas. A block has a row
-// of weights, then a group of rows; sums are in double.
+// Weight quantisers, fixed point of norms, and y = factor * x + offset. The reference has the formulas. A block has a
+// row of weights, then a group of rows; sums are in double.
 #include "backend/cuda/cuda_reduce.h"
 #include "quantize/grid.h"
 
@@ -36,8 +36,7 @@ __device__ int64_t group_of(const weights &w, int64_t row) { return w.groups > 1
 dim3 a_block_each(int64_t count) { return dim3((unsigned)(count < 65535 ? count : 65535)); }
 
 // Sums of a row of term(row, weight, &count).
-template <typename Term>
-__global__ void __launch_bounds__(256) row_kernel(weights w, const float *weight, Term term) {
+template <typename Term> __global__ void __launch_bounds__(256) row_kernel(weights w, const float *weight, Term term) {
   for (int64_t row = blockIdx.x; row < w.rows; row += gridDim.x) {
     double sum = 0.0, count = 0.0;
     for (int64_t i = threadIdx.x; i < w.columns; i += ssti_block_threads) {
@@ -94,9 +93,8 @@ void quantize_forward(ssti_backend *backend, const ssti_weight_shape *shape, con
       count += is_large ? 1.0 : 0.0;
       return is_large ? fabs((double)x) : 0.0;
     };
-    sum_groups(backend, w, weight, large, [=] __device__(int64_t group, double sum, double count) {
-      scale[group] = usable(mean_of(sum, count));
-    });
+    sum_groups(backend, w, weight, large,
+               [=] __device__(int64_t group, double sum, double count) { scale[group] = usable(mean_of(sum, count)); });
   } else {
     const double root = sqrt((double)w.largest);
     sum_groups(backend, w, weight, size, [=] __device__(int64_t group, double sum, double count) {
@@ -130,7 +128,8 @@ void quantize_backward(ssti_backend *backend, const ssti_weight_shape *shape, co
   };
   ssti_launch(backend, row_kernel<decltype(term)>, a_block_each(w.rows), dim3(ssti_block_threads), w, weight, term);
   if (dstep == nullptr) { return; }
-  const double elements = (double)(w.rows / w.groups * w.columns), largest = (double)ssti_largest_code(shape->quantizer.bits);
+  const double elements = (double)(w.rows / w.groups * w.columns),
+               largest = (double)ssti_largest_code(shape->quantizer.bits);
   const double share = 1.0 / sqrt(elements * largest);
   const auto finish = [=] __device__(int64_t group, double sum, double) {
     dstep[group] = (float)((accumulate_step ? (double)dstep[group] : 0.0) + share * sum);
@@ -180,8 +179,8 @@ void fixed_point(ssti_backend *backend, int64_t channels, int bits, float *facto
   ssti_launch(backend, fixed_point_kernel, dim3(1), dim3(ssti_block_threads), channels, bits, factor, offset);
 }
 
-__global__ void __launch_bounds__(256) norm_fixed_point_kernel(ssti_batch_norm s, int bits, const float *gamma,
-                                                               const float *beta, float *saved) {
+__global__ void __launch_bounds__(256)
+    norm_fixed_point_kernel(ssti_batch_norm s, int bits, const float *gamma, const float *beta, float *saved) {
   const float *mean = saved, *inverse = mean + s.channels;
   float *factor = saved + 2 * s.channels, *offset = factor + s.channels, *change = offset + s.channels;
   for (int64_t c = threadIdx.x; c < s.channels; c += ssti_block_threads) {

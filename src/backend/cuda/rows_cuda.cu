@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slots that work on rows of classes: softmax, losses, the mask of the head. A warp has a row, its lanes every 32nd class;
-// eight rows a block. Sums are in double: lane by lane, then over the lanes.
+// Slots that work on rows of classes: softmax, losses, the mask of the head. A warp has a row, its lanes every 32nd
+// class; eight rows a block. Sums are in double: lane by lane, then over the lanes.
 #include "backend/cuda/cuda_reduce.h"
 
 namespace {
@@ -24,8 +24,8 @@ template <typename F> __global__ void __launch_bounds__(256) rows_kernel(int64_t
 
 template <typename F> void for_each_row(ssti_backend *backend, int64_t rows, const F &f) {
   if (rows <= 0) { return; }
-  ssti_launch(backend, rows_kernel<F>, dim3((unsigned)ssti_blocks_for(rows, rows_a_block)), dim3(rows_a_block * 32), rows,
-              f);
+  ssti_launch(backend, rows_kernel<F>, dim3((unsigned)ssti_blocks_for(rows, rows_a_block)), dim3(rows_a_block * 32),
+              rows, f);
 }
 
 __device__ float warp_largest(float value) {
@@ -67,13 +67,10 @@ void softmax_backward(ssti_backend *backend, int64_t rows, int64_t channels, flo
   for_each_row(backend, rows, [=] __device__(int64_t row, int lane) {
     const float *y = y_rows + row * channels, *dy = dy_rows + row * channels;
     double sum = 0.0;
-    for (int64_t i = lane; i < channels; i += 32) {
-      sum += log_given ? (double)dy[i] : (double)dy[i] * (double)y[i];
-    }
+    for (int64_t i = lane; i < channels; i += 32) { sum += log_given ? (double)dy[i] : (double)dy[i] * (double)y[i]; }
     sum = ssti_warp_sum(sum);
     for (int64_t i = lane; i < channels; i += 32) {
-      const double slope =
-          log_given ? (double)dy[i] - (double)expf(y[i]) * sum : (double)y[i] * ((double)dy[i] - sum);
+      const double slope = log_given ? (double)dy[i] - (double)expf(y[i]) * sum : (double)y[i] * ((double)dy[i] - sum);
       ssti_put(dx_rows + row * channels + i, (float)(slope / (double)temperature), accumulate);
     }
   });

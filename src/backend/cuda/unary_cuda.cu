@@ -29,7 +29,7 @@ void unary_backward(ssti_backend *backend, ssti_unary_kind kind, float a, float 
 #define UNARY_CASE(name, value, derivative)                                                                            \
   case SSTI_UNARY_##name:                                                                                              \
     ssti_map(                                                                                                          \
-        backend, count, dfrom, accumulate,                                                                              \
+        backend, count, dfrom, accumulate,                                                                             \
         [a, b] __device__(int64_t, float x, float y, float g) {                                                        \
           (void)a, (void)b, (void)x, (void)y;                                                                          \
           return g * (derivative);                                                                                     \

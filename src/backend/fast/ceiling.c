@@ -75,8 +75,7 @@ sst_status sst_measure_ceiling(sst_context *context, sst_ceiling *out) {
       out->bf16_gflops = products / best_seconds(context, out->threads, 1, bf16_range, &work) * 1e-9;
     }
     ssti_parallel_for(context, ARRAY_ELEMENTS, ARRAY_GRAIN, fill_range, &work);
-    out->triad_gb_per_s =
-        3 * bytes / best_seconds(context, ARRAY_ELEMENTS, ARRAY_GRAIN, triad_range, &work) * 1e-9;
+    out->triad_gb_per_s = 3 * bytes / best_seconds(context, ARRAY_ELEMENTS, ARRAY_GRAIN, triad_range, &work) * 1e-9;
     out->copy_gb_per_s = 2 * bytes / best_seconds(context, ARRAY_ELEMENTS, ARRAY_GRAIN, copy_range, &work) * 1e-9;
   }
   ssti_free(context, work.results);

@@ -18,9 +18,7 @@ typedef struct code_bench {
 
 static void fill(const code_bench *b, int64_t inputs, int64_t weights) {
   const uint64_t stream = ssti_random_stream("bench");
-  for (int64_t i = 0; i < inputs; i++) {
-    b->x[i] = ssti_random_uniform(1, stream, (uint64_t)i) < 0.2f ? 1.0f : 0.0f;
-  }
+  for (int64_t i = 0; i < inputs; i++) { b->x[i] = ssti_random_uniform(1, stream, (uint64_t)i) < 0.2f ? 1.0f : 0.0f; }
   for (int64_t i = 0; i < weights; i++) { b->weight[i] = (float)(i % 15 - 7); }
 }
 
@@ -67,10 +65,26 @@ static sst_status measure(sst_context *context, code_bench *b, sst_code_speed *o
 
 sst_status sst_measure_code_product(sst_context *context, int repetitions, sst_code_speed *out) {
   *out = (sst_code_speed){0};
-  if (repetitions < 1) { SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions); }
-  code_bench b = {.shape = {.images = IMAGES, .in_h = SIZE, .in_w = SIZE, .in_c = CHANNELS, .out_h = SIZE, .out_w = SIZE,
-                            .out_c = CHANNELS, .kernel_h = 3, .kernel_w = 3, .stride_h = 1, .stride_w = 1, .pad_h = 1,
-                            .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1, .code_bits = CODE_BITS},
+  if (repetitions < 1) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions);
+  }
+  code_bench b = {.shape = {.images = IMAGES,
+                            .in_h = SIZE,
+                            .in_w = SIZE,
+                            .in_c = CHANNELS,
+                            .out_h = SIZE,
+                            .out_w = SIZE,
+                            .out_c = CHANNELS,
+                            .kernel_h = 3,
+                            .kernel_w = 3,
+                            .stride_h = 1,
+                            .stride_w = 1,
+                            .pad_h = 1,
+                            .pad_w = 1,
+                            .dilation_h = 1,
+                            .dilation_w = 1,
+                            .groups = 1,
+                            .code_bits = CODE_BITS},
                   .repetitions = repetitions};
   const sst_crossover crossover = sst_context_crossover(context);
   const sst_codes codes = sst_context_codes(context);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event-driven convolutions and linear layers: where inputs are spikes, products are sums of the weight rows whose input
-// fired. Spikes are bits: a pixel has `words` 64-bit words, channel c is bit c & 63 of word c >> 6, unused bits are zero.
+// Event-driven convolutions and linear layers: where inputs are spikes, products are sums of the weight rows whose
+// input fired. Spikes are bits: a pixel has `words` 64-bit words, channel c is bit c & 63 of word c >> 6, unused bits
+// are zero.
 //
-// Weights and their gradients are worked on as blocks of output channels, each a matrix [taps * in channels, width] with
-// width 64, at the end 32 or 16 (channels that are not there are zero). Block after block they take `padded` channels, the
-// output channels rounded up to a multiple of 16; the block from channel o begins at element o * taps * in channels.
+// Weights and their gradients are worked on as blocks of output channels, each a matrix [taps * in channels, width]
+// with width 64, at the end 32 or 16 (channels that are not there are zero). Block after block they take `padded`
+// channels, the output channels rounded up to a multiple of 16; the block from channel o begins at element o * taps *
+// in channels.
 #ifndef SPIKESTILL_BACKEND_FAST_EVENT_H
 #define SPIKESTILL_BACKEND_FAST_EVENT_H
 
@@ -25,7 +27,8 @@ static inline int64_t ssti_event_padded(int64_t channels) {
 // The width of the block that begins where `left` of the padded channels are left.
 static inline int64_t ssti_event_width(int64_t left) { return left >= 64 ? 64 : left >= 32 ? 32 : 16; }
 
-// What packing found in some pixels: whether every value is 0 or one other value, that value, and how often it is there.
+// What packing found in some pixels: whether every value is 0 or one other value, that value, and how often it is
+// there.
 typedef struct ssti_event_census {
   bool binary;
   float value; // 0: all are 0

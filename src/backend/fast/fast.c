@@ -75,9 +75,7 @@ static sst_status begin_dnnl(ssti_backend *backend) {
   ssti_fast_state *state = ssti_fast_state_of(backend);
   int before = ssti_fast_threads_enter(backend);
   dnnl_status_t status = dnnl_engine_create(&state->engine, dnnl_cpu, 0);
-  if (status == dnnl_success) {
-    status = dnnl_stream_create(&state->stream, state->engine, dnnl_stream_default_flags);
-  }
+  if (status == dnnl_success) { status = dnnl_stream_create(&state->stream, state->engine, dnnl_stream_default_flags); }
   ssti_fast_threads_leave(before);
   if (status == dnnl_out_of_memory) {
     SST_FAIL(backend->context, SST_OUT_OF_MEMORY, "oneDNN has no memory for its engine");
@@ -103,8 +101,8 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   sst_status status = ssti_allocate_raw(backend->context, (size_t)2 * SSTI_FAST_CHUNKS * SSTI_FAST_PARTIAL_COLUMNS,
                                         sizeof *state->partial, &state->partial);
   if (status == SST_OK) {
-    status = ssti_allocate(backend->context, (size_t)3 * SSTI_FAST_PARTIAL_COLUMNS, sizeof *state->columns,
-                           &state->columns);
+    status =
+        ssti_allocate(backend->context, (size_t)3 * SSTI_FAST_PARTIAL_COLUMNS, sizeof *state->columns, &state->columns);
   }
   if (status == SST_OK) { status = begin_dnnl(backend); }
   if (status != SST_OK) {

@@ -82,7 +82,7 @@ typedef enum ssti_fast_part {
   SSTI_FAST_DATA,
   SSTI_FAST_DATA_ADD, // dx +=; not made for every shape
   SSTI_FAST_WEIGHTS,
-  SSTI_FAST_WEIGHTS_ADD, // dW +=; linear layers only
+  SSTI_FAST_WEIGHTS_ADD,     // dW +=; linear layers only
   SSTI_FAST_FORWARD_REORDER, // weights into the layout that the primitive chose; not made where it chose ours
   SSTI_FAST_DATA_REORDER,
   SSTI_FAST_WEIGHTS_REORDER, // and the weights' gradient back
@@ -94,13 +94,13 @@ typedef struct ssti_fast_plan {
   ssti_dnnl part[SSTI_FAST_PARTS];
   // Refused by oneDNN: the reference kernel does it.
   bool forward_refused, data_refused, weights_refused;
-  bool has_events;      // the input may be spikes: see fast_event.h
-  bool own_weights;     // the gradient of the weights by fast_dense_weights.c
+  bool has_events;                            // the input may be spikes: see fast_event.h
+  bool own_weights;                           // the gradient of the weights by fast_dense_weights.c
   bool slim_forward, slim_data, slim_weights; // by fast_bf16_slim.h
-  bool data_as_forward; // the gradient of the input is a convolution with turned weights
+  bool data_as_forward;                       // the gradient of the input is a convolution with turned weights
   size_t forward_layout_bytes, data_layout_bytes, weights_layout_bytes; // of weights in oneDNN's layout; 0: ours
   struct ssti_winograd *winograd, *winograd_data;                       // forward and input gradient; or NULL
-  struct ssti_codes *codes; // forward in 8-bit integers; or NULL
+  struct ssti_codes *codes;                                             // forward in 8-bit integers; or NULL
   float *zero_bias;                                                     // [O]: primitives always add a bias
 } ssti_fast_plan;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch norm forward, y = factor * x + offset, and sums over rows, by own kernels; backward is in fast_norm_neuron.c. A matrix [rows, channels] is worked on in sweeps of columns; a sweep is
-// cut into chunks of rows, whose number depends on the shape alone, and the chunks' results are combined in order: the
-// bits do not depend on the number of threads.
+// Batch norm forward, y = factor * x + offset, and sums over rows, by own kernels; backward is in fast_norm_neuron.c. A
+// matrix [rows, channels] is worked on in sweeps of columns; a sweep is cut into chunks of rows, whose number depends
+// on the shape alone, and the chunks' results are combined in order: the bits do not depend on the number of threads.
 //
 // Few channels would leave vectors empty, so several rows are laid side by side ("fold") and treated as one wide row;
 // rows that do not fill a wide one are the rest.
@@ -158,9 +158,8 @@ static void apply_part(const sweep *s, const ssti_columns *m, int64_t at, int64_
 static void each_part(const sweep *s, int64_t begin, int64_t end,
                       void (*part)(const sweep *, const ssti_columns *, int64_t, int64_t)) {
   for (int64_t column = 0; column < s->width; column += SSTI_SIMD_CHANNELS) {
-    const ssti_columns m = {.rows = end - begin,
-                            .stride = s->stride,
-                            .columns = smaller(s->width - column, SSTI_SIMD_CHANNELS)};
+    const ssti_columns m = {
+        .rows = end - begin, .stride = s->stride, .columns = smaller(s->width - column, SSTI_SIMD_CHANNELS)};
     part(s, &m, offset_of(s, begin) + column, column);
   }
 }
@@ -206,13 +205,17 @@ static void normalize(ssti_backend *backend, sweep *s, float *y) {
 }
 
 static void forward_training(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
-                             const float *beta, float *running_mean, float *running_variance, float *y,
-                             float *saved) {
+                             const float *beta, float *running_mean, float *running_variance, float *y, float *saved) {
   for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
     sweep s = sweep_make(backend, shape->rows, shape->channels, first);
     s.x = x;
-    norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .beta = beta, .running_mean = running_mean,
-                      .running_variance = running_variance, .saved = saved};
+    norm_work work = {.shape = shape,
+                      .s = &s,
+                      .gamma = gamma,
+                      .beta = beta,
+                      .running_mean = running_mean,
+                      .running_variance = running_variance,
+                      .saved = saved};
     reduce(backend, &s, REDUCE_MOMENTS, finish_moments, &work);
     if (y != NULL) { normalize(backend, &s, y); }
   }
@@ -224,8 +227,12 @@ void ssti_fast_norm_statistics(ssti_backend *backend, const ssti_batch_norm *sha
     sweep s = sweep_make(backend, shape->rows, shape->channels, first);
     s.x = x;
     s.type = shape->in_type;
-    norm_work work = {.shape = shape, .s = &s, .gamma = gamma, .running_mean = running_mean,
-                      .running_variance = running_variance, .saved = saved};
+    norm_work work = {.shape = shape,
+                      .s = &s,
+                      .gamma = gamma,
+                      .running_mean = running_mean,
+                      .running_variance = running_variance,
+                      .saved = saved};
     reduce(backend, &s, REDUCE_MOMENTS, finish_moments, &work);
     memcpy(saved + 2 * shape->channels + first, s.factor, (size_t)s.columns * sizeof *saved);
   }

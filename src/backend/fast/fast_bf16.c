@@ -46,9 +46,7 @@ void ssti_fast_add_bf16(ssti_backend *backend, int64_t count, const ssti_bf16 *x
 #ifdef __x86_64__
 #include <immintrin.h>
 
-bool ssti_bf16_is_supported(void) {
-  return ssti_simd_best() == SSTI_SIMD_V4 && __builtin_cpu_supports("avx512bf16");
-}
+bool ssti_bf16_is_supported(void) { return ssti_simd_best() == SSTI_SIMD_V4 && __builtin_cpu_supports("avx512bf16"); }
 
 // As the chains of simd_ceiling.c: twelve hide the latency. A product of two vectors is 32 multiply-adds.
 #define EACH_CHAIN(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)

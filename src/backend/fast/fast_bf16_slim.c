@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forward. The instruction adds products of two numbers beside each other: two channels of a pixel, which lie so already.
-// Each picture is laid out once with its padding, in the first- or second-level cache; a tile of outputs of one row stays in
-// registers over all kernel positions, whose channels are one run of memory for each kernel row.
+// Forward. The instruction adds products of two numbers beside each other: two channels of a pixel, which lie so
+// already. Each picture is laid out once with its padding, in the first- or second-level cache; a tile of outputs of
+// one row stays in registers over all kernel positions, whose channels are one run of memory for each kernel row.
 #include "backend/fast/fast_bf16_slim.h"
 
 #include <string.h>
@@ -19,7 +19,9 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t row_of(const ssti_conv2d *s) { return (s->in_w + 2 * s->pad_w) * s->in_c; }
 static int64_t picture_of(const ssti_conv2d *s) { return (s->in_h + 2 * s->pad_h) * row_of(s); }
-static size_t picture_bytes(const ssti_conv2d *s) { return ssti_fast_round_up((size_t)picture_of(s) * sizeof(ssti_bf16)); }
+static size_t picture_bytes(const ssti_conv2d *s) {
+  return ssti_fast_round_up((size_t)picture_of(s) * sizeof(ssti_bf16));
+}
 static int64_t filter_of(const ssti_conv2d *s) { return s->kernel_h * s->kernel_w * s->in_c; }
 static size_t weight_bytes(const ssti_conv2d *s) {
   return ssti_fast_round_up((size_t)(filter_of(s) * s->out_c) * sizeof(ssti_bf16));
@@ -31,8 +33,8 @@ static int64_t slots_of(const ssti_backend *backend, const ssti_conv2d *s) {
 
 bool ssti_bf16_slim_possible(const ssti_backend *backend, const ssti_conv2d *s) {
   return backend->without[SST_PRECISION_BF16] == NULL && s->precision == SST_PRECISION_BF16 && s->groups == 1 &&
-         s->dilation_h == 1 && s->dilation_w == 1 && s->stride_w <= 2 && s->in_c % LANES == 0 && s->in_c <= MOST_INPUTS &&
-         (s->out_c == LANES || s->out_c == MOST_OUTPUTS) && picture_bytes(s) <= PICTURE_BYTES;
+         s->dilation_h == 1 && s->dilation_w == 1 && s->stride_w <= 2 && s->in_c % LANES == 0 &&
+         s->in_c <= MOST_INPUTS && (s->out_c == LANES || s->out_c == MOST_OUTPUTS) && picture_bytes(s) <= PICTURE_BYTES;
 }
 
 size_t ssti_bf16_slim_workspace(const ssti_backend *backend, const ssti_conv2d *s) {
@@ -61,8 +63,8 @@ static void lay_out_weights(const ssti_conv2d *s, bool turned, const float *weig
     for (int64_t c = 0; c < s->in_c; c += 2) {
       for (int64_t o = 0; o < s->out_c; o++) {
         // Turned, the rows of weights are what goes in, and their columns what comes out.
-        const float *from = turned ? weight + (c * places + places - 1 - p) * s->out_c + o
-                                   : weight + o * filter + p * s->in_c + c;
+        const float *from =
+            turned ? weight + (c * places + places - 1 - p) * s->out_c + o : weight + o * filter + p * s->in_c + c;
         *to++ = pair_of(from[0], from[turned ? places * s->out_c : 1]);
       }
     }
@@ -200,12 +202,18 @@ static void pictures_range(void *arg, int64_t begin, int64_t end) {
   }
 }
 
-void ssti_bf16_slim_forward(ssti_backend *backend, const ssti_conv2d *s, bool turned, const void *x, const float *weight,
-                            const float *bias, void *y, bool add, void *workspace) {
+void ssti_bf16_slim_forward(ssti_backend *backend, const ssti_conv2d *s, bool turned, const void *x,
+                            const float *weight, const float *bias, void *y, bool add, void *workspace) {
   uint32_t *weights = workspace;
   lay_out_weights(s, turned, weight, weights);
-  slim_work work = {.simd = &ssti_fast_state_of(backend)->simd, .s = s, .slots = slots_of(backend, s), .x = x,
-                    .weights = weights, .bias = bias, .y = y, .add = add,
+  slim_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                    .s = s,
+                    .slots = slots_of(backend, s),
+                    .x = x,
+                    .weights = weights,
+                    .bias = bias,
+                    .y = y,
+                    .add = add,
                     .pictures = (char *)workspace + weight_bytes(s)};
   ssti_parallel_for(backend->context, work.slots, 1, pictures_range, &work);
 }

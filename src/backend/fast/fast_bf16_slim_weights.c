@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients of weights for few output channels, or with strides: for each kernel position dW [in, out] = sum over pixels of x^T dy. The
-// instruction adds products of two pixels at once, so pixels lie in pairs: dy as [row][pair][out][2], x once for each kernel
-// column, as the pixels that it makes meet those of dy: [column][row][pair][in][2]. Then strides make no difference. Of a
-// band of rows the sums of all kernel columns and some inputs stay in registers; threads have sums of their own, laid out as
-// the blocks of event.h and added in order at the end.
+// Gradients of weights for few output channels, or with strides: for each kernel position dW [in, out] = sum over
+// pixels of x^T dy. The instruction adds products of two pixels at once, so pixels lie in pairs: dy as
+// [row][pair][out][2], x once for each kernel column, as the pixels that it makes meet those of dy:
+// [column][row][pair][in][2]. Then strides make no difference. Of a band of rows the sums of all kernel columns and
+// some inputs stay in registers; threads have sums of their own, laid out as the blocks of event.h and added in order
+// at the end.
 #include <string.h>
 
 #include "backend/fast/event.h"
@@ -53,8 +54,8 @@ static int64_t slots_of(const ssti_backend *backend, const ssti_conv2d *s) {
 }
 
 bool ssti_bf16_slim_weights_possible(const ssti_backend *backend, const ssti_conv2d *s) {
-  const bool fits = backend->without[SST_PRECISION_BF16] == NULL && s->precision == SST_PRECISION_BF16 && s->groups == 1 &&
-                    s->dilation_h == 1 && s->dilation_w == 1 && s->in_c % LANES == 0 &&
+  const bool fits = backend->without[SST_PRECISION_BF16] == NULL && s->precision == SST_PRECISION_BF16 &&
+                    s->groups == 1 && s->dilation_h == 1 && s->dilation_w == 1 && s->in_c % LANES == 0 &&
                     (s->kernel_w == 1 || s->kernel_w == MOST_COLUMNS);
   const bool strides = s->stride_h > 1 || s->stride_w > 1; // without, fast_dense_weights.c is for 64 outputs
   if (!fits || !(s->out_c == 16 || s->out_c == 32 || (s->out_c == 64 && strides))) { return false; }
@@ -86,7 +87,8 @@ typedef struct band {
 } band;
 
 // Elements of a row as bf16.
-static void take_row(const weights_work *w, const void *tensor, ssti_type type, int64_t at, int64_t count, ssti_bf16 *to) {
+static void take_row(const weights_work *w, const void *tensor, ssti_type type, int64_t at, int64_t count,
+                     ssti_bf16 *to) {
   if (type == SSTI_BF16) {
     memcpy(to, (const ssti_bf16 *)tensor + at, (size_t)count * sizeof *to);
   } else {
@@ -111,7 +113,8 @@ TARGET static void pair_pixels(const ssti_bf16 *row, int64_t pairs, int64_t dist
   for (int64_t j = 0; j < pairs; j++, row += 2 * distance) {
     for (int64_t c = 0; c < channels; c += LANES, to += LANES) {
       const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(row + c)));
-      const __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(row + c + distance)));
+      const __m512i high =
+          _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(row + c + distance)));
       _mm512_storeu_si512(to, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
     }
   }
@@ -125,7 +128,8 @@ INLINE void add_tile(const band *b, int columns, int inputs, int vectors, const 
   for (int64_t r = 0; r < b->rows; r++) {
     const uint32_t *at = x + r * b->x_row, *from = dy + r * b->dy_row;
     const uint32_t *at1 = at + b->x_column, *at2 = at1 + b->x_column;
-    for (int64_t j = 0; j < b->pairs; j++, at += b->x_pair, at1 += b->x_pair, at2 += b->x_pair, from += vectors * LANES) {
+    for (int64_t j = 0; j < b->pairs;
+         j++, at += b->x_pair, at1 += b->x_pair, at2 += b->x_pair, from += vectors * LANES) {
       __m512bh gradient[4];
       UNROLLED for (int v = 0; v < vectors; v++) { gradient[v] = (__m512bh)_mm512_loadu_si512(from + v * LANES); }
       UNROLLED for (int i = 0; i < columns * inputs; i++) {
@@ -145,7 +149,9 @@ INLINE void add_tile(const band *b, int columns, int inputs, int vectors, const 
 
 INLINE void add_inputs(const band *b, int columns, int inputs, int vectors, int64_t in_c, const uint32_t *x,
                        const uint32_t *dy, float *sums) {
-  for (int64_t i = 0; i < in_c; i += inputs) { add_tile(b, columns, inputs, vectors, x + i, dy, sums + i * vectors * LANES); }
+  for (int64_t i = 0; i < in_c; i += inputs) {
+    add_tile(b, columns, inputs, vectors, x + i, dy, sums + i * vectors * LANES);
+  }
 }
 
 TARGET static void add_band(const ssti_conv2d *s, const band *b, const uint32_t *x, const uint32_t *dy, float *sums) {
@@ -198,8 +204,13 @@ static void add_rows(const ssti_conv2d *s, int64_t ky, int64_t row, int64_t rows
   while (begin < end && begin * s->stride_h + ky < s->pad_h) { begin++; }
   while (end > begin && (end - 1) * s->stride_h + ky - s->pad_h >= s->in_h) { end--; }
   if (begin == end) { return; }
-  const band b = {.rows = end - begin, .pairs = pairs_of(s), .x_column = s->in_h * x_row(s),
-                  .x_row = s->stride_h * x_row(s), .x_pair = s->in_c, .dy_row = dy_row(s), .sum_column = s->in_c * s->out_c};
+  const band b = {.rows = end - begin,
+                  .pairs = pairs_of(s),
+                  .x_column = s->in_h * x_row(s),
+                  .x_row = s->stride_h * x_row(s),
+                  .x_pair = s->in_c,
+                  .dy_row = dy_row(s),
+                  .sum_column = s->in_c * s->out_c};
   add_band(s, &b, x + (begin * s->stride_h + ky - s->pad_h) * x_row(s), dy + begin * dy_row(s),
            sums + ky * s->kernel_w * s->in_c * s->out_c);
 }
@@ -220,7 +231,9 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
       pair_x(w, image, line, x);
       pair_dy(w, image, line, dy);
       for (int64_t row = 0; row < s->out_h; row += rows) {
-        for (int64_t ky = 0; ky < s->kernel_h; ky++) { add_rows(s, ky, row, smaller(rows, s->out_h - row), x, dy, sums); }
+        for (int64_t ky = 0; ky < s->kernel_h; ky++) {
+          add_rows(s, ky, row, smaller(rows, s->out_h - row), x, dy, sums);
+        }
       }
     }
   }
@@ -228,15 +241,22 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
 
 static void from_blocks_range(void *arg, int64_t begin, int64_t end) {
   const weights_work *w = arg;
-  const ssti_event_matrix matrix = {.out_c = w->s->out_c, .rows = filter_of(w->s), .stride = filter_of(w->s), .scale = 1.0f};
+  const ssti_event_matrix matrix = {
+      .out_c = w->s->out_c, .rows = filter_of(w->s), .stride = filter_of(w->s), .scale = 1.0f};
   w->simd->event_from_blocks(&matrix, begin, end, (const float *)(const void *)w->workspace, w->slots,
                              (int64_t)(w->layout.all / sizeof(float)), w->dweight, w->accumulate);
 }
 
 void ssti_bf16_slim_weights(ssti_backend *backend, const ssti_conv2d *s, const void *x, const void *dy, float *dweight,
                             bool accumulate, void *workspace) {
-  weights_work work = {.simd = &ssti_fast_state_of(backend)->simd, .s = s, .layout = slot_layout_of(s),
-                       .slots = slots_of(backend, s), .x = x, .dy = dy, .workspace = workspace, .dweight = dweight,
+  weights_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                       .s = s,
+                       .layout = slot_layout_of(s),
+                       .slots = slots_of(backend, s),
+                       .x = x,
+                       .dy = dy,
+                       .workspace = workspace,
+                       .dweight = dweight,
                        .accumulate = accumulate};
   ssti_parallel_for(backend->context, work.slots, 1, weights_range, &work);
   ssti_parallel_for(backend->context, filter_of(s), FROM_GRAIN, from_blocks_range, &work);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions of codes in 8-bit integers by oneDNN, linear layers as convolutions of single pixels. Inputs are bytes, so
-// many 16ths each: spikes of 0 and 1, and averages of up to sixteen. Sums of 32 bits are exact, and so is their way to f32
-// up to 2^24 sixteenths: then every order of additions in f32 gives the same number.
+// Convolutions of codes in 8-bit integers by oneDNN, linear layers as convolutions of single pixels. Inputs are bytes,
+// so many 16ths each: spikes of 0 and 1, and averages of up to sixteen. Sums of 32 bits are exact, and so is their way
+// to f32 up to 2^24 sixteenths: then every order of additions in f32 gives the same number.
 //
 // Bytes are at most 127: two products fit into 16 bits, in which CPUs without VNNI add them up, saturating.
 #include "backend/fast/fast_codes.h"
@@ -45,9 +45,9 @@ static sst_status make(ssti_backend *backend, const ssti_conv2d *s, ssti_codes *
   (void)dnnl_memory_desc_init_by_strides(&ours, 4, filter, dnnl_f32, strides);
   (void)dnnl_memory_desc_init_by_tag(&any, 4, filter, dnnl_s8, dnnl_format_tag_any);
   dnnl_convolution_desc_t operation;
-  *made = dnnl_dilated_convolution_forward_desc_init(&operation, dnnl_forward_inference, dnnl_convolution_direct,
-                                                     &source, &any, NULL, &target, stride, dilation, pad,
-                                                     pad) == dnnl_success;
+  *made =
+      dnnl_dilated_convolution_forward_desc_init(&operation, dnnl_forward_inference, dnnl_convolution_direct, &source,
+                                                 &any, NULL, &target, stride, dilation, pad, pad) == dnnl_success;
   if (!*made) { return SST_OK; }
   const ssti_dnnl_recipe recipe = {.operation = &operation, .scale = 1.0f / STEPS_OF_ONE};
   dnnl_primitive_desc_t description = NULL;

@@ -8,7 +8,8 @@
 typedef struct ssti_codes ssti_codes;
 
 // *out is NULL where weights are no codes, where sums might not fit into 32 bits, where oneDNN has no kernel, and for
-// shapes that are so small that integers gain nothing; but a negative crossover takes all shapes. Errors: OUT_OF_MEMORY.
+// shapes that are so small that integers gain nothing; but a negative crossover takes all shapes. Errors:
+// OUT_OF_MEMORY.
 sst_status ssti_codes_create(ssti_backend *backend, const ssti_conv2d *shape, double crossover, ssti_codes **out);
 void ssti_codes_destroy(ssti_backend *backend, ssti_codes *codes);
 size_t ssti_codes_workspace(const ssti_codes *codes); // bytes

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions by oneDNN, direct algorithm, activations channels last throughout. Weights are brought into the layout that
-// the primitive likes best in every call, because they change in every step; that is small beside the convolution.
+// Convolutions by oneDNN, direct algorithm, activations channels last throughout. Weights are brought into the layout
+// that the primitive likes best in every call, because they change in every step; that is small beside the convolution.
 //
 // With stride 1 the gradient of the input is itself a convolution, of dy with turned weights. oneDNN's forward kernels
 // are faster than its backward-data kernels (10 to 20 % on a VGG's layers), and can add to what is there.
 //
-// In precision BF16 x, dy and the weights go in as bf16: rounded at the start of the call where their tensor is f32. What
-// comes out is of its tensor's type; gradients of weights are f32.
+// In precision BF16 x, dy and the weights go in as bf16: rounded at the start of the call where their tensor is f32.
+// What comes out is of its tensor's type; gradients of weights are f32.
 #include <string.h>
 
 #include "backend/fast/fast_bf16_slim.h"
@@ -26,9 +26,7 @@ typedef struct geometry {
 static dnnl_data_type_t dnnl_type_of(ssti_type type) { return type == SSTI_BF16 ? dnnl_bf16 : dnnl_f32; }
 
 // What a product takes in, and what it puts into a tensor of that type.
-static ssti_type factor_type(const ssti_conv2d *s) {
-  return s->precision == SST_PRECISION_BF16 ? SSTI_BF16 : SSTI_F32;
-}
+static ssti_type factor_type(const ssti_conv2d *s) { return s->precision == SST_PRECISION_BF16 ? SSTI_BF16 : SSTI_F32; }
 
 static void image_layout(dnnl_memory_desc_t *layout, int64_t images, int64_t h, int64_t w, int64_t channels,
                          ssti_type type) {
@@ -106,10 +104,10 @@ static sst_status add_weights_reorder(ssti_backend *backend, const dnnl_memory_d
 static sst_status make_forward(ssti_backend *backend, const geometry *g, bool with_bias, bool add, ssti_dnnl *out,
                                bool *made, dnnl_primitive_desc_t *description) {
   dnnl_convolution_desc_t operation;
-  *made = dnnl_dilated_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct,
-                                                     &g->source, &g->any_weights, with_bias ? &g->bias : NULL,
-                                                     &g->target, g->stride, g->dilation, g->pad_left,
-                                                     g->pad_right) == dnnl_success;
+  *made =
+      dnnl_dilated_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct, &g->source,
+                                                 &g->any_weights, with_bias ? &g->bias : NULL, &g->target, g->stride,
+                                                 g->dilation, g->pad_left, g->pad_right) == dnnl_success;
   if (!*made) { return SST_OK; }
   const ssti_dnnl_recipe recipe = {.operation = &operation, .add = add};
   SST_TRY(ssti_dnnl_make(backend, &recipe, out, made, description));
@@ -135,8 +133,8 @@ static sst_status plan_data_turned(ssti_backend *backend, const ssti_conv2d *s, 
     if (status == SST_OK) {
       status = make_forward(backend, &g, false, true, &plan->part[SSTI_FAST_DATA_ADD], &made_adding, &adding);
     }
-    if (made_adding && !dnnl_memory_desc_equal(
-                           weights, dnnl_primitive_desc_query_md(adding, dnnl_query_weights_md, 0))) {
+    if (made_adding &&
+        !dnnl_memory_desc_equal(weights, dnnl_primitive_desc_query_md(adding, dnnl_query_weights_md, 0))) {
       ssti_dnnl_end(&plan->part[SSTI_FAST_DATA_ADD]);
     }
   }
@@ -155,9 +153,9 @@ static sst_status plan_data(ssti_backend *backend, const geometry *g, dnnl_primi
   ssti_dnnl_end(&plan->part[SSTI_FAST_DATA_REORDER]);
   ssti_dnnl_end(&plan->part[SSTI_FAST_DATA_ADD]);
   plan->data_refused = true;
-  if (dnnl_dilated_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &g->source,
-                                                       &g->any_weights, &g->target, g->stride, g->dilation,
-                                                       g->pad_left, g->pad_right) != dnnl_success) {
+  if (dnnl_dilated_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &g->source, &g->any_weights,
+                                                       &g->target, g->stride, g->dilation, g->pad_left,
+                                                       g->pad_right) != dnnl_success) {
     return SST_OK;
   }
   const ssti_dnnl_recipe recipe = {.operation = &operation, .hint = hint};
@@ -232,21 +230,22 @@ static size_t copy_bytes(const ssti_conv2d *s, ssti_type type, int64_t count) {
 static void size_workspace(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
   const ssti_dnnl *part = plan->part;
   const size_t weights = ssti_fast_round_up(weight_bytes(s));
-  plan->base.forward_workspace =
-      copy_bytes(s, s->in_type, in_count(s)) + plan->forward_layout_bytes + ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad) +
-      ssti_fast_round_up(part[SSTI_FAST_FORWARD_REORDER].scratchpad);
+  plan->base.forward_workspace = copy_bytes(s, s->in_type, in_count(s)) + plan->forward_layout_bytes +
+                                 ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad) +
+                                 ssti_fast_round_up(part[SSTI_FAST_FORWARD_REORDER].scratchpad);
   if (!training) { return; }
-  size_t data = copy_bytes(s, s->out_type, out_count(s)) + plan->data_layout_bytes + ssti_fast_round_up(part[SSTI_FAST_DATA_REORDER].scratchpad) +
+  size_t data = copy_bytes(s, s->out_type, out_count(s)) + plan->data_layout_bytes +
+                ssti_fast_round_up(part[SSTI_FAST_DATA_REORDER].scratchpad) +
                 ssti_fast_round_up(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad));
   if (plan->data_as_forward && has_space(s)) { data += weights; }
   if (part[SSTI_FAST_DATA_ADD].primitive == NULL) {
     data += ssti_fast_round_up((size_t)in_count(s) * ssti_type_bytes(s->in_type));
   }
   const size_t own = plan->own_weights ? ssti_dense_weights_workspace(backend, s) : 0;
-  const size_t gradient = copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) + own +
-                          plan->weights_layout_bytes + weights +
-                          ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad,
-                                                    part[SSTI_FAST_WEIGHTS_REORDER].scratchpad));
+  const size_t gradient =
+      copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) + own +
+      plan->weights_layout_bytes + weights +
+      ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_REORDER].scratchpad));
   plan->base.backward_workspace = larger(data, gradient);
 }
 
@@ -306,10 +305,12 @@ static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s) 
 // Room for spikes as bits, and for working on them.
 static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
   const crossing at = crossover_of(backend, s);
-  // A part of a word of channels must fire so rarely for additions to win over own kernels that looking would cost more.
+  // A part of a word of channels must fire so rarely for additions to win over own kernels that looking would cost
+  // more.
   const bool slim = plan->slim_forward && (!training || plan->slim_weights) && s->in_c < SSTI_EVENT_WORD;
   if (slim && at.forward < 1.0 && at.weights < 1.0 && plan->codes == NULL) { return; }
-  plan->has_events = !s->settled && s->groups == 1 && ssti_event_possible(at.forward, training ? at.weights : -1.0, s->in_c);
+  plan->has_events =
+      !s->settled && s->groups == 1 && ssti_event_possible(at.forward, training ? at.weights : -1.0, s->in_c);
   if (!plan->has_events) { return; }
   plan->base.saved = ssti_event_saved_bytes(s->images * s->in_h * s->in_w, s->in_c);
   plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(backend, s));
@@ -341,8 +342,8 @@ static sst_status check_refusals(ssti_backend *backend, const ssti_conv2d *s, co
            "oneDNN has no%s%s%s of the convolution %lldx%lldx%lld to %lld channels, kernel %lldx%lld; the reference "
            "kernel does it",
            plan->forward_refused ? " forward" : "", plan->data_refused ? " input gradient" : "",
-           plan->weights_refused ? " weight gradient" : "", (long long)s->in_h, (long long)s->in_w,
-           (long long)s->in_c, (long long)s->out_c, (long long)s->kernel_h, (long long)s->kernel_w);
+           plan->weights_refused ? " weight gradient" : "", (long long)s->in_h, (long long)s->in_w, (long long)s->in_c,
+           (long long)s->out_c, (long long)s->kernel_h, (long long)s->kernel_w);
   return SST_OK;
 }
 
@@ -355,16 +356,14 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
   bool made = false;
   sst_status status = make_forward(backend, &g, true, false, &plan->part[SSTI_FAST_FORWARD], &made, &forward);
   if (status == SST_OK && made) {
-    status = add_weights_reorder(backend, &g.our_weights,
-                                 dnnl_primitive_desc_query_md(forward, dnnl_query_weights_md, 0), false,
-                                 &plan->part[SSTI_FAST_FORWARD_REORDER], &plan->forward_layout_bytes, &made);
+    status =
+        add_weights_reorder(backend, &g.our_weights, dnnl_primitive_desc_query_md(forward, dnnl_query_weights_md, 0),
+                            false, &plan->part[SSTI_FAST_FORWARD_REORDER], &plan->forward_layout_bytes, &made);
   }
   plan->forward_refused = !made;
   // Without a forward descriptor there is no hint for the others.
   plan->data_refused = plan->weights_refused = training && forward == NULL;
-  if (status == SST_OK && training && forward != NULL) {
-    status = plan_backward(backend, shape, forward, plan);
-  }
+  if (status == SST_OK && training && forward != NULL) { status = plan_backward(backend, shape, forward, plan); }
   if (forward != NULL) { (void)dnnl_primitive_desc_destroy(forward); }
   if (status == SST_OK) {
     size_workspace(backend, shape, training, plan);
@@ -406,16 +405,17 @@ static const void *as_factor(ssti_backend *backend, const ssti_conv2d *s, const 
   return copy;
 }
 
-// Workspace: x as bf16 where it is not, weights in oneDNN's layout, the reorder's scratchpad, the convolution's scratchpad.
+// Workspace: x as bf16 where it is not, weights in oneDNN's layout, the reorder's scratchpad, the convolution's
+// scratchpad.
 static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                            const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
   const crossing at = crossover_of(backend, shape);
   const bool codes = plan->codes != NULL && bias == NULL;
   base->forward_by_codes = false;
-  bool events = plan->has_events &&
-                ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x,
-                                shape->in_type, saved, codes ? at.codes : at.forward, positions_of(shape));
+  bool events =
+      plan->has_events && ssti_event_look(backend, base, shape->images * shape->in_h * shape->in_w, shape->in_c, x,
+                                          shape->in_type, saved, codes ? at.codes : at.forward, positions_of(shape));
   if (codes && !events) {
     base->forward_by_codes = ssti_codes_run(backend, plan->codes, x, weight, y, workspace);
     if (base->forward_by_codes) { return; }
@@ -441,8 +441,8 @@ static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti
   char *free_space = workspace;
   ssti_dnnl *part = &plan->part[SSTI_FAST_FORWARD];
   const void *source = as_factor(backend, shape, x, shape->in_type, in_count(shape), &free_space);
-  const void *weights = reordered(backend, &plan->part[SSTI_FAST_FORWARD_REORDER], weight, plan->forward_layout_bytes,
-                                  &free_space);
+  const void *weights =
+      reordered(backend, &plan->part[SSTI_FAST_FORWARD_REORDER], weight, plan->forward_layout_bytes, &free_space);
   ssti_dnnl_bind(part, 0, y);
   ssti_dnnl_bind(part, 1, source);
   ssti_dnnl_bind(part, 2, weights);
@@ -478,7 +478,8 @@ static const float *turn(ssti_backend *backend, const ssti_conv2d *s, const floa
   return work.turned;
 }
 
-// Workspace: dy as bf16 where it is not, turned weights, weights in oneDNN's layout, scratchpads, dx where it has to be added afterwards.
+// Workspace: dy as bf16 where it is not, turned weights, weights in oneDNN's layout, scratchpads, dx where it has to be
+// added afterwards.
 static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *dy,
                                  const float *weight, float *dx, bool accumulate, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
@@ -517,7 +518,8 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
   }
 }
 
-// Workspace: x and dy as bf16 where they are not; the own kernel's, or gradient in oneDNN's layout, gradient in ours where it has to be added afterwards, scratchpad.
+// Workspace: x and dy as bf16 where they are not; the own kernel's, or gradient in oneDNN's layout, gradient in ours
+// where it has to be added afterwards, scratchpad.
 static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                                     const float *dy, float *dweight, bool accumulate_weight, float *dbias,
                                     bool accumulate_bias, const void *saved, void *workspace) {

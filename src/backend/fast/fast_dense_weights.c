@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients of a convolution's weights: for each kernel position dW [in, out] = sum over pixels of x^T dy.
 //
-// In bf16 the instruction adds products of two pixels at once, so pixels lie in pairs, a word each for a channel, in blocks of
-// channels: dy as [row][pair][out][2], a row of x with its padding as pairs that begin at even places and, for odd kernel
-// columns, pairs that begin at odd ones. In f32 a word is one pixel. Why copy: pixels of many channels are a power of two apart
-// and share a few sets of the caches. oneDNN 2.6 reaches 61 to 73 % of the ceiling on a VGG's layers, this 80 to 90 %.
+// In bf16 the instruction adds products of two pixels at once, so pixels lie in pairs, a word each for a channel, in
+// blocks of channels: dy as [row][pair][out][2], a row of x with its padding as pairs that begin at even places and,
+// for odd kernel columns, pairs that begin at odd ones. In f32 a word is one pixel. Why copy: pixels of many channels
+// are a power of two apart and share a few sets of the caches. oneDNN 2.6 reaches 61 to 73 % of the ceiling on a VGG's
+// layers, this 80 to 90 %.
 //
 // A thread takes some pictures at a time. Their words stay in the second-level cache; of those a band of rows and 16
-// input channels in the first. Sums of 4 inputs and 64 outputs stay in registers over a band. Threads have sums of their
-// own, laid out as the blocks of event.h and added in order at the end.
+// input channels in the first. Sums of 4 inputs and 64 outputs stay in registers over a band. Threads have sums of
+// their own, laid out as the blocks of event.h and added in order at the end.
 #include "backend/fast/fast_dense_weights.h"
 
 #include <string.h>
@@ -16,12 +17,12 @@
 #include "base/parallel.h"
 
 enum {
-  INPUTS = 4,                // of a tile
+  INPUTS = 4, // of a tile
   OUTPUTS = SSTI_EVENT_WIDTH,
-  LINE_INPUTS = 16,          // whose pairs share a cache line
+  LINE_INPUTS = 16, // whose pairs share a cache line
   BAND_PAIRS = 96,
-  GROUP_BYTES = 512 << 10,   // of paired pictures
-  FROM_GRAIN = 64            // rows of blocks that are worth a thread
+  GROUP_BYTES = 512 << 10, // of paired pictures
+  FROM_GRAIN = 64          // rows of blocks that are worth a thread
 };
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -35,10 +36,14 @@ static int64_t pixels_of_word(const ssti_conv2d *s) { return is_half(s) ? 2 : 1;
 // Words of a row of dy, and of a row of x that begin at even and at odd places.
 static int64_t pairs_of(const ssti_conv2d *s) { return (s->out_w + pixels_of_word(s) - 1) / pixels_of_word(s); }
 static int64_t even_of(const ssti_conv2d *s) { return pairs_of(s) + (s->kernel_w - 1) / pixels_of_word(s); }
-static int64_t odd_of(const ssti_conv2d *s) { return is_half(s) && s->kernel_w > 1 ? pairs_of(s) + s->kernel_w / 2 - 1 : 0; }
+static int64_t odd_of(const ssti_conv2d *s) {
+  return is_half(s) && s->kernel_w > 1 ? pairs_of(s) + s->kernel_w / 2 - 1 : 0;
+}
 
 // Where kernel column kx begins in a row of x.
-static int64_t column_of(const ssti_conv2d *s, int64_t kx) { return is_half(s) ? kx / 2 + (kx % 2 ? even_of(s) : 0) : kx; }
+static int64_t column_of(const ssti_conv2d *s, int64_t kx) {
+  return is_half(s) ? kx / 2 + (kx % 2 ? even_of(s) : 0) : kx;
+}
 
 // Of a block of channels, in 32-bit words, each of one channel.
 static int64_t x_row(const ssti_conv2d *s) { return (even_of(s) + odd_of(s)) * LINE_INPUTS; }
@@ -74,9 +79,8 @@ static int64_t slots_of(ssti_backend *backend, const ssti_conv2d *s) {
 bool ssti_dense_weights_possible(ssti_backend *backend, const ssti_conv2d *s) {
   const bool can = is_half(s) ? backend->without[SST_PRECISION_BF16] == NULL
                               : s->precision == SST_PRECISION_F32 && ssti_fast_state_of(backend)->level == SSTI_SIMD_V4;
-  return can && s->groups == 1 && s->stride_h == 1 &&
-         s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1 && s->in_c % LINE_INPUTS == 0 &&
-         s->out_c % OUTPUTS == 0;
+  return can && s->groups == 1 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1 &&
+         s->in_c % LINE_INPUTS == 0 && s->out_c % OUTPUTS == 0;
 }
 
 size_t ssti_dense_weights_workspace(ssti_backend *backend, const ssti_conv2d *s) {
@@ -122,7 +126,8 @@ static void copy_pixel(const pairing *p, const void *from, uint32_t *to) {
 static void pair_row(const pairing *p, const void *row, int64_t from, int64_t words, uint32_t *to) {
   for (int64_t j = 0; j < words; j++, to += p->block) {
     if (p->half) {
-      p->simd->pair_bf16(p->channels, pixel(p, row, from + 2 * j), pixel(p, row, from + 2 * j + 1), p->block, p->distance, to);
+      p->simd->pair_bf16(p->channels, pixel(p, row, from + 2 * j), pixel(p, row, from + 2 * j + 1), p->block,
+                         p->distance, to);
     } else {
       copy_pixel(p, pixel(p, row, from + j), to);
     }
@@ -144,7 +149,8 @@ static void pair_pictures(const weights_work *w, int64_t first, int64_t count, u
     pair_row(&of_x, row, 1 - s->pad_w, odd_of(s), to + even_of(s) * LINE_INPUTS);
   }
   for (int64_t r = 0; r < count * s->out_h; r++) {
-    pair_row(&of_dy, element(s, w->dy, (first * s->out_h + r) * s->out_w * s->out_c), 0, pairs_of(s), dy + r * dy_row(s));
+    pair_row(&of_dy, element(s, w->dy, (first * s->out_h + r) * s->out_w * s->out_c), 0, pairs_of(s),
+             dy + r * dy_row(s));
   }
 }
 
@@ -158,15 +164,21 @@ typedef struct tile {
 #include <immintrin.h>
 
 #define EACH_INPUT(X) X(0) X(1) X(2) X(3)
-#define EACH_SUM(X) X(0, 0) X(0, 1) X(0, 2) X(0, 3) X(1, 0) X(1, 1) X(1, 2) X(1, 3) X(2, 0) X(2, 1) X(2, 2) X(2, 3) X(3, 0) X(3, 1) X(3, 2) X(3, 3)
+// clang-format off
+#define EACH_SUM(X) X(0, 0) X(0, 1) X(0, 2) X(0, 3) X(1, 0) X(1, 1) X(1, 2) X(1, 3) \
+                    X(2, 0) X(2, 1) X(2, 2) X(2, 3) X(3, 0) X(3, 1) X(3, 2) X(3, 3)
+// clang-format on
 
 #define BEGIN(i, o) __m512 s##i##o = _mm512_setzero_ps();
 #define END(i, o)                                                                                                      \
-  _mm512_storeu_ps(sums + (i)*OUTPUTS + 16 * (o), _mm512_add_ps(_mm512_loadu_ps(sums + (i)*OUTPUTS + 16 * (o)), s##i##o));
+  _mm512_storeu_ps(sums + (i)*OUTPUTS + 16 * (o),                                                                      \
+                   _mm512_add_ps(_mm512_loadu_ps(sums + (i)*OUTPUTS + 16 * (o)), s##i##o));
 #define ASK(i, o) __builtin_prefetch(sums + (i)*OUTPUTS + 16 * (o), 1, 3);
-// sums [INPUTS, OUTPUTS] += over the tile's words x [word, INPUTS] times dy [word, OUTPUTS], by what is defined for a word.
+// sums [INPUTS, OUTPUTS] += over the tile's words x [word, INPUTS] times dy [word, OUTPUTS], by what is defined for a
+// word.
 #define DEFINE_TILE(name, features)                                                                                    \
-  __attribute__((target(features))) static void name(const tile *t, const uint32_t *x, const uint32_t *dy, float *sums) { \
+  __attribute__((target(features))) static void name(const tile *t, const uint32_t *x, const uint32_t *dy,             \
+                                                     float *sums) {                                                    \
     EACH_SUM(ASK)                                                                                                      \
     EACH_SUM(BEGIN)                                                                                                    \
     for (int64_t p = 0; p < t->pictures; p++) {                                                                        \
@@ -219,8 +231,13 @@ static void add_band(const weights_work *w, int64_t pictures, int64_t row, int64
   for (int64_t ky = 0; ky < s->kernel_h; ky++) {
     const int64_t begin = larger(row, s->pad_h - ky), end = smaller(row + rows, s->in_h + s->pad_h - ky);
     if (begin >= end) { continue; }
-    const tile t = {.pictures = pictures, .rows = end - begin, .pairs = pairs_of(s), .x_picture = s->in_h * x_row(s),
-                    .x_row = x_row(s), .dy_picture = s->out_h * dy_row(s), .dy_row = dy_row(s)};
+    const tile t = {.pictures = pictures,
+                    .rows = end - begin,
+                    .pairs = pairs_of(s),
+                    .x_picture = s->in_h * x_row(s),
+                    .x_row = x_row(s),
+                    .dy_picture = s->out_h * dy_row(s),
+                    .dy_row = dy_row(s)};
     const uint32_t *gradient = dy + begin * dy_row(s), *in_row = x + (begin + ky - s->pad_h) * x_row(s);
     for (int64_t kx = 0; kx < s->kernel_w; kx++) {
       const uint32_t *from = in_row + column_of(s, kx) * LINE_INPUTS;
@@ -269,15 +286,22 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
 
 static void from_blocks_range(void *arg, int64_t begin, int64_t end) {
   const weights_work *w = arg;
-  const ssti_event_matrix matrix = {.out_c = w->s->out_c, .rows = filter_of(w->s), .stride = filter_of(w->s), .scale = 1.0f};
+  const ssti_event_matrix matrix = {
+      .out_c = w->s->out_c, .rows = filter_of(w->s), .stride = filter_of(w->s), .scale = 1.0f};
   w->simd->event_from_blocks(&matrix, begin, end, (const float *)(const void *)w->workspace, w->slots,
                              (int64_t)(w->layout.all / sizeof(float)), w->dweight, w->accumulate);
 }
 
-void ssti_dense_weights(ssti_backend *backend, const ssti_conv2d *s, const void *x, const void *dy,
-                       float *dweight, bool accumulate, void *workspace) {
-  weights_work work = {.simd = &ssti_fast_state_of(backend)->simd, .s = s, .layout = slot_layout_of(s),
-                       .slots = slots_of(backend, s), .x = x, .dy = dy, .workspace = workspace, .dweight = dweight,
+void ssti_dense_weights(ssti_backend *backend, const ssti_conv2d *s, const void *x, const void *dy, float *dweight,
+                        bool accumulate, void *workspace) {
+  weights_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                       .s = s,
+                       .layout = slot_layout_of(s),
+                       .slots = slots_of(backend, s),
+                       .x = x,
+                       .dy = dy,
+                       .workspace = workspace,
+                       .dweight = dweight,
                        .accumulate = accumulate};
   ssti_parallel_for(backend->context, work.slots, 1, weights_range, &work);
   ssti_parallel_for(backend->context, filter_of(s), FROM_GRAIN, from_blocks_range, &work);

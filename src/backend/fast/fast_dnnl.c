@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small layer over oneDNN's C interface: primitives with user-owned scratchpads and memory objects that are made once.
+// The small layer over oneDNN's C interface: primitives with user-owned scratchpads and memory objects that are made
+// once.
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -109,8 +110,7 @@ sst_status ssti_dnnl_make_reorder(ssti_backend *backend, const dnnl_memory_desc_
 sst_status ssti_dnnl_add_argument(ssti_backend *backend, ssti_dnnl *dnnl, int kind, const dnnl_memory_desc_t *layout) {
   assert(dnnl->count < SSTI_DNNL_ARGUMENTS);
   dnnl_memory_t memory = NULL;
-  dnnl_status_t status =
-      dnnl_memory_create(&memory, layout, ssti_fast_state_of(backend)->engine, DNNL_MEMORY_NONE);
+  dnnl_status_t status = dnnl_memory_create(&memory, layout, ssti_fast_state_of(backend)->engine, DNNL_MEMORY_NONE);
   if (status != dnnl_success) {
     SST_FAIL(backend->context, SST_OUT_OF_MEMORY, "oneDNN has no memory for a memory object (its status %d)",
              (int)status);
@@ -165,8 +165,7 @@ sst_status ssti_fast_plan_create(ssti_backend *backend, int64_t out_channels, ss
   *out = NULL;
   ssti_fast_plan *plan = NULL;
   SST_TRY(ssti_allocate(backend->context, 1, sizeof *plan, &plan));
-  sst_status status =
-      ssti_allocate(backend->context, (size_t)out_channels, sizeof *plan->zero_bias, &plan->zero_bias);
+  sst_status status = ssti_allocate(backend->context, (size_t)out_channels, sizeof *plan->zero_bias, &plan->zero_bias);
   if (status != SST_OK) {
     ssti_free(backend->context, plan);
     return status;

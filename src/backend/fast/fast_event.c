@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event-driven convolutions and linear layers (event.h): packing, the choice by density, forward, gradients of weights.
 //
-// Gradients of a convolution's weights are sums of rows of dy, chosen by where an input channel fired. Pictures are laid on
-// a grid with room for the kernel beside and below them, one after the other, so that a kernel position is a constant
-// distance between an input and the output it contributes to. With strides each residue of the position ("phase") has a
-// grid of its own. A tile of pixels of the grid becomes lists of pixels for each channel, which serve all kernel positions
-// and output channels. Threads work on ranges of pictures with sums of their own, added in order at the end.
+// Gradients of a convolution's weights are sums of rows of dy, chosen by where an input channel fired. Pictures are
+// laid on a grid with room for the kernel beside and below them, one after the other, so that a kernel position is a
+// constant distance between an input and the output it contributes to. With strides each residue of the position
+// ("phase") has a grid of its own. A tile of pixels of the grid becomes lists of pixels for each channel, which serve
+// all kernel positions and output channels. Threads work on ranges of pictures with sums of their own, added in order
+// at the end.
 #include "backend/fast/fast_event.h"
 
 #include <math.h>
@@ -14,11 +15,12 @@
 #include "base/parallel.h"
 
 enum {
-  LEAST_CHANNELS = 16,      // that a word of bits is worth
-  SETUP = 48,               // dense positions that cost as much as bringing weights into blocks
-  CHUNKS = 64,              // of packing
-  PACK_GRAIN = 32768,       // elements that are worth a thread
-  TILE = 256, LONG_TILE = 1024, // pixels; long where the gradients do not stay in the second-level cache
+  LEAST_CHANNELS = 16, // that a word of bits is worth
+  SETUP = 48,          // dense positions that cost as much as bringing weights into blocks
+  CHUNKS = 64,         // of packing
+  PACK_GRAIN = 32768,  // elements that are worth a thread
+  TILE = 256,
+  LONG_TILE = 1024, // pixels; long where the gradients do not stay in the second-level cache
   CACHED_BYTES = 512 << 10,
   PARTIAL_BYTES = 64 << 20, // of all threads' sums at most, where there is more than one
   BAND_PIXELS = 128,        // of a band of outputs
@@ -61,7 +63,8 @@ const uint64_t *ssti_event_bits(const void *saved) {
 }
 
 size_t ssti_event_saved_bytes(int64_t pixels, int64_t channels) {
-  return round_up(sizeof(ssti_event_saved)) + round_up((size_t)(pixels * ssti_event_words(channels)) * sizeof(uint64_t));
+  return round_up(sizeof(ssti_event_saved)) +
+         round_up((size_t)(pixels * ssti_event_words(channels)) * sizeof(uint64_t));
 }
 
 typedef struct pack_work {
@@ -89,7 +92,11 @@ static void pack_range(void *arg, int64_t begin, int64_t end) {
 }
 
 static void pack(ssti_backend *backend, int64_t pixels, int64_t channels, const void *x, ssti_type type, void *saved) {
-  pack_work work = {.simd = &ssti_fast_state_of(backend)->simd, .pixels = pixels, .channels = channels, .x = x, .type = type,
+  pack_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                    .pixels = pixels,
+                    .channels = channels,
+                    .x = x,
+                    .type = type,
                     .bits = (uint64_t *)(void *)((char *)saved + round_up(sizeof(ssti_event_saved)))};
   const int64_t per_chunk = 1 + pixels * channels / CHUNKS;
   ssti_parallel_for(backend->context, CHUNKS, 1 + PACK_GRAIN / per_chunk, pack_range, &work);
@@ -153,8 +160,8 @@ static ssti_event_matrix matrix_of(const ssti_conv2d *s, float scale) {
 
 // ---- forward
 
-// Output rows are worked on in bands of a picture, whose sums stay in the first-level cache, one kernel position and two
-// words of channels after the other, so that their weights do too; or a row of three positions and one word.
+// Output rows are worked on in bands of a picture, whose sums stay in the first-level cache, one kernel position and
+// two words of channels after the other, so that their weights do too; or a row of three positions and one word.
 static int64_t band_of(const ssti_conv2d *s) { return smaller(larger(1, BAND_PIXELS / s->out_w), s->out_h); }
 
 // Input rows that a band sees.
@@ -221,7 +228,8 @@ static void add_all_taps(const forward_work *w, const ssti_event_tap *band, int6
 }
 
 // Sums [pixels, width] of `real` channels to the output, from element `at` on.
-static void put_sums(const forward_work *w, int64_t real, int64_t pixels, const float *sums, int64_t width, int64_t at) {
+static void put_sums(const forward_work *w, int64_t real, int64_t pixels, const float *sums, int64_t width,
+                     int64_t at) {
   const int64_t step = w->s->out_c;
   if (w->s->out_type == SSTI_BF16) {
     ssti_bf16 *y = (ssti_bf16 *)(void *)w->y + at;
@@ -239,11 +247,12 @@ static void forward_band(const forward_work *w, char *slot, int64_t image, int64
   uint16_t *list = (uint16_t *)(void *)((char *)start + w->layout.start);
   const int64_t words = ssti_event_words(s->in_c), padded = ssti_event_padded(s->out_c), pixels = rows * s->out_w;
   const int64_t first_in = larger(0, row * s->stride_h - s->pad_h);
-  const int64_t last_in = smaller(
-      s->in_h, (row + rows - 1) * s->stride_h - s->pad_h + (s->kernel_h - 1) * s->dilation_h + 1);
+  const int64_t last_in =
+      smaller(s->in_h, (row + rows - 1) * s->stride_h - s->pad_h + (s->kernel_h - 1) * s->dilation_h + 1);
   w->simd->event_pixel_lists(larger(0, last_in - first_in) * s->in_w, words,
                              w->bits + (image * s->in_h + first_in) * s->in_w * words, start, list);
-  const ssti_event_tap band = {.shape = s, .row = row, .rows = rows, .first_in = first_in, .start = start, .list = list};
+  const ssti_event_tap band = {
+      .shape = s, .row = row, .rows = rows, .first_in = first_in, .start = start, .list = list};
   const int64_t at = (image * s->out_h + row) * s->out_w * s->out_c;
   for (int64_t first = 0; first < padded;) {
     const int64_t width = ssti_event_width(padded - first);
@@ -276,8 +285,14 @@ void ssti_event_conv2d_forward(ssti_backend *backend, const ssti_conv2d *s, cons
   if (bias != NULL) { memcpy(offsets, bias, (size_t)s->out_c * sizeof *bias); }
   block_work to = {.simd = simd, .matrix = matrix_of(s, found.value), .weight = weight, .blocks = blocks};
   ssti_parallel_for(backend->context, filter_of(s), BLOCK_GRAIN, to_blocks_range, &to);
-  forward_work work = {.simd = simd, .s = s, .layout = band_layout_of(s), .slots = forward_slots(backend, s),
-                       .bits = ssti_event_bits(saved), .blocks = blocks, .bias = offsets, .y = y,
+  forward_work work = {.simd = simd,
+                       .s = s,
+                       .layout = band_layout_of(s),
+                       .slots = forward_slots(backend, s),
+                       .bits = ssti_event_bits(saved),
+                       .blocks = blocks,
+                       .bias = offsets,
+                       .y = y,
                        .workspace = (char *)blocks + round_up((size_t)filter_of(s) * padded * sizeof(float))};
   ssti_parallel_for(backend->context, work.slots, 1, forward_range, &work);
 }
@@ -310,12 +325,11 @@ typedef struct slot_layout {
 static slot_layout slot_layout_of(const ssti_conv2d *s) {
   const grid g = grid_of(s);
   const int64_t words = ssti_event_words(s->in_c);
-  slot_layout l = {
-      .gradient = round_up((size_t)(filter_of(s) * ssti_event_padded(s->out_c)) * sizeof(float)),
-      .rows = round_up((size_t)((g.tile + g.reach) * SSTI_EVENT_WIDTH) * sizeof(float)),
-      .pixels = round_up((size_t)g.tile * sizeof(uint64_t)),
-      .start = round_up((size_t)(words * (SSTI_EVENT_WORD + 1)) * sizeof(uint32_t)),
-      .list = round_up((size_t)(g.tile * s->in_c) * sizeof(uint16_t))};
+  slot_layout l = {.gradient = round_up((size_t)(filter_of(s) * ssti_event_padded(s->out_c)) * sizeof(float)),
+                   .rows = round_up((size_t)((g.tile + g.reach) * SSTI_EVENT_WIDTH) * sizeof(float)),
+                   .pixels = round_up((size_t)g.tile * sizeof(uint64_t)),
+                   .start = round_up((size_t)(words * (SSTI_EVENT_WORD + 1)) * sizeof(uint32_t)),
+                   .list = round_up((size_t)(g.tile * s->in_c) * sizeof(uint16_t))};
   l.all = l.gradient + l.rows + l.pixels + l.start + l.list;
   return l;
 }
@@ -480,12 +494,21 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
 void ssti_event_conv2d_weights(ssti_backend *backend, const ssti_conv2d *s, const void *saved, const float *dy,
                                float *dweight, bool accumulate, void *workspace) {
   const ssti_event_saved found = ssti_event_found(saved);
-  weights_work work = {.simd = &ssti_fast_state_of(backend)->simd, .s = s, .g = grid_of(s),
-                       .layout = slot_layout_of(s), .slots = slots_of(backend, s), .bits = ssti_event_bits(saved), .dy = dy,
+  weights_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                       .s = s,
+                       .g = grid_of(s),
+                       .layout = slot_layout_of(s),
+                       .slots = slots_of(backend, s),
+                       .bits = ssti_event_bits(saved),
+                       .dy = dy,
                        .workspace = workspace};
   ssti_parallel_for(backend->context, work.slots, 1, weights_range, &work);
-  block_work from = {.simd = work.simd, .matrix = matrix_of(s, found.value), .blocks = workspace, .count = work.slots,
-                     .distance = (int64_t)(work.layout.all / sizeof(float)), .gradient = dweight,
+  block_work from = {.simd = work.simd,
+                     .matrix = matrix_of(s, found.value),
+                     .blocks = workspace,
+                     .count = work.slots,
+                     .distance = (int64_t)(work.layout.all / sizeof(float)),
+                     .gradient = dweight,
                      .accumulate = accumulate};
   ssti_parallel_for(backend->context, filter_of(s), BLOCK_GRAIN, from_blocks_range, &from);
 }

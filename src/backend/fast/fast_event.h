@@ -32,8 +32,8 @@ void ssti_event_linear_weights(ssti_backend *backend, const ssti_linear *shape, 
 
 // Whether spikes may ever be the faster way, known from the shape: only then does a plan ask for room.
 bool ssti_event_possible(double forward, double weights, int64_t channels);
-// Forward: packs x [pixels, channels] of `type` and says whether spikes are the faster way to `positions` output pixels; and again by
-// another number, from what was packed. Weights: the same. Both note in the plan what they found.
+// Forward: packs x [pixels, channels] of `type` and says whether spikes are the faster way to `positions` output
+// pixels; and again by another number, from what was packed. Weights: the same. Both note in the plan what they found.
 bool ssti_event_look(ssti_backend *backend, ssti_plan *plan, int64_t pixels, int64_t channels, const void *x,
                      ssti_type type, void *saved, double crossover, int64_t positions);
 bool ssti_event_look_again(ssti_plan *plan, int64_t channels, const void *saved, double crossover, int64_t positions);

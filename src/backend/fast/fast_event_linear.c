@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event-driven gradients of a linear layer's weights: row i of dW^T is the sum of the rows of dy at which input i fired.
-// Threads work on 64 inputs at a time, so that no sum is split among them.
+// Event-driven gradients of a linear layer's weights: row i of dW^T is the sum of the rows of dy at which input i
+// fired. Threads work on 64 inputs at a time, so that no sum is split among them.
 #include <string.h>
 
 #include "backend/fast/fast_event.h"
@@ -76,7 +76,9 @@ static void add_tile(const linear_work *w, char *slot, int64_t word, int64_t row
   uint16_t *list = (uint16_t *)(void *)((char *)start + w->layout.start);
   const int64_t words = ssti_event_words(w->s->in), padded = ssti_event_padded(w->s->out);
   const int64_t groups = (count + SSTI_EVENT_WORD - 1) / SSTI_EVENT_WORD;
-  for (int64_t i = 0; i < groups * SSTI_EVENT_WORD; i++) { pixels[i] = i < count ? w->bits[(row + i) * words + word] : 0; }
+  for (int64_t i = 0; i < groups * SSTI_EVENT_WORD; i++) {
+    pixels[i] = i < count ? w->bits[(row + i) * words + word] : 0;
+  }
   (void)w->simd->event_channel_lists(SSTI_EVENT_WORD, groups, pixels, start, list, 0);
   for (int64_t first = 0; first < padded;) {
     const int64_t width = ssti_event_width(padded - first);
@@ -106,9 +108,16 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
 void ssti_event_linear_weights(ssti_backend *backend, const ssti_linear *s, const void *saved, const float *dy,
                                float *dweight, bool accumulate, void *workspace) {
   const ssti_event_saved found = ssti_event_found(saved);
-  linear_work work = {.simd = &ssti_fast_state_of(backend)->simd, .s = s, .layout = slot_layout_of(s),
-                      .slots = slots_of(backend, s), .bits = ssti_event_bits(saved), .dy = dy, .blocks = workspace,
-                      .workspace = (char *)workspace + dy_bytes(s), .scale = found.value, .dweight = dweight,
+  linear_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                      .s = s,
+                      .layout = slot_layout_of(s),
+                      .slots = slots_of(backend, s),
+                      .bits = ssti_event_bits(saved),
+                      .dy = dy,
+                      .blocks = workspace,
+                      .workspace = (char *)workspace + dy_bytes(s),
+                      .scale = found.value,
+                      .dweight = dweight,
                       .accumulate = accumulate};
   ssti_parallel_for(backend->context, s->rows, GRAIN, copy_range, &work);
   ssti_parallel_for(backend->context, work.slots, 1, weights_range, &work);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linear layers at a small batch: see simd_few_rows.c. oneDNN copies the weights into another order in every call, which
-// costs a third of the time where each of them meets only some dozens of rows.
+// Linear layers at a small batch: see simd_few_rows.c. oneDNN copies the weights into another order in every call,
+// which costs a third of the time where each of them meets only some dozens of rows.
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
 
@@ -38,10 +38,15 @@ static void multiply_range(void *arg, int64_t begin, int64_t end) {
 
 void ssti_few_rows_forward(ssti_backend *backend, const ssti_linear *s, const float *x, const float *weight,
                            const float *bias, float *y, void *workspace) {
-  few_work work = {.simd = &ssti_fast_state_of(backend)->simd, .s = s, .x = x, .weight = weight, .bias = bias,
-                   .panels = workspace, .y = y};
+  few_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                   .s = s,
+                   .x = x,
+                   .weight = weight,
+                   .bias = bias,
+                   .panels = workspace,
+                   .y = y};
   ssti_parallel_for(backend->context, s->in, TURN_GRAIN, turn_range, &work);
   const int64_t outputs = work.simd->few_rows_outputs;
-  ssti_parallel_for(backend->context, (s->out + outputs - 1) / outputs, 1 + TILE_OPERATIONS / (s->rows * s->in * outputs),
-                    multiply_range, &work);
+  ssti_parallel_for(backend->context, (s->out + outputs - 1) / outputs,
+                    1 + TILE_OPERATIONS / (s->rows * s->in * outputs), multiply_range, &work);
 }

@@ -58,9 +58,8 @@ static void dropout(ssti_backend *backend, int64_t count, float rate, uint64_t s
 
 static void sgd_range(void *arg, int64_t begin, int64_t end) {
   const flat_work *w = arg;
-  w->simd->sgd_step(end - begin, w->value + begin, w->gradient + begin,
-                    w->first != NULL ? w->first + begin : NULL, w->learning_rate, w->momentum, w->nesterov,
-                    w->weight_decay, w->gradient_scale);
+  w->simd->sgd_step(end - begin, w->value + begin, w->gradient + begin, w->first != NULL ? w->first + begin : NULL,
+                    w->learning_rate, w->momentum, w->nesterov, w->weight_decay, w->gradient_scale);
 }
 
 static void sgd_step(ssti_backend *backend, int64_t count, float *value, const float *gradient, float *velocity,

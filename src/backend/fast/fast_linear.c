@@ -4,8 +4,8 @@
 // the best at every size that matters, and need no copy of the weights. Only forward at a small batch an own kernel is
 // faster (simd_few_rows.c).
 //
-// In precision BF16 factors go in as bf16, rounded at the start of the call where they are f32, as weights always are; y
-// and dx are of their tensors' types, gradients of weights f32.
+// In precision BF16 factors go in as bf16, rounded at the start of the call where they are f32, as weights always are;
+// y and dx are of their tensors' types, gradients of weights f32.
 #include "backend/fast/fast_codes.h"
 #include "backend/fast/fast_event.h"
 #include "base/log.h"
@@ -42,9 +42,7 @@ static sst_status make_product(ssti_backend *backend, const product *p, ssti_dnn
   return ssti_dnnl_add_scratchpad(backend, out);
 }
 
-static ssti_type factor_type(const ssti_linear *s) {
-  return s->precision == SST_PRECISION_BF16 ? SSTI_BF16 : SSTI_F32;
-}
+static ssti_type factor_type(const ssti_linear *s) { return s->precision == SST_PRECISION_BF16 ? SSTI_BF16 : SSTI_F32; }
 
 // Bytes of the copy of a matrix that has another type than products take in.
 static size_t copy_bytes(const ssti_linear *s, ssti_type type, int64_t count) {
@@ -64,8 +62,13 @@ static const void *as_factor(ssti_backend *backend, const ssti_linear *s, const 
 
 static sst_status make_parts(ssti_backend *backend, const ssti_linear *s, bool training, ssti_fast_plan *plan) {
   const ssti_type factors = factor_type(s);
-  const product forward = {.rows = s->rows, .inner = s->in, .columns = s->out, .transposed_b = true, .with_bias = true,
-                           .factors = factors, .result = s->out_type};
+  const product forward = {.rows = s->rows,
+                           .inner = s->in,
+                           .columns = s->out,
+                           .transposed_b = true,
+                           .with_bias = true,
+                           .factors = factors,
+                           .result = s->out_type};
   product data = {.rows = s->rows, .inner = s->out, .columns = s->in, .factors = factors, .result = s->in_type};
   product weights = {.rows = s->out, .inner = s->rows, .columns = s->in, .transposed_a = true, .factors = factors};
   bool made = false;
@@ -89,10 +92,25 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 // A linear layer as a convolution of one picture, a column of pixels.
 static ssti_conv2d as_conv2d(const ssti_linear *s) {
-  return (ssti_conv2d){.images = 1, .in_h = s->rows, .in_w = 1, .in_c = s->in, .out_h = s->rows, .out_w = 1, .out_c = s->out,
-                       .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
-                       .groups = 1, .precision = s->precision, .in_type = s->in_type, .out_type = s->out_type,
-                       .settled = s->settled, .code_bits = s->code_bits};
+  return (ssti_conv2d){.images = 1,
+                       .in_h = s->rows,
+                       .in_w = 1,
+                       .in_c = s->in,
+                       .out_h = s->rows,
+                       .out_w = 1,
+                       .out_c = s->out,
+                       .kernel_h = 1,
+                       .kernel_w = 1,
+                       .stride_h = 1,
+                       .stride_w = 1,
+                       .dilation_h = 1,
+                       .dilation_w = 1,
+                       .groups = 1,
+                       .precision = s->precision,
+                       .in_type = s->in_type,
+                       .out_type = s->out_type,
+                       .settled = s->settled,
+                       .code_bits = s->code_bits};
 }
 
 static double forward_crossover(const ssti_backend *backend, const ssti_linear *s) {
@@ -141,11 +159,9 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
   if (ssti_few_rows_possible(backend, shape)) {
     plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_few_rows_workspace(shape));
   }
-  plan->base.backward_workspace =
-      larger(dy + weight + ssti_fast_round_up(larger(part[SSTI_FAST_DATA].scratchpad,
-                                                     part[SSTI_FAST_DATA_ADD].scratchpad)),
-             x + dy + ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad,
-                                                part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
+  plan->base.backward_workspace = larger(
+      dy + weight + ssti_fast_round_up(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad)),
+      x + dy + ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
   add_events(backend, shape, training, plan);
   const ssti_fast_state *state = ssti_fast_state_of(backend);
   if (state->codes == SST_CODES_INTEGER) {
@@ -232,8 +248,7 @@ static void linear_backward_weights(ssti_backend *backend, const ssti_linear *sh
     ssti_fast_column_sums(backend, shape->rows, shape->out, dy, shape->out_type, dbias, accumulate_bias);
   }
   if (dweight == NULL) { return; }
-  if (plan->has_events &&
-      ssti_event_recall(base, shape->in, saved, weights_crossover(backend, shape), shape->rows)) {
+  if (plan->has_events && ssti_event_recall(base, shape->in, saved, weights_crossover(backend, shape), shape->rows)) {
     ssti_event_linear_weights(backend, shape, saved, dy, dweight, accumulate_weight, workspace);
     return;
   }

@@ -92,8 +92,8 @@ static void neuron_backward(ssti_backend *backend, const ssti_neuron_shape *shap
                             bool accumulate_dx, float *ddecay, bool accumulate_ddecay, void *workspace) {
   const ssti_fast_state *state = ssti_fast_state_of(backend);
   if (!ssti_fast_is_own_neuron(shape->neuron.kind)) {
-    state->reference.neuron_backward(backend, shape, x, decay_parameter, dspikes, dmembrane, dx, accumulate_dx,
-                                     ddecay, accumulate_ddecay, workspace);
+    state->reference.neuron_backward(backend, shape, x, decay_parameter, dspikes, dmembrane, dx, accumulate_dx, ddecay,
+                                     accumulate_ddecay, workspace);
     return;
   }
   assert(shape->input_steps == 1 || shape->input_steps == shape->steps);

@@ -5,8 +5,8 @@
 //
 // Neurons are taken in blocks whose channels are known: as many whole pixels as fit into a block, or, where there are
 // more channels than that, a piece of one pixel. What the norm knows of a channel is laid out once a block's neurons.
-// Sums go over chunks of blocks, whose number depends on the shape alone. Batch norm alone goes back in the same blocks,
-// so that fusing changes no bit of its gradients.
+// Sums go over chunks of blocks, whose number depends on the shape alone. Batch norm alone goes back in the same
+// blocks, so that fusing changes no bit of its gradients.
 #include <string.h>
 
 #include "backend/fast/fast.h"
@@ -14,7 +14,7 @@
 
 enum {
   BLOCK = SSTI_SIMD_NEURON_BLOCK,
-  ROW = BLOCK + 32,       // of the scratch: rows of several tensors a power of two apart would get into each other's way
+  ROW = BLOCK + 32, // of the scratch: rows of several tensors a power of two apart would get into each other's way
   GRAIN_ELEMENTS = 16384, // that are worth a thread
   CHUNK_BLOCKS = 16,      // a chunk has at least as many blocks of a piece
   BAND_TERMS = 64         // that a sum in f32 takes before it is added to one in double
@@ -57,11 +57,11 @@ typedef struct fused_work {
   double *sum, *centred;   // [chunks, channels]
   double *dleak;           // [chunks * pieces], or NULL
   void (*go_back)(const ssti_neuron_block *block);
-  float *scratch;          // [slots, scratch_rows, ROW] where something is bf16
+  float *scratch; // [slots, scratch_rows, ROW] where something is bf16
 } fused_work;
 
-// Where x or the spikes are bf16, blocks are laid out in f32 in a scratch, in which the kernels work as in a tensor of one
-// block: after another rounding on the way back they know no difference.
+// Where x or the spikes are bf16, blocks are laid out in f32 in a scratch, in which the kernels work as in a tensor of
+// one block: after another rounding on the way back they know no difference.
 static bool needs_scratch(const ssti_norm_neuron *shape) {
   return shape->norm.in_type == SSTI_BF16 || shape->neuron.out_type == SSTI_BF16;
 }
@@ -370,8 +370,10 @@ static double *take_sums(fused_work *w, const norm_side *norm, int64_t potential
 static void kept_range(void *arg, int64_t begin, int64_t end) {
   const fused_work *w = arg;
   const int64_t width = w->cut.width, count = w->shape->norm.rows * w->shape->norm.channels;
-  const ssti_block_norm norm = {.mean = w->number[MEAN], .gradient_factor = w->number[GRADIENT_FACTOR],
-                                .mean_dy = w->number[MEAN_DY], .slope = w->number[SLOPE]};
+  const ssti_block_norm norm = {.mean = w->number[MEAN],
+                                .gradient_factor = w->number[GRADIENT_FACTOR],
+                                .mean_dy = w->number[MEAN_DY],
+                                .slope = w->number[SLOPE]};
   for (int64_t at = begin * width; at < end * width && at < count; at += width) {
     const int64_t length = smaller(width, count - at);
     if (w->shape->norm.in_type == SSTI_BF16) {
@@ -383,8 +385,9 @@ static void kept_range(void *arg, int64_t begin, int64_t end) {
   }
 }
 
-// Whether what comes to the norm stays in the place of dx from the first trip, and the second is plain arithmetic on it: one
-// tensor more to move, but a small one, of which there is one step, or one of bf16: going back through time twice would take longer.
+// Whether what comes to the norm stays in the place of dx from the first trip, and the second is plain arithmetic on
+// it: one tensor more to move, but a small one, of which there is one step, or one of bf16: going back through time
+// twice would take longer.
 static bool keeps(const ssti_norm_neuron *shape, const ssti_norm_neuron_gradients *out) {
   const bool once = shape->neuron.input_steps < shape->neuron.steps;
   return (shape->norm.in_type == SSTI_BF16 || once) && !out->accumulate_dx;
@@ -452,15 +455,13 @@ static size_t workspace_bytes(ssti_backend *backend, const ssti_norm_neuron *sha
 // As if neurons followed that hand on what comes in.
 static ssti_norm_neuron alone(const ssti_batch_norm *shape) {
   const int64_t steps = shape->steps > 0 ? shape->steps : 1;
-  return (ssti_norm_neuron){.norm = *shape,
-                            .neuron = {.steps = steps, .input_steps = steps,
-                                       .count = shape->rows * shape->channels / steps}};
+  return (ssti_norm_neuron){
+      .norm = *shape, .neuron = {.steps = steps, .input_steps = steps, .count = shape->rows * shape->channels / steps}};
 }
 
 static void norm_backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy,
-                          const float *gamma, const float *saved, bool batch_statistics, float *dx,
-                          bool accumulate_dx, float *dgamma, bool accumulate_dgamma, float *dbeta,
-                          bool accumulate_dbeta, void *workspace) {
+                          const float *gamma, const float *saved, bool batch_statistics, float *dx, bool accumulate_dx,
+                          float *dgamma, bool accumulate_dgamma, float *dbeta, bool accumulate_dbeta, void *workspace) {
   const ssti_norm_neuron shape_alone = alone(shape);
   const norm_side norm = {.gamma = gamma, .saved = saved, .batch_statistics = batch_statistics};
   const ssti_norm_neuron_gradients out = {.dx = dx,

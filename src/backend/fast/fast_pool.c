@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pooling: own kernels, whole images a thread. An image of a tensor that is bf16 is laid out in f32 first, or last, which
-// for usual sizes stays in the second-level cache; averages of windows of 2 by 2 need no such copy.
+// Pooling: own kernels, whole images a thread. An image of a tensor that is bf16 is laid out in f32 first, or last,
+// which for usual sizes stays in the second-level cache; averages of windows of 2 by 2 need no such copy.
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums and means over axes that lie together: x is [outer, rows, columns] and the rows are added up. Where many rows are
-// one sum they go through the sweeps of fast_batch_norm.c, else each block of columns is one piece of work. Sums for each
-// picture, of all steps and places, have a way of their own. Maxima, other axes that do not lie together, and few columns
-// inside many sums stay with the reference.
+// Sums and means over axes that lie together: x is [outer, rows, columns] and the rows are added up. Where many rows
+// are one sum they go through the sweeps of fast_batch_norm.c, else each block of columns is one piece of work. Sums
+// for each picture, of all steps and places, have a way of their own. Maxima, other axes that do not lie together, and
+// few columns inside many sums stay with the reference.
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
 

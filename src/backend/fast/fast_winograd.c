@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// 3x3 convolutions by Winograd's algorithm, where the context asks for it: fewer multiplications, at the price of rounding
-// (largest error about 2e-5 of the output's deviation; direct convolution 1e-6). oneDNN has it for channels in blocks
-// only, so pictures are brought there and back, a batch at a time that stays in the caches.
+// 3x3 convolutions by Winograd's algorithm, where the context asks for it: fewer multiplications, at the price of
+// rounding (largest error about 2e-5 of the output's deviation; direct convolution 1e-6). oneDNN has it for channels in
+// blocks only, so pictures are brought there and back, a batch at a time that stays in the caches.
 #include "backend/fast/fast_winograd.h"
 
 #include "base/memory.h"
@@ -81,8 +81,8 @@ static sst_status make(ssti_backend *backend, const ssti_conv2d *s, const dnnl_m
   (void)dnnl_primitive_desc_destroy(description);
   if (status == SST_OK && with_bias) { status = ssti_dnnl_add_argument(backend, &w->conv, DNNL_ARG_BIAS, &bias); }
   if (status == SST_OK) { status = ssti_dnnl_add_scratchpad(backend, &w->conv); }
-  w->scratch = ssti_fast_round_up(larger(larger(w->conv.scratchpad, w->weights.scratchpad),
-                                         larger(w->source.scratchpad, w->target.scratchpad)));
+  w->scratch = ssti_fast_round_up(
+      larger(larger(w->conv.scratchpad, w->weights.scratchpad), larger(w->source.scratchpad, w->target.scratchpad)));
   return status;
 }
 

@@ -56,14 +56,21 @@ sst_status sst_measure_norm_neuron(sst_context *context, int repetitions, sst_ke
   enum { STEPS = 4, BATCH = 64, SIZE = 32, CHANNELS = 64, TENSORS_MOVED = 8, TRIAD_GRAIN = 1 << 16 };
   const int64_t pixels = BATCH * SIZE * SIZE, count = STEPS * pixels * CHANNELS;
   *out = (sst_kernel_speed){0};
-  fused_bench b = {.shape = {.norm = {.rows = STEPS * pixels, .channels = CHANNELS, .steps = STEPS, .epsilon = 1e-5f,
-                                      .momentum = 0.1f, .scale = 1.0f},
-                             .neuron = {.neuron = sst_neuron_default(), .steps = STEPS, .input_steps = STEPS,
-                                        .count = pixels * CHANNELS}}};
+  fused_bench b = {
+      .shape = {.norm = {.rows = STEPS * pixels,
+                         .channels = CHANNELS,
+                         .steps = STEPS,
+                         .epsilon = 1e-5f,
+                         .momentum = 0.1f,
+                         .scale = 1.0f},
+                .neuron = {
+                    .neuron = sst_neuron_default(), .steps = STEPS, .input_steps = STEPS, .count = pixels * CHANNELS}}};
   ssti_backend *backend = NULL;
   double *seconds = NULL, *triads = NULL;
   sst_status status = SST_OK;
-  if (repetitions < 1) { SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions); }
+  if (repetitions < 1) {
+    SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions);
+  }
   SST_TRY_GOTO(ssti_backend_create(context, SST_DEVICE_CPU, &backend));
   SST_TRY_GOTO(ssti_allocate(context, (size_t)repetitions, sizeof *seconds, &seconds));
   SST_TRY_GOTO(ssti_allocate_tensors(context, (size_t)count * sizeof(float), &b.x));
@@ -71,8 +78,8 @@ sst_status sst_measure_norm_neuron(sst_context *context, int repetitions, sst_ke
   SST_TRY_GOTO(ssti_allocate_tensors(context, (size_t)count * sizeof(float), &b.spikes));
   SST_TRY_GOTO(ssti_allocate_tensors(context, (size_t)count * sizeof(float), &b.other));
   SST_TRY_GOTO(ssti_allocate(context, (size_t)9 * CHANNELS, sizeof(float), &b.vectors));
-  SST_TRY_GOTO(ssti_allocate_tensors(context, backend->kernels.norm_neuron_workspace(backend, &b.shape, true),
-                                     &b.workspace));
+  SST_TRY_GOTO(
+      ssti_allocate_tensors(context, backend->kernels.norm_neuron_workspace(backend, &b.shape, true), &b.workspace));
   fill(&b, count);
   triad_work triad = {.simd = &ssti_fast_state_of(backend)->simd, .bench = &b};
   for (int i = -1; i < repetitions; i++) { // one to warm up

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures from which density on the dense product is the faster way (spikestill/bench.h), on one shape of each kind.
+#include "backend/fast/fast.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "backend/fast/fast.h"
 #include "spikestill/bench.h"
 
 enum { ROUNDS = 7, IMAGES = 32, SIZE = 16, CHANNELS = 64, ROWS = 512, INPUTS = 1024, OUTPUTS = 256 };
@@ -55,7 +55,8 @@ static void run_once(const measurement *m, ssti_plan *plan, void *saved, void *w
   if (end - middle < best->weights) { best->weights = end - middle; }
 }
 
-// The fastest of some rounds, at a density, with all passes dense or all from spikes. Dense passes look at their input too.
+// The fastest of some rounds, at a density, with all passes dense or all from spikes. Dense passes look at their input
+// too.
 static sst_status measure(sst_context *context, measurement *m, double density, bool events, pass_times *best) {
   const double number = events ? 1.0 : 1e-9;
   sst_context_set_crossover(context, (sst_crossover){
@@ -127,14 +128,29 @@ sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
   const sst_codes codes_before = sst_context_codes(context);
   *out = before;
   sst_context_set_codes(context, SST_CODES_INTEGER);
-  measurement conv = {.conv = {.images = IMAGES, .in_h = SIZE, .in_w = SIZE, .in_c = CHANNELS, .out_h = SIZE,
-                               .out_w = SIZE, .out_c = CHANNELS, .kernel_h = 3, .kernel_w = 3, .stride_h = 1,
-                               .stride_w = 1, .pad_h = 1, .pad_w = 1, .dilation_h = 1, .dilation_w = 1, .groups = 1},
+  measurement conv = {.conv = {.images = IMAGES,
+                               .in_h = SIZE,
+                               .in_w = SIZE,
+                               .in_c = CHANNELS,
+                               .out_h = SIZE,
+                               .out_w = SIZE,
+                               .out_c = CHANNELS,
+                               .kernel_h = 3,
+                               .kernel_w = 3,
+                               .stride_h = 1,
+                               .stride_w = 1,
+                               .pad_h = 1,
+                               .pad_w = 1,
+                               .dilation_h = 1,
+                               .dilation_w = 1,
+                               .groups = 1},
                       .inputs = (int64_t)IMAGES * SIZE * SIZE * CHANNELS,
                       .outputs = (int64_t)IMAGES * SIZE * SIZE * CHANNELS,
                       .weights = (int64_t)9 * CHANNELS * CHANNELS};
-  measurement linear = {.linear = true, .product = {.rows = ROWS, .in = INPUTS, .out = OUTPUTS},
-                        .inputs = (int64_t)ROWS * INPUTS, .outputs = (int64_t)ROWS * OUTPUTS,
+  measurement linear = {.linear = true,
+                        .product = {.rows = ROWS, .in = INPUTS, .out = OUTPUTS},
+                        .inputs = (int64_t)ROWS * INPUTS,
+                        .outputs = (int64_t)ROWS * OUTPUTS,
                         .weights = (int64_t)INPUTS * OUTPUTS};
   sst_status status = find_crossing(context, &conv, &out->convolution_forward, &out->convolution_weights);
   if (status == SST_OK) { status = find_crossing(context, &linear, &out->linear_forward, &out->linear_weights); }

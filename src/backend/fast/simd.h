@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Own kernels of the fast backend: plain C loops that compilers vectorise. Every simd_*.c is compiled once for each
-// instruction-set level (SSTI_SIMD_LEVEL: baseline, and on x86-64 v3 and v4); the level is chosen when a backend is made.
+// instruction-set level (SSTI_SIMD_LEVEL: baseline, and on x86-64 v3 and v4); the level is chosen when a backend is
+// made.
 //
 // Nothing here is contracted into fused multiply-adds and no sum's order depends on the vector width, so all levels
-// give the same bits (but the ceiling measurement, which is after speed alone, and products of a few rows). Kernels work on a range inside one
-// thread; who cuts the ranges is in fast_*.c.
+// give the same bits (but the ceiling measurement, which is after speed alone, and products of a few rows). Kernels
+// work on a range inside one thread; who cuts the ranges is in fast_*.c.
 #ifndef SPIKESTILL_BACKEND_FAST_SIMD_H
 #define SPIKESTILL_BACKEND_FAST_SIMD_H
 
@@ -47,17 +48,17 @@ typedef struct ssti_block_norm {
 // One block of neurons, [begin, begin + length) of `count`, over all steps. Pointers are to the whole tensors.
 typedef struct ssti_neuron_block {
   const ssti_dynamics *dynamics;
-  const ssti_block_norm *norm; // NULL: x itself goes into the neurons
-  bool smooth;                 // fires on the surrogate's primitive; as slow as libm
+  const ssti_block_norm *norm;                      // NULL: x itself goes into the neurons
+  bool smooth;                                      // fires on the surrogate's primitive; as slow as libm
   int64_t steps, input_steps, count, begin, length; // length <= SSTI_SIMD_NEURON_BLOCK
   const float *x;
-  float *spikes, *membrane;          // forward; membrane may be NULL
-  float *state;                      // forward: u of all neurons after the last step, or NULL
-  bool resumes;                      // forward: u before the first step is in `state`
-  const float *dspikes, *dmembrane;  // backward; each may be NULL
-  float *dx;                         // may be NULL
+  float *spikes, *membrane;         // forward; membrane may be NULL
+  float *state;                     // forward: u of all neurons after the last step, or NULL
+  bool resumes;                     // forward: u before the first step is in `state`
+  const float *dspikes, *dmembrane; // backward; each may be NULL
+  float *dx;                        // may be NULL
   bool accumulate_dx;
-  double *dleak;   // PLIF: the gradient with respect to the leak, of this block; may be NULL
+  double *dleak;    // PLIF: the gradient with respect to the leak, of this block; may be NULL
   float *potential; // [steps, SSTI_SIMD_NEURON_BLOCK]: scratch of backward
 } ssti_neuron_block;
 
@@ -101,8 +102,10 @@ typedef struct ssti_simd {
   void (*add_bf16)(int64_t count, const ssti_bf16 *x, ssti_bf16 *y);
   void (*narrow)(int64_t count, const float *x, ssti_bf16 *y);
   void (*widen)(int64_t count, const ssti_bf16 *x, float *y);
-  // Element i of a and of b side by side, a in the lower half; NULL: zeros. Blocks of `block` lie `distance` apart in y.
-  void (*pair_bf16)(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, int64_t block, int64_t distance, uint32_t *y);
+  // Element i of a and of b side by side, a in the lower half; NULL: zeros. Blocks of `block` lie `distance` apart in
+  // y.
+  void (*pair_bf16)(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, int64_t block, int64_t distance,
+                    uint32_t *y);
   // Elements [begin, end) of a tensor: their numbers decide what stays.
   void (*dropout)(int64_t begin, int64_t end, float rate, uint64_t seed, uint64_t stream, const float *x, float *y,
                   bool accumulate);
@@ -121,34 +124,36 @@ typedef struct ssti_simd {
 
   // Event-driven products, see event.h. Bits of `rows` pixels; where they are not binary the rest is left out.
   void (*event_pack)(int64_t rows, int64_t channels, const float *x, uint64_t *bits, ssti_event_census *census);
-  void (*event_pack_bf16)(int64_t rows, int64_t channels, const ssti_bf16 *x, uint64_t *bits, ssti_event_census *census);
+  void (*event_pack_bf16)(int64_t rows, int64_t channels, const ssti_bf16 *x, uint64_t *bits,
+                          ssti_event_census *census);
   // Rows [begin, end) of the blocks from weights; and the way back, of the sum over `count` sets of blocks, `distance`
   // elements apart.
   void (*event_to_blocks)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks);
   void (*event_from_blocks)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *blocks, int64_t count,
                             int64_t distance, float *gradient, bool accumulate);
-  // The channels that fire, a list for each word of each pixel. Here and below `start` has one entry more than there are
-  // lists, and SSTI_EVENT_SLACK entries beyond the lists are overwritten.
+  // The channels that fire, a list for each word of each pixel. Here and below `start` has one entry more than there
+  // are lists, and SSTI_EVENT_SLACK entries beyond the lists are overwritten.
   void (*event_pixel_lists)(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list);
   // Adds to the sums of each output, rows of `width` elements, the rows of `source` that its pixel's lists name.
   void (*event_tap)(const ssti_event_tap *tap, int64_t width, const float *source, float *target);
   // The same for the taps kx = 0, 1, 2 at once, where the stride and the dilation of columns are 1.
   void (*event_three_taps)(const ssti_event_tap *tap, int64_t width, const float *source, float *target);
-  // For each channel of one word the pixels in which it fires, among `groups` times 64 pixels whose words are in `pixels`,
-  // which is overwritten. Lists are written from list[at] on; returns where they end.
+  // For each channel of one word the pixels in which it fires, among `groups` times 64 pixels whose words are in
+  // `pixels`, which is overwritten. Lists are written from list[at] on; returns where they end.
   int64_t (*event_channel_lists)(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
                                  int64_t at);
   // target[t] += source[i] for each i in list t; rows of `width` elements.
   void (*event_sum)(const ssti_event_lists *lists, int64_t width, const float *source, float *target);
 
-  // Products of a few rows with many weights: rows % few_rows_panel = 0. Columns [begin, end) of x [rows, in] into panels of
-  // few_rows_panel transposed rows, and from those y of tiles [begin, end) of few_rows_outputs outputs.
+  // Products of a few rows with many weights: rows % few_rows_panel = 0. Columns [begin, end) of x [rows, in] into
+  // panels of few_rows_panel transposed rows, and from those y of tiles [begin, end) of few_rows_outputs outputs.
   int few_rows_panel, few_rows_outputs;
   void (*few_rows_turn)(const ssti_linear *shape, int64_t begin, int64_t end, const float *x, float *panels);
   void (*few_rows_multiply)(const ssti_linear *shape, int64_t begin, int64_t end, const float *panels,
                             const float *weight, const float *bias, float *y);
 
-  // `rounds` rounds of `chain_operations` floating-point operations without memory; the result keeps the compiler honest.
+  // `rounds` rounds of `chain_operations` floating-point operations without memory; the result keeps the compiler
+  // honest.
   int chain_operations;
   float (*multiply_add_chains)(int64_t rounds, float factor, float offset);
   // a = b + factor * c
@@ -156,7 +161,8 @@ typedef struct ssti_simd {
 } ssti_simd;
 
 // Each simd_*.c puts its functions into the table; simd_table.c calls them all.
-#define SSTI_SIMD_FILL_LIST(X) X(batch_norm) X(neuron) X(pool) X(flat) X(bf16) X(event) X(few_rows) X(quantize) X(ceiling)
+#define SSTI_SIMD_FILL_LIST(X)                                                                                         \
+  X(batch_norm) X(neuron) X(pool) X(flat) X(bf16) X(event) X(few_rows) X(quantize) X(ceiling)
 #define SSTI_SIMD_FILL_DECLARE(name) void SSTI_SIMD(ssti_simd_fill_##name)(ssti_simd * table);
 SSTI_SIMD_FILL_LIST(SSTI_SIMD_FILL_DECLARE)
 #undef SSTI_SIMD_FILL_DECLARE

@@ -64,8 +64,8 @@ INLINE const float *band_of(const ssti_columns *m, const void *x, bool is_bf16, 
   return wide;
 }
 
-// Two passes over each band while it is in the cache; bands are joined by the pairwise update of Chan, Golub and LeVeque
-// (1983), "Algorithms for computing the sample variance".
+// Two passes over each band while it is in the cache; bands are joined by the pairwise update of Chan, Golub and
+// LeVeque (1983), "Algorithms for computing the sample variance".
 INLINE void moments(const ssti_columns *m, const void *x, bool is_bf16, double *restrict mean,
                     double *restrict squares) {
   float sum[SSTI_SIMD_CHANNELS], centre[SSTI_SIMD_CHANNELS], square[SSTI_SIMD_CHANNELS], wide[BAND_ELEMENTS];

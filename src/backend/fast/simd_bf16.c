@@ -24,7 +24,8 @@ static void pair_block(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, ui
   }
 }
 
-static void pair_bf16(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, int64_t block, int64_t distance, uint32_t *y) {
+static void pair_bf16(int64_t count, const ssti_bf16 *a, const ssti_bf16 *b, int64_t block, int64_t distance,
+                      uint32_t *y) {
   for (int64_t i = 0; i < count; i += block, y += distance) {
     pair_block(block, a != NULL ? a + i : NULL, b != NULL ? b + i : NULL, y);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loops of event-driven convolutions and linear layers (event.h). Sums stay in registers while bits are walked, so
-// they are vectors by type: compilers do not keep a plain array there. Per output it is always the same additions in the
-// same order, whatever the width of the vectors.
+// they are vectors by type: compilers do not keep a plain array there. Per output it is always the same additions in
+// the same order, whatever the width of the vectors.
 #include <string.h>
 #ifdef __AVX512F__
 #include <immintrin.h>
@@ -105,7 +105,8 @@ static void event_pack_bf16(int64_t rows, int64_t channels, const ssti_bf16 *x, 
 
 // ---- weights to and from blocks
 
-static void event_to_blocks(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks) {
+static void event_to_blocks(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight,
+                            float *blocks) {
   const int64_t padded = ssti_event_padded(m->out_c);
   for (int64_t first = 0; first < padded;) {
     const int64_t width = ssti_event_width(padded - first), left = m->out_c - first, real = left < width ? left : width;
@@ -155,9 +156,10 @@ static void transpose_bits(uint64_t *m) {
   }
 }
 
-// Where channel c of a word fires among `groups` times 64 pixels, of which `pixels` holds the words; they are overwritten.
-static int64_t event_channel_lists(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start,
-                                   uint16_t *list, int64_t at) {
+// Where channel c of a word fires among `groups` times 64 pixels, of which `pixels` holds the words; they are
+// overwritten.
+static int64_t event_channel_lists(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
+                                   int64_t at) {
   for (int64_t g = 0; g < groups; g++) { transpose_bits(pixels + g * WORD); }
   for (int64_t c = 0; c < channels; c++) {
     start[c] = (uint32_t)at;
@@ -260,8 +262,9 @@ INLINE void store_inside(int vectors, int64_t ox, int64_t width, const lanes *a,
   if (ox >= 0 && ox < width) { store(vectors, a, row + ox * vectors * LANES); }
 }
 
-// Input pixel ix adds to the outputs ix + pad, one left of that and two left of that; their sums move on in registers, so
-// that a pixel's list is walked once for three taps. `tap_distance`: from the weights of one tap to those of the next.
+// Input pixel ix adds to the outputs ix + pad, one left of that and two left of that; their sums move on in registers,
+// so that a pixel's list is walked once for three taps. `tap_distance`: from the weights of one tap to those of the
+// next.
 INLINE void slide(int vectors, const ssti_event_tap *t, const uint32_t *start, const float *source, float *row) {
   const ssti_conv2d *s = t->shape;
   const int64_t words = ssti_event_words(s->in_c), tap_distance = s->in_c * vectors * LANES;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of a few rows with a large matrix of weights, as in a linear layer at a small batch: the weights are read once,
-// where they are, instead of being copied into another order first. A panel of rows lies transposed, so that vectors go
-// over rows; sums of OUTPUTS outputs stay in registers over all inputs. Each sum is one chain in the order of the inputs.
+// Products of a few rows with a large matrix of weights, as in a linear layer at a small batch: the weights are read
+// once, where they are, instead of being copied into another order first. A panel of rows lies transposed, so that
+// vectors go over rows; sums of OUTPUTS outputs stay in registers over all inputs. Each sum is one chain in the order
+// of the inputs.
 //
 // This file is compiled with -ffp-contract=fast: a multiply-add is one instruction where the level has it. As with
 // oneDNN's products the last bits differ between levels.
@@ -57,7 +58,8 @@ static void few_rows_turn(const ssti_linear *s, int64_t begin, int64_t end, cons
 }
 
 // Outputs o .. o + OUTPUTS - 1 of one panel; those beyond the last are the last one's again and are not written.
-static void multiply(const ssti_linear *s, int64_t o, const float *panel, const float *weight, const float *bias, float *y) {
+static void multiply(const ssti_linear *s, int64_t o, const float *panel, const float *weight, const float *bias,
+                     float *y) {
   const int64_t last = s->out - 1;
 #define ROW(k) (o + (k) < last ? o + (k) : last)
 #define BEGIN_VECTOR(k, v) vector sum##k##v = zero + start##k;
@@ -65,12 +67,12 @@ static void multiply(const ssti_linear *s, int64_t o, const float *panel, const 
   const float *restrict weight##k = weight + ROW(k) * s->in;                                                           \
   const float start##k = bias != NULL ? bias[ROW(k)] : 0.0f;                                                           \
   EACH_VECTOR(BEGIN_VECTOR, k)
-#define LOAD_VECTOR(k, v) const vector x##v = *(const vector *)(const void *)(panel + i * PANEL + (v) * LANES);
+#define LOAD_VECTOR(k, v) const vector x##v = *(const vector *)(const void *)(panel + i * PANEL + (v)*LANES);
 #define STEP_VECTOR(k, v) sum##k##v += x##v * factor##k;
 #define STEP_OUTPUT(k)                                                                                                 \
   const vector factor##k = zero + weight##k[i];                                                                        \
   EACH_VECTOR(STEP_VECTOR, k)
-#define END_VECTOR(k, v) *(vector *)(void *)(tile[k] + (v) * LANES) = sum##k##v;
+#define END_VECTOR(k, v) *(vector *)(void *)(tile[k] + (v)*LANES) = sum##k##v;
 #define END_OUTPUT(k) EACH_VECTOR(END_VECTOR, k)
   const vector zero = {0};
   EACH_OUTPUT(BEGIN_OUTPUT)
@@ -86,8 +88,8 @@ static void multiply(const ssti_linear *s, int64_t o, const float *panel, const 
   }
 }
 
-static void few_rows_multiply(const ssti_linear *s, int64_t begin, int64_t end, const float *panels, const float *weight,
-                              const float *bias, float *y) {
+static void few_rows_multiply(const ssti_linear *s, int64_t begin, int64_t end, const float *panels,
+                              const float *weight, const float *bias, float *y) {
   for (int64_t i = begin; i < end; i++) {
     for (int64_t row = 0; row < s->rows; row += PANEL) {
       multiply(s, i * OUTPUTS, panels + row * s->in, weight, bias, y + row * s->out);

@@ -2,7 +2,8 @@
 // IF, LIF and PLIF over T steps. A block of neurons goes through all steps with its state in the first-level cache, so
 // each element of the tensors is touched once. Backward runs the block forward again, keeping H, and walks back.
 // Order of operations is that of neuron_reference.c: both backends fire on the same steps and give the same gradients.
-// The common case is in simd_neuron_columns.c; here are the others, and the neurons that it leaves at the end of a block.
+// The common case is in simd_neuron_columns.c; here are the others, and the neurons that it leaves at the end of a
+// block.
 #include "backend/fast/simd_neuron.h"
 
 #include <string.h>
@@ -56,8 +57,8 @@ INLINE void through_storing(const ssti_dynamics *d, bool smooth, bool hard, int6
 // Elements of x between one step and the next.
 INLINE int64_t input_stride(const ssti_neuron_block *b) { return b->input_steps == 1 ? 0 : b->count; }
 
-// What goes into the neurons at step t: the block's part of x, or that through the norm, which is put into `row`. These are
-// the three operations of batch norm alone.
+// What goes into the neurons at step t: the block's part of x, or that through the norm, which is put into `row`. These
+// are the three operations of batch norm alone.
 static const float *input_row(const ssti_neuron_block *b, int64_t t, float *restrict row) {
   const int64_t n = b->length;
   const float *x = b->x + t * input_stride(b) + b->begin;
@@ -109,7 +110,8 @@ static ssti_neuron_block rest_of(const ssti_neuron_block *b, int64_t columns, ss
   rest.length -= columns;
   if (b->norm == NULL) { return rest; }
   *norm = *b->norm;
-  const float **numbers[] = {&norm->mean, &norm->factor, &norm->offset, &norm->gradient_factor, &norm->mean_dy, &norm->slope};
+  const float **numbers[] = {&norm->mean,    &norm->factor, &norm->offset, &norm->gradient_factor,
+                             &norm->mean_dy, &norm->slope};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     if (*numbers[i] != NULL) { *numbers[i] += columns; }
   }
@@ -173,7 +175,9 @@ static void add_dleak(const ssti_dynamics *dynamics, bool smooth, int64_t n, con
   float slope[BLOCK], spikes[BLOCK];
   for (int64_t i = 0; i < n; i++) { slope[i] = ssti_keep_if(d.gain_is_leak, x[i]); }
   if (before == NULL) {
-    for (int64_t i = 0; i < n; i++) { slope[i] -= ssti_keep_if(!d.stores | ssti_is_inside(&d, d.start), d.start - d.rest); }
+    for (int64_t i = 0; i < n; i++) {
+      slope[i] -= ssti_keep_if(!d.stores | ssti_is_inside(&d, d.start), d.start - d.rest);
+    }
   } else {
     if (smooth) {
       for (int64_t i = 0; i < n; i++) { spikes[i] = fire(&d, true, before[i]); }
@@ -251,8 +255,7 @@ INLINE void backward_block(const ssti_neuron_block *b, sst_surrogate_kind kind, 
       du[i] = d.decay * dh[i];
     }
     if (b->dleak != NULL) {
-      add_dleak(&d, smooth, n, dh, t > 0 ? h - BLOCK : NULL, input_row(b, b->input_steps == 1 ? 0 : t, normed),
-                dleak);
+      add_dleak(&d, smooth, n, dh, t > 0 ? h - BLOCK : NULL, input_row(b, b->input_steps == 1 ? 0 : t, normed), dleak);
     }
     if (b->input_steps == 1) {
       for (int64_t i = 0; i < n; i++) { dh_sum[i] += d.gain * dh[i]; }

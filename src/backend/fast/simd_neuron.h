@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two ways of simd_neuron*.c through a block of neurons: row after row, or columns of sixteen neurons through all steps.
+// The two ways of simd_neuron*.c through a block of neurons: row after row, or columns of sixteen neurons through all
+// steps.
 #ifndef SPIKESTILL_BACKEND_FAST_SIMD_NEURON_H
 #define SPIKESTILL_BACKEND_FAST_SIMD_NEURON_H
 

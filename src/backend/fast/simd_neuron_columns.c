@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The common case of simd_neuron.c where there are 32 registers: groups of 64 neurons go through all steps, forward and
-// back, with what they carry in registers, as four columns of sixteen, because a neuron's steps wait for each other. Only
-// x, the spikes and the gradients touch memory. The arithmetic is the same, in the same order. The other cases (smoothed
-// firing, a leak that learns, gradients through the reset, very many steps) stay with the loops over rows.
+// back, with what they carry in registers, as four columns of sixteen, because a neuron's steps wait for each other.
+// Only x, the spikes and the gradients touch memory. The arithmetic is the same, in the same order. The other cases
+// (smoothed firing, a leak that learns, gradients through the reset, very many steps) stay with the loops over rows.
 #include "backend/fast/simd_neuron.h"
 #include "neuron/surrogate.h"
 
@@ -33,8 +33,7 @@ INLINE lanes all(float value) { return (lanes){0} + value; }
 int64_t SSTI_SIMD(ssti_neuron_columns)(const ssti_neuron_block *b) {
   const ssti_dynamics *d = b->dynamics;
   const bool is_forward = b->spikes != NULL;
-  const bool common = !b->smooth && b->steps <= MOST_STEPS &&
-                      (is_forward || (b->dleak == NULL && d->detach_reset));
+  const bool common = !b->smooth && b->steps <= MOST_STEPS && (is_forward || (b->dleak == NULL && d->detach_reset));
   return common ? b->length / GROUP * GROUP : 0;
 }
 
@@ -64,12 +63,15 @@ INLINE lanes through_storing(const ssti_dynamics *d, lanes u, lanes du) {
 // What a group of columns has of its block; `i` is its first neuron.
 typedef struct group {
   const ssti_neuron_block *b;
-  int64_t i, stride; // of x between steps; 0: the same at each
+  int64_t i, stride;  // of x between steps; 0: the same at each
   bool normed, ahead; // ahead: there is another block behind this one
 } group;
 
 INLINE group group_of(const ssti_neuron_block *b, int64_t i) {
-  return (group){.b = b, .i = i, .stride = b->input_steps == 1 ? 0 : b->count, .normed = b->norm != NULL,
+  return (group){.b = b,
+                 .i = i,
+                 .stride = b->input_steps == 1 ? 0 : b->count,
+                 .normed = b->norm != NULL,
                  .ahead = b->begin + 2 * b->length <= b->count};
 }
 
@@ -143,7 +145,8 @@ INLINE void put_gradient(const group *g, int64_t t, int k, lanes dy) {
   const ssti_block_norm *norm = g->b->norm;
   if (g->normed) {
     const lanes centred = x_at(g, t, k) - number(norm->mean, g, k);
-    dy = number(norm->gradient_factor, g, k) * ((dy - number(norm->mean_dy, g, k)) - centred * number(norm->slope, g, k));
+    dy = number(norm->gradient_factor, g, k) *
+         ((dy - number(norm->mean_dy, g, k)) - centred * number(norm->slope, g, k));
   }
   float *dx = g->b->dx + g->b->begin + g->i + t * g->stride + k * LANES;
   store(dx, g->b->accumulate_dx ? load(dx) + dy : dy);

@@ -3,8 +3,8 @@
 #include "backend/fast/simd.h"
 #include "backend/quantize_row_loops.h"
 
-// Bits of what does not fit are gathered over a piece and looked at once. Numbers that are none, and too large ones, are
-// replaced before they are converted.
+// Bits of what does not fit are gathered over a piece and looked at once. Numbers that are none, and too large ones,
+// are replaced before they are converted.
 #define DEFINE_TO_BYTES(name, type, value_of)                                                                          \
   static bool name(int64_t count, const type *restrict x, float scale, uint8_t *restrict y) {                          \
     enum { PIECE = 1024 };                                                                                             \

@@ -123,9 +123,8 @@ int64_t ssti_reference_unit(const ssti_reference_reduction *reduction, int64_t u
   return width;
 }
 
-int64_t ssti_reference_row(const ssti_reference_reduction *reduction,
-                           const int64_t base[SSTI_REFERENCE_OPERANDS], int64_t width, int64_t row,
-                           int64_t offset[SSTI_REFERENCE_OPERANDS]) {
+int64_t ssti_reference_row(const ssti_reference_reduction *reduction, const int64_t base[SSTI_REFERENCE_OPERANDS],
+                           int64_t width, int64_t row, int64_t offset[SSTI_REFERENCE_OPERANDS]) {
   for (int i = 0; i < SSTI_REFERENCE_OPERANDS; i++) { offset[i] = base[i]; }
   int64_t first = row;
   if (!reduction->inner_kept) { width = piece_at(&reduction->reduced, reduction->pieces, row, &first); }

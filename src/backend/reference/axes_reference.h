@@ -90,9 +90,8 @@ void ssti_reference_reduce(sst_context *context, const ssti_reference_reduction 
 // Offsets and length of the pieces of a unit, for kernels that go over them in their own way.
 int64_t ssti_reference_unit(const ssti_reference_reduction *reduction, int64_t unit,
                             int64_t offset[SSTI_REFERENCE_OPERANDS]);
-int64_t ssti_reference_row(const ssti_reference_reduction *reduction,
-                           const int64_t base[SSTI_REFERENCE_OPERANDS], int64_t width, int64_t row,
-                           int64_t offset[SSTI_REFERENCE_OPERANDS]);
+int64_t ssti_reference_row(const ssti_reference_reduction *reduction, const int64_t base[SSTI_REFERENCE_OPERANDS],
+                           int64_t width, int64_t row, int64_t offset[SSTI_REFERENCE_OPERANDS]);
 
 // How many rows of `channels` exponentials are worth a thread; one of them costs several elements of plain arithmetic.
 static inline int64_t ssti_reference_row_grain(int64_t channels) {

@@ -93,7 +93,7 @@ typedef struct gradient_job {
   case GRADIENT_NEGATE: LOOP(-g); break;                                                                               \
   case GRADIENT_TIMES: LOOP(g *q); break;                                                                              \
   case GRADIENT_DIVIDE: LOOP(g / q); break;                                                                            \
-  case GRADIENT_DIVISOR: LOOP(-g * (q / p / p)); break;                                                                \
+  case GRADIENT_DIVISOR: LOOP(-g *(q / p / p)); break;                                                                 \
   }
 
 // A side that is not repeated: its gradient has the shape of dy.
@@ -179,16 +179,16 @@ void ssti_reference_binary_backward(ssti_backend *backend, ssti_binary_kind kind
                                     const float *a, const float *b, const float *dy, float *da, bool accumulate_a,
                                     float *db, bool accumulate_b) {
   static const gradient_kind kind_a[] = {
-    [SSTI_BINARY_ADD] = GRADIENT_COPY,
-    [SSTI_BINARY_SUBTRACT] = GRADIENT_COPY,
-    [SSTI_BINARY_MULTIPLY] = GRADIENT_TIMES,
-    [SSTI_BINARY_DIVIDE] = GRADIENT_DIVIDE,
+      [SSTI_BINARY_ADD] = GRADIENT_COPY,
+      [SSTI_BINARY_SUBTRACT] = GRADIENT_COPY,
+      [SSTI_BINARY_MULTIPLY] = GRADIENT_TIMES,
+      [SSTI_BINARY_DIVIDE] = GRADIENT_DIVIDE,
   };
   static const gradient_kind kind_b[] = {
-    [SSTI_BINARY_ADD] = GRADIENT_COPY,
-    [SSTI_BINARY_SUBTRACT] = GRADIENT_NEGATE,
-    [SSTI_BINARY_MULTIPLY] = GRADIENT_TIMES,
-    [SSTI_BINARY_DIVIDE] = GRADIENT_DIVISOR,
+      [SSTI_BINARY_ADD] = GRADIENT_COPY,
+      [SSTI_BINARY_SUBTRACT] = GRADIENT_NEGATE,
+      [SSTI_BINARY_MULTIPLY] = GRADIENT_TIMES,
+      [SSTI_BINARY_DIVIDE] = GRADIENT_DIVISOR,
   };
   const sst_shape shape = broadcast(shape_a, shape_b);
   if (da) {

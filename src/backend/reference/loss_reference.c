@@ -46,8 +46,12 @@ static void cross_entropy_forward_rows(void *arg, int64_t begin, int64_t end) {
 
 void ssti_reference_cross_entropy_forward(ssti_backend *backend, int64_t rows, int64_t target_rows, int64_t channels,
                                           float smoothing, const float *logits, const float *target, float *loss) {
-  cross_entropy_job job = {.target_rows = target_rows, .channels = channels, .smoothing = (double)smoothing,
-                           .logits = logits, .target = target, .out = loss};
+  cross_entropy_job job = {.target_rows = target_rows,
+                           .channels = channels,
+                           .smoothing = (double)smoothing,
+                           .logits = logits,
+                           .target = target,
+                           .out = loss};
   ssti_parallel_for(backend->context, rows, ssti_reference_row_grain(channels), cross_entropy_forward_rows, &job);
 }
 
@@ -72,8 +76,13 @@ static void cross_entropy_backward_rows(void *arg, int64_t begin, int64_t end) {
 void ssti_reference_cross_entropy_backward(ssti_backend *backend, int64_t rows, int64_t target_rows, int64_t channels,
                                            float smoothing, const float *logits, const float *target,
                                            const float *dloss, float *dlogits, bool accumulate) {
-  cross_entropy_job job = {.target_rows = target_rows, .channels = channels, .smoothing = (double)smoothing,
-                           .logits = logits, .target = target, .dloss = dloss, .out = dlogits,
+  cross_entropy_job job = {.target_rows = target_rows,
+                           .channels = channels,
+                           .smoothing = (double)smoothing,
+                           .logits = logits,
+                           .target = target,
+                           .dloss = dloss,
+                           .out = dlogits,
                            .accumulate = accumulate};
   ssti_parallel_for(backend->context, rows, ssti_reference_row_grain(channels), cross_entropy_backward_rows, &job);
 }
@@ -125,7 +134,13 @@ static void kl_backward_rows(void *arg, int64_t begin, int64_t end) {
 void ssti_reference_kl_backward(ssti_backend *backend, int64_t rows, int64_t channels, const float *p,
                                 const float *log_q, const float *dloss, float *dp, bool accumulate_p, float *dlog_q,
                                 bool accumulate_q) {
-  kl_job job = {.channels = channels, .p = p, .log_q = log_q, .dloss = dloss, .dp = dp, .dlog_q = dlog_q,
-                .accumulate_p = accumulate_p, .accumulate_q = accumulate_q};
+  kl_job job = {.channels = channels,
+                .p = p,
+                .log_q = log_q,
+                .dloss = dloss,
+                .dp = dp,
+                .dlog_q = dlog_q,
+                .accumulate_p = accumulate_p,
+                .accumulate_q = accumulate_q};
   ssti_parallel_for(backend->context, rows, ssti_reference_row_grain(channels), kl_backward_rows, &job);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A batch from the bytes of a set and the plans of its pictures. For each place: the picture and the one it is mixed with
-// are changed as their plans say; then value by value looked up, mixed and written as a number or as spikes.
+// A batch from the bytes of a set and the plans of its pictures. For each place: the picture and the one it is mixed
+// with are changed as their plans say; then value by value looked up, mixed and written as a number or as spikes.
 #include <string.h>
 
 #include "backend/reference/reference.h"

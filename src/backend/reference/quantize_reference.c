@@ -22,9 +22,7 @@ typedef struct quantize_job {
 
 static int64_t group_count(const ssti_weight_shape *shape) { return shape->quantizer.per_channel ? shape->rows : 1; }
 static int64_t group_of(const ssti_weight_shape *shape, int64_t row) { return shape->quantizer.per_channel ? row : 0; }
-static bool is_ternary(const ssti_weight_shape *shape) {
-  return shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY;
-}
+static bool is_ternary(const ssti_weight_shape *shape) { return shape->quantizer.kind == SST_WEIGHT_QUANTIZER_TERNARY; }
 
 static void run_rows(ssti_backend *backend, quantize_job *job, ssti_range_function *range) {
   ssti_parallel_for(backend->context, job->shape->rows, ssti_reference_grain(job->shape->columns), range, job);
@@ -108,8 +106,7 @@ static void gradient_range(void *arg, int64_t begin, int64_t end) {
     const float limit = !is_ternary(job->shape)            ? largest
                         : quantizer->gradient_limit > 0.0f ? quantizer->gradient_limit / scale
                                                            : INFINITY;
-    const ssti_row_gradient how = {
-        .accumulate = job->accumulate, .scale = scale, .limit = limit, .largest = largest};
+    const ssti_row_gradient how = {.accumulate = job->accumulate, .scale = scale, .limit = limit, .largest = largest};
     const float *w = job->weight + row * columns, *dcodes = job->dcodes + row * columns;
     if (job->wants_step) { job->sums[row] = job->loops->step_gradient(columns, w, dcodes, &how); }
     if (job->dweight != NULL) { job->loops->gradient(columns, w, dcodes, &how, job->dweight + row * columns); }

@@ -6,14 +6,14 @@
 typedef struct reduce_job {
   ssti_reduce_kind kind;
   const float *x, *y, *dy;
-  float *out; // y forward, dx backward
+  float *out;   // y forward, dx backward
   double count; // elements that go into one result
   bool accumulate;
   const ssti_reference_reduction *reduction; // maximum, backward
 } reduce_job;
 
-static void reduce_term(const ssti_reference_reduction *r, const int64_t offset[SSTI_REFERENCE_OPERANDS],
-                        int64_t count, double term[][SSTI_REFERENCE_PIECE]) {
+static void reduce_term(const ssti_reference_reduction *r, const int64_t offset[SSTI_REFERENCE_OPERANDS], int64_t count,
+                        double term[][SSTI_REFERENCE_PIECE]) {
   const reduce_job *job = r->arg;
   const float *restrict x = job->x + offset[0];
   double *restrict out = term[0];

@@ -34,9 +34,8 @@ void ssti_reference_linear_backward_weights(ssti_backend *backend, const ssti_li
                                             float *dbias, bool accumulate_bias, const void *saved, void *workspace);
 
 // Quantisers.
-void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape,
-                                             const float *weight, const float *step, float *codes, float *scale,
-                                             void *workspace);
+void ssti_reference_quantize_weights_forward(ssti_backend *backend, const ssti_weight_shape *shape, const float *weight,
+                                             const float *step, float *codes, float *scale, void *workspace);
 void ssti_reference_quantize_weights_backward(ssti_backend *backend, const ssti_weight_shape *shape,
                                               const float *weight, const float *scale, const float *dcodes,
                                               float *dweight, bool accumulate_weight, float *dstep,

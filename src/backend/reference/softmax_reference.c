@@ -63,7 +63,12 @@ static void backward_rows(void *arg, int64_t begin, int64_t end) {
 
 void ssti_reference_softmax_backward(ssti_backend *backend, int64_t rows, int64_t channels, float temperature, bool log,
                                      const float *y, const float *dy, float *dx, bool accumulate) {
-  softmax_job job = {.channels = channels, .temperature = temperature, .log = log, .accumulate = accumulate,
-                     .y = y, .dy = dy, .out = dx};
+  softmax_job job = {.channels = channels,
+                     .temperature = temperature,
+                     .log = log,
+                     .accumulate = accumulate,
+                     .y = y,
+                     .dy = dy,
+                     .out = dx};
   ssti_parallel_for(backend->context, rows, ssti_reference_row_grain(channels), backward_rows, &job);
 }

@@ -60,7 +60,6 @@ void ssti_reference_unary_forward(ssti_backend *backend, ssti_unary_kind kind, f
 
 void ssti_reference_unary_backward(ssti_backend *backend, ssti_unary_kind kind, float a, float b, int64_t count,
                                    const float *x, const float *y, const float *dy, float *dx, bool accumulate) {
-  unary_job job = {
-    .kind = kind, .a = a, .b = b, .x = x, .y = y, .dy = dy, .out = dx, .accumulate = accumulate};
+  unary_job job = {.kind = kind, .a = a, .b = b, .x = x, .y = y, .dy = dy, .out = dx, .accumulate = accumulate};
   ssti_parallel_for(backend->context, count, SSTI_REFERENCE_GRAIN, backward_range, &job);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What CUDA C++ adds to C++, as far as our kernels use it, for a compiler that knows nothing of it. A block's threads are
-// fibers of one thread of the host (emulator.cpp), so shared memory is a variable of that thread.
+// What CUDA C++ adds to C++, as far as our kernels use it, for a compiler that knows nothing of it. A block's threads
+// are fibers of one thread of the host (emulator.cpp), so shared memory is a variable of that thread.
 #ifndef SPIKESTILL_TESTS_EMULATED_CUDA_RUNTIME_H
 #define SPIKESTILL_TESTS_EMULATED_CUDA_RUNTIME_H
 

@@ -97,7 +97,11 @@ enum cudaMemcpyKind {
 enum { cudaMemAttachGlobal = 1 };
 enum { cudaHostAllocDefault = 0, cudaHostAllocPortable = 1, cudaHostAllocMapped = 2 };
 
-typedef enum cudaMemLocationType { cudaMemLocationTypeInvalid, cudaMemLocationTypeDevice, cudaMemLocationTypeHost } cudaMemLocationType;
+typedef enum cudaMemLocationType {
+  cudaMemLocationTypeInvalid,
+  cudaMemLocationTypeDevice,
+  cudaMemLocationTypeHost
+} cudaMemLocationType;
 typedef struct cudaMemLocation {
   cudaMemLocationType type;
   int id;
@@ -159,10 +163,11 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 
 // ---- for tests. The environment's SPIKESTILL_EMULATED_DEVICES (0 or 1) says how many devices there are, and
-// SPIKESTILL_EMULATED_MEMORY how many bytes of memory the device has (4 GiB). With SPIKESTILL_EMULATED_LATE=1 work of streams
-// is done only when somebody waits for it: who reads a result without waiting reads what was there before.
+// SPIKESTILL_EMULATED_MEMORY how many bytes of memory the device has (4 GiB). With SPIKESTILL_EMULATED_LATE=1 work of
+// streams is done only when somebody waits for it: who reads a result without waiting reads what was there before.
 
-// In which order threads run between barriers, and blocks in a grid: a kernel whose result depends on it lacks a barrier.
+// In which order threads run between barriers, and blocks in a grid: a kernel whose result depends on it lacks a
+// barrier.
 void ssti_emulator_reverse(int reversed);
 
 // How often somebody waited until a late device had nothing left to do.

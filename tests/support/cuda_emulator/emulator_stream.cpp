@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime's functions: memory is the host's, streams do at once what they are asked for, unless they are captured, or the
-// device is late: then work is done in order when somebody waits for it, and not before, as a slow card may do it.
+// The runtime's functions: memory is the host's, streams do at once what they are asked for, unless they are captured,
+// or the device is late: then work is done in order when somebody waits for it, and not before, as a slow card may do
+// it.
 #include "emulator_stream.h"
 
 #include <stdint.h>
@@ -82,8 +83,7 @@ cudaError_t allocate(void **out, size_t bytes, cudaMemoryType type) {
   const size_t alignment = 256, rounded = (bytes + alignment - 1) / alignment * alignment;
   const std::lock_guard<std::mutex> guard(allocations_lock);
   const size_t limit = device_bytes();
-  if (rounded < bytes ||
-      (is_of_device(type) && (rounded > limit || device_bytes_in_use > limit - rounded))) {
+  if (rounded < bytes || (is_of_device(type) && (rounded > limit || device_bytes_in_use > limit - rounded))) {
     return ssti_emulated_error(cudaErrorMemoryAllocation);
   }
   void *memory = aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
@@ -306,9 +306,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream) {
   return ssti_emulated_do(stream, [memory, value, bytes] { memset(memory, value, bytes); });
 }
-cudaError_t cudaMemset(void *memory, int value, size_t bytes) {
-  return cudaMemsetAsync(memory, value, bytes, nullptr);
-}
+cudaError_t cudaMemset(void *memory, int value, size_t bytes) { return cudaMemsetAsync(memory, value, bytes, nullptr); }
 
 // ---- graphs
 

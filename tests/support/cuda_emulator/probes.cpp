@@ -77,5 +77,7 @@ cudaError_t probe_reverse(cudaStream_t stream, int *out, int with_barrier) {
 cudaError_t probe_multiply(cudaStream_t stream, int *value, int factor) {
   return start(stream, multiply, dim3(1), dim3(1), value, factor);
 }
-cudaError_t probe_wrong(cudaStream_t stream, probe_fault fault) { return start(stream, wrong, dim3(1), dim3(64), fault); }
+cudaError_t probe_wrong(cudaStream_t stream, probe_fault fault) {
+  return start(stream, wrong, dim3(1), dim3(64), fault);
+}
 cudaError_t probe_too_large(cudaStream_t stream, int *out) { return start(stream, places, dim3(1), dim3(1025), out); }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // In the place of cuDNN and cuBLASLt: the reference's convolutions and linear layers, as work of the stream, so that
-// recorded steps do them when they are played. As the libraries, they take f32 or bf16, round f32 factors to TF32 where they
-// may, and add up in f32. The one for convolutions gives bf16 results of bf16 factors only, and has no bf16 where channels
-// are no multiple of 4, so that what surrounds it does all that it has to with cuDNN.
+// recorded steps do them when they are played. As the libraries, they take f32 or bf16, round f32 factors to TF32 where
+// they may, and add up in f32. The one for convolutions gives bf16 results of bf16 factors only, and has no bf16 where
+// channels are no multiple of 4, so that what surrounds it does all that it has to with cuDNN.
 #include <vector>
 
 extern "C" {
@@ -42,10 +42,13 @@ void reference(ssti_backend *backend, const ssti_cuda_layer &layer, int pass, fl
   const ssti_linear *l = &layer.shape.linear;
   if (layer.library == &ssti_cuda_convolutions) {
     switch (pass) {
-    case SSTI_CUDA_FORWARD: ssti_reference_conv2d_forward(backend, c, nullptr, x, w, nullptr, y, nullptr, nullptr); break;
+    case SSTI_CUDA_FORWARD:
+      ssti_reference_conv2d_forward(backend, c, nullptr, x, w, nullptr, y, nullptr, nullptr);
+      break;
     case SSTI_CUDA_DATA: ssti_reference_conv2d_backward_data(backend, c, nullptr, y, w, x, accumulate, nullptr); break;
     default:
-      ssti_reference_conv2d_backward_weights(backend, c, nullptr, x, y, w, accumulate, nullptr, false, nullptr, nullptr);
+      ssti_reference_conv2d_backward_weights(backend, c, nullptr, x, y, w, accumulate, nullptr, false, nullptr,
+                                             nullptr);
     }
     return;
   }
