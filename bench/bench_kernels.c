@@ -148,25 +148,9 @@ static void bench_conv(bench *b, int64_t images, int64_t size, int64_t in, int64
   const bool half = b->precision == SST_PRECISION_BF16;
   const ssti_type type = half ? SSTI_BF16 : SSTI_F32; // as between layers of that precision
   const bool stem = in < 16;
-  conv_case c = {.shape = {.images = images,
-                           .in_h = size,
-                           .in_w = size,
-                           .in_c = in,
-                           .out_h = size,
-                           .out_w = size,
-                           .out_c = out,
-                           .kernel_h = 3,
-                           .kernel_w = 3,
-                           .stride_h = 1,
-                           .stride_w = 1,
-                           .pad_h = 1,
-                           .pad_w = 1,
-                           .dilation_h = 1,
-                           .dilation_w = 1,
-                           .groups = 1,
-                           .precision = b->precision,
-                           .in_type = type,
-                           .out_type = type}};
+  conv_case c = {.shape = ssti_conv2d_3x3(images, size, in, out)};
+  c.shape.precision = b->precision;
+  c.shape.in_type = c.shape.out_type = type;
   require(b, b->backend->kernels.conv2d_plan(b->backend, &c.shape, true, &c.plan));
   const int64_t pixels = images * size * size;
   c.x = density < 0 ? filled(pixels * in) : spikes(pixels * in, density);

@@ -66,3 +66,22 @@ sst_status sst_device_describe(sst_context *context, sst_device device, sst_devi
   if (device == SST_DEVICE_CUDA) { return ssti_cuda_describe(context, out); }
   SST_FAIL(context, SST_UNSUPPORTED, "the device is %s, which is no card", sst_device_word(device));
 }
+
+ssti_conv2d ssti_conv2d_3x3(int64_t images, int64_t size, int64_t in_c, int64_t out_c) {
+  return (ssti_conv2d){.images = images,
+                       .in_h = size,
+                       .in_w = size,
+                       .in_c = in_c,
+                       .out_h = size,
+                       .out_w = size,
+                       .out_c = out_c,
+                       .kernel_h = 3,
+                       .kernel_w = 3,
+                       .stride_h = 1,
+                       .stride_w = 1,
+                       .pad_h = 1,
+                       .pad_w = 1,
+                       .dilation_h = 1,
+                       .dilation_w = 1,
+                       .groups = 1};
+}

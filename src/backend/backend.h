@@ -66,6 +66,9 @@ typedef struct ssti_conv2d {
   int code_bits; // weights are symmetric codes of so many bits; 0: any numbers
 } ssti_conv2d;
 
+// 3x3 over square pictures that keep their size, in f32.
+ssti_conv2d ssti_conv2d_3x3(int64_t images, int64_t size, int64_t in_c, int64_t out_c);
+
 typedef struct ssti_linear {
   int64_t rows, in, out;
   sst_precision precision;

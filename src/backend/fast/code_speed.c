@@ -68,24 +68,8 @@ sst_status sst_measure_code_product(sst_context *context, int repetitions, sst_c
   if (repetitions < 1) {
     SST_FAIL(context, SST_INVALID_ARGUMENT, "repetitions are %d, expected at least 1", repetitions);
   }
-  code_bench b = {.shape = {.images = IMAGES,
-                            .in_h = SIZE,
-                            .in_w = SIZE,
-                            .in_c = CHANNELS,
-                            .out_h = SIZE,
-                            .out_w = SIZE,
-                            .out_c = CHANNELS,
-                            .kernel_h = 3,
-                            .kernel_w = 3,
-                            .stride_h = 1,
-                            .stride_w = 1,
-                            .pad_h = 1,
-                            .pad_w = 1,
-                            .dilation_h = 1,
-                            .dilation_w = 1,
-                            .groups = 1,
-                            .code_bits = CODE_BITS},
-                  .repetitions = repetitions};
+  code_bench b = {.shape = ssti_conv2d_3x3(IMAGES, SIZE, CHANNELS, CHANNELS), .repetitions = repetitions};
+  b.shape.code_bits = CODE_BITS;
   const sst_crossover crossover = sst_context_crossover(context);
   const sst_codes codes = sst_context_codes(context);
   sst_context_set_crossover(context, (sst_crossover){

@@ -5,18 +5,18 @@
 // [column][row][pair][in][2]. Then strides make no difference. Of a band of rows the sums of all kernel columns and
 // some inputs stay in registers; threads have sums of their own, laid out as the blocks of event.h and added in order
 // at the end.
+#include "backend/fast/fast_bf16_slim.h"
+
 #include <string.h>
 
-#include "backend/fast/event.h"
-#include "backend/fast/fast_bf16_slim.h"
+#include "backend/fast/fast_event.h"
 #include "base/parallel.h"
 
 enum {
   LANES = 16,
-  MOST_COLUMNS = 3,       // of the kernel
-  BAND_BYTES = 24 << 10,  // of pairs
-  PAIRED_BYTES = 1 << 20, // of a picture
-  FROM_GRAIN = 64         // rows of blocks that are worth a thread
+  MOST_COLUMNS = 3,      // of the kernel
+  BAND_BYTES = 24 << 10, // of pairs
+  PAIRED_BYTES = 1 << 20 // of a picture
 };
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -74,8 +74,6 @@ typedef struct weights_work {
   int64_t slots;
   const void *x, *dy;
   char *workspace;
-  float *dweight;
-  bool accumulate;
 } weights_work;
 
 // Some output rows, for one kernel row: distances in words.
@@ -239,14 +237,6 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
   }
 }
 
-static void from_blocks_range(void *arg, int64_t begin, int64_t end) {
-  const weights_work *w = arg;
-  const ssti_event_matrix matrix = {
-      .out_c = w->s->out_c, .rows = filter_of(w->s), .stride = filter_of(w->s), .scale = 1.0f};
-  w->simd->event_from_blocks(&matrix, begin, end, (const float *)(const void *)w->workspace, w->slots,
-                             (int64_t)(w->layout.all / sizeof(float)), w->dweight, w->accumulate);
-}
-
 void ssti_bf16_slim_weights(ssti_backend *backend, const ssti_conv2d *s, const void *x, const void *dy, float *dweight,
                             bool accumulate, void *workspace) {
   weights_work work = {.simd = &ssti_fast_state_of(backend)->simd,
@@ -255,9 +245,7 @@ void ssti_bf16_slim_weights(ssti_backend *backend, const ssti_conv2d *s, const v
                        .slots = slots_of(backend, s),
                        .x = x,
                        .dy = dy,
-                       .workspace = workspace,
-                       .dweight = dweight,
-                       .accumulate = accumulate};
+                       .workspace = workspace};
   ssti_parallel_for(backend->context, work.slots, 1, weights_range, &work);
-  ssti_parallel_for(backend->context, filter_of(s), FROM_GRAIN, from_blocks_range, &work);
+  ssti_event_join_sums(backend, s, 1.0f, workspace, work.slots, work.layout.all, dweight, accumulate);
 }

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "backend/fast/fast_event.h"
 #include "base/parallel.h"
 
 enum {
@@ -21,8 +22,7 @@ enum {
   OUTPUTS = SSTI_EVENT_WIDTH,
   LINE_INPUTS = 16, // whose pairs share a cache line
   BAND_PAIRS = 96,
-  GROUP_BYTES = 512 << 10, // of paired pictures
-  FROM_GRAIN = 64          // rows of blocks that are worth a thread
+  GROUP_BYTES = 512 << 10 // of paired pictures
 };
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -94,8 +94,6 @@ typedef struct weights_work {
   int64_t slots;
   const void *x, *dy;
   char *workspace;
-  float *dweight;
-  bool accumulate;
 } weights_work;
 
 // How a row of pixels becomes words: blocks of channels, each with all rows of a group.
@@ -284,14 +282,6 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
   }
 }
 
-static void from_blocks_range(void *arg, int64_t begin, int64_t end) {
-  const weights_work *w = arg;
-  const ssti_event_matrix matrix = {
-      .out_c = w->s->out_c, .rows = filter_of(w->s), .stride = filter_of(w->s), .scale = 1.0f};
-  w->simd->event_from_blocks(&matrix, begin, end, (const float *)(const void *)w->workspace, w->slots,
-                             (int64_t)(w->layout.all / sizeof(float)), w->dweight, w->accumulate);
-}
-
 void ssti_dense_weights(ssti_backend *backend, const ssti_conv2d *s, const void *x, const void *dy, float *dweight,
                         bool accumulate, void *workspace) {
   weights_work work = {.simd = &ssti_fast_state_of(backend)->simd,
@@ -300,9 +290,7 @@ void ssti_dense_weights(ssti_backend *backend, const ssti_conv2d *s, const void 
                        .slots = slots_of(backend, s),
                        .x = x,
                        .dy = dy,
-                       .workspace = workspace,
-                       .dweight = dweight,
-                       .accumulate = accumulate};
+                       .workspace = workspace};
   ssti_parallel_for(backend->context, work.slots, 1, weights_range, &work);
-  ssti_parallel_for(backend->context, filter_of(s), FROM_GRAIN, from_blocks_range, &work);
+  ssti_event_join_sums(backend, s, 1.0f, workspace, work.slots, work.layout.all, dweight, accumulate);
 }

@@ -139,9 +139,6 @@ typedef struct block_work {
   ssti_event_matrix matrix;
   const float *weight;
   float *blocks;
-  int64_t count, distance; // sets of blocks to be added
-  float *gradient;
-  bool accumulate;
 } block_work;
 
 static void to_blocks_range(void *arg, int64_t begin, int64_t end) {
@@ -149,13 +146,34 @@ static void to_blocks_range(void *arg, int64_t begin, int64_t end) {
   w->simd->event_to_blocks(&w->matrix, begin, end, w->weight, w->blocks);
 }
 
-static void from_blocks_range(void *arg, int64_t begin, int64_t end) {
-  const block_work *w = arg;
-  w->simd->event_from_blocks(&w->matrix, begin, end, w->blocks, w->count, w->distance, w->gradient, w->accumulate);
-}
-
 static ssti_event_matrix matrix_of(const ssti_conv2d *s, float scale) {
   return (ssti_event_matrix){.out_c = s->out_c, .rows = filter_of(s), .stride = filter_of(s), .scale = scale};
+}
+
+typedef struct join_work {
+  const ssti_simd *simd;
+  ssti_event_matrix matrix;
+  const float *sums;
+  int64_t slots, distance;
+  float *dweight;
+  bool accumulate;
+} join_work;
+
+static void join_range(void *arg, int64_t begin, int64_t end) {
+  const join_work *w = arg;
+  w->simd->event_from_blocks(&w->matrix, begin, end, w->sums, w->slots, w->distance, w->dweight, w->accumulate);
+}
+
+void ssti_event_join_sums(ssti_backend *backend, const ssti_conv2d *s, float scale, const void *sums, int64_t slots,
+                          size_t slot_bytes, float *dweight, bool accumulate) {
+  join_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                    .matrix = matrix_of(s, scale),
+                    .sums = sums,
+                    .slots = slots,
+                    .distance = (int64_t)(slot_bytes / sizeof(float)),
+                    .dweight = dweight,
+                    .accumulate = accumulate};
+  ssti_parallel_for(backend->context, filter_of(s), BLOCK_GRAIN, join_range, &work);
 }
 
 // ---- forward
@@ -503,12 +521,5 @@ void ssti_event_conv2d_weights(ssti_backend *backend, const ssti_conv2d *s, cons
                        .dy = dy,
                        .workspace = workspace};
   ssti_parallel_for(backend->context, work.slots, 1, weights_range, &work);
-  block_work from = {.simd = work.simd,
-                     .matrix = matrix_of(s, found.value),
-                     .blocks = workspace,
-                     .count = work.slots,
-                     .distance = (int64_t)(work.layout.all / sizeof(float)),
-                     .gradient = dweight,
-                     .accumulate = accumulate};
-  ssti_parallel_for(backend->context, filter_of(s), BLOCK_GRAIN, from_blocks_range, &from);
+  ssti_event_join_sums(backend, s, found.value, workspace, work.slots, work.layout.all, dweight, accumulate);
 }

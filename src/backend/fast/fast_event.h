@@ -24,6 +24,10 @@ void ssti_event_conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, 
 size_t ssti_event_conv2d_weights_workspace(ssti_backend *backend, const ssti_conv2d *shape);
 void ssti_event_conv2d_weights(ssti_backend *backend, const ssti_conv2d *shape, const void *saved, const float *dy,
                                float *dweight, bool accumulate, void *workspace);
+// dweight (+)= scale times the sums of all slots, added in their order. A slot's stand at its beginning, as the blocks
+// of event.h; from one slot to the next it is `slot_bytes`.
+void ssti_event_join_sums(ssti_backend *backend, const ssti_conv2d *shape, float scale, const void *sums, int64_t slots,
+                          size_t slot_bytes, float *dweight, bool accumulate);
 size_t ssti_event_linear_weights_workspace(ssti_backend *backend, const ssti_linear *shape);
 void ssti_event_linear_weights(ssti_backend *backend, const ssti_linear *shape, const void *saved, const float *dy,
                                float *dweight, bool accumulate, void *workspace);

@@ -128,22 +128,7 @@ sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
   const sst_codes codes_before = sst_context_codes(context);
   *out = before;
   sst_context_set_codes(context, SST_CODES_INTEGER);
-  measurement conv = {.conv = {.images = IMAGES,
-                               .in_h = SIZE,
-                               .in_w = SIZE,
-                               .in_c = CHANNELS,
-                               .out_h = SIZE,
-                               .out_w = SIZE,
-                               .out_c = CHANNELS,
-                               .kernel_h = 3,
-                               .kernel_w = 3,
-                               .stride_h = 1,
-                               .stride_w = 1,
-                               .pad_h = 1,
-                               .pad_w = 1,
-                               .dilation_h = 1,
-                               .dilation_w = 1,
-                               .groups = 1},
+  measurement conv = {.conv = ssti_conv2d_3x3(IMAGES, SIZE, CHANNELS, CHANNELS),
                       .inputs = (int64_t)IMAGES * SIZE * SIZE * CHANNELS,
                       .outputs = (int64_t)IMAGES * SIZE * SIZE * CHANNELS,
                       .weights = (int64_t)9 * CHANNELS * CHANNELS};
