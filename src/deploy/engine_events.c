@@ -5,6 +5,7 @@
 // window has, and made as the windows move down.
 #include <string.h>
 
+#include "base/sizes.h"
 #include "deploy/engine_parts.h"
 
 enum {
@@ -17,7 +18,6 @@ enum {
   MOST_ROWS = MOST_TAPS,
 };
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t parts_of(int64_t all, int64_t part) { return (all + part - 1) / part; }
 
 // ---- how they are cut
@@ -48,15 +48,15 @@ void ssti_engine_plan_events(const sst_engine *e, int index) {
     return;
   }
   ssti_engine_tiling *t = &n->tiling;
-  t->kernel_rows = smaller(w->kernel_h, TILE_INPUTS / (w->kernel_w * SSTI_EVENT_WIDTH));
+  t->kernel_rows = ssti_smaller(w->kernel_h, TILE_INPUTS / (w->kernel_w * SSTI_EVENT_WIDTH));
   t->row_parts = parts_of(w->kernel_h, t->kernel_rows);
   const int64_t taps = t->kernel_rows * w->kernel_w;
-  t->channels = smaller(in->channels, TILE_INPUTS / taps / 64 * 64);
+  t->channels = ssti_smaller(in->channels, TILE_INPUTS / taps / 64 * 64);
   t->channel_parts = parts_of(in->channels, t->channels);
   t->inputs = taps * t->channels;
   t->blocks = parts_of(out->channels, SSTI_EVENT_WIDTH);
   t->together = INT8_MAX / ((1 << n->magnitudes) - 1) / 8 * 8;
-  t->held = smaller(in->height, (w->kernel_h - 1) * w->dilation_h + 1);
+  t->held = ssti_smaller(in->height, (w->kernel_h - 1) * w->dilation_h + 1);
   t->places = in->width * t->channels * most;
   const double lists =
       (double)t->held * (double)in->steps * (double)t->channel_parts * (double)(t->places * 2 + in->width * 4);
@@ -108,7 +108,7 @@ static void list_row(const ssti_engine_events *v, int64_t row) {
     const uint8_t *x = v->x + step * in->count + row * in->width * in->channels;
     for (int64_t part = 0; part < t->channel_parts; part++) {
       const row_list list = list_of(v, row, step, part);
-      const int64_t first = part * t->channels, count = smaller(t->channels, in->channels - first);
+      const int64_t first = part * t->channels, count = ssti_smaller(t->channels, in->channels - first);
       int64_t found = 0;
       for (int64_t i = 0; i < in->width; i++) {
         list.start[i] = (uint32_t)found;
@@ -143,7 +143,7 @@ static int make_stretches(const ssti_engine_events *v, const row_list *lists, in
     const int64_t tap = kh * w->kernel_w;
     if (lists[kh].place == NULL) { continue; }
     if (w->dilation_w == 1) {
-      const int64_t first = corner < 0 ? 0 : corner, end = smaller(corner + w->kernel_w, v->in->width);
+      const int64_t first = corner < 0 ? 0 : corner, end = ssti_smaller(corner + w->kernel_w, v->in->width);
       if (first < end) { stretches[count++] = columns_of(t, lists[kh], first, end, tap + first - corner); }
       continue;
     }
@@ -187,7 +187,7 @@ void ssti_engine_event_sums(const ssti_engine_events *v, int64_t position, int64
   hold_rows(v, row);
   for (int64_t part = 0; part < t->channel_parts * t->row_parts; part++) {
     for (int64_t o = 0; o < count; o += SSTI_EVENT_WIDTH) {
-      const int64_t outputs = smaller(SSTI_EVENT_WIDTH, count - o);
+      const int64_t outputs = ssti_smaller(SSTI_EVENT_WIDTH, count - o);
       tile.rows =
           (const int8_t *)v->node->event_weights + (part * t->blocks + (first + o) / SSTI_EVENT_WIDTH) * tile_bytes;
       for (int64_t k = 0; k < steps; k++) {

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sizes.h"
 #include "deploy/engine_parts.h"
 #include "deploy/integer_rules.h"
 
@@ -28,9 +29,6 @@ static const double a_window = 110, an_input = 0.2, tile_rate = 32;             
 static const double usual_weights = 0.6;                                          // share of codes that are not 0
 static const double looking = 0.03;                                               // for them, in rows that are counted
 static const double rows_neuron = 1.1, sliced_neuron = 0.5, rows_to_slices = 0.8; // cycles a neuron and step
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // ---- values
 
@@ -70,7 +68,7 @@ static bool can_compute(const sst_engine *e, int index, sst_engine_kernel kernel
 static double tile_use(const sst_engine *e, const ssti_engine_value *out) {
   const int64_t bytes = out->positions * e->word;
   if (bytes < SSTI_TILE_BYTES) {
-    const int64_t steps = smaller(out->steps, SSTI_TILE_BYTES / bytes);
+    const int64_t steps = ssti_smaller(out->steps, SSTI_TILE_BYTES / bytes);
     return (double)(steps * bytes) / SSTI_TILE_BYTES;
   }
   const int64_t tiles = (bytes + SSTI_TILE_BYTES - 1) / SSTI_TILE_BYTES;
@@ -96,7 +94,7 @@ static double lists_cost(const sst_engine *e, int index, double count) {
   const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
   const ssti_engine_tiling *t = &n->tiling;
   const double tiles = (double)(t->channel_parts * t->row_parts * t->blocks), all = (double)(n->inputs * out->channels);
-  const double items = (double)smaller(in->steps * out->width, SSTI_ENGINE_EVENT_BLOCK);
+  const double items = (double)ssti_smaller(in->steps * out->width, SSTI_ENGINE_EVENT_BLOCK);
   const double fetched = tiles > 1 ? (double)(t->inputs * SSTI_EVENT_WIDTH) / (tile_rate * items) : 0;
   const double rows = count * (double)(n->inputs * t->blocks * SSTI_EVENT_WIDTH) / rates[e->level].lists;
   return (rows + tiles * (a_window + fetched)) / all + an_input / (double)out->channels;
@@ -115,7 +113,7 @@ static double cost_of(const sst_engine *e, int index, sst_engine_kernel kernel) 
   const ssti_engine_node *n = &e->nodes[index];
   const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
   const double bits = (double)in->planes * n->magnitudes, bytes_a_cycle = 16;
-  const double a_byte = 1 / (bytes_a_cycle * (double)smaller(in->steps * out->positions, 64));
+  const double a_byte = 1 / (bytes_a_cycle * (double)ssti_smaller(in->steps * out->positions, 64));
   const double padding = (double)n->words * 64 / (double)n->inputs;
   // Bits of a window are put together word by word, for all outputs.
   const double window = (double)n->words * (2.0 * in->planes + 10.0 / (double)n->channel_words) / (double)n->inputs;
@@ -222,15 +220,15 @@ static sst_status plan_neurons(const sst_engine *e, int index) {
   while (s->decay_shift > 0 && s->decay % 2 == 0 && s->decay > 0) { s->decay /= 2, s->decay_shift--; }
   s->half = s->decay_shift > 0 ? INT64_C(1) << (s->decay_shift - 1) : 0;
   s->state_planes = ssti_engine_signed_bits(r.v.low, r.v.high);
-  const int64_t low = smaller(r.u.low, 0) * s->decay, high = larger(r.u.high, 0) * s->decay + s->half;
-  int width =
-      ssti_engine_signed_bits(smaller(smaller(r.h.low, r.u.low), low), larger(larger(r.h.high, r.u.high), high));
-  width = (int)larger(width, s->state_planes + s->decay_shift);
+  const int64_t low = ssti_smaller(r.u.low, 0) * s->decay, high = ssti_larger(r.u.high, 0) * s->decay + s->half;
+  int width = ssti_engine_signed_bits(ssti_smaller(ssti_smaller(r.h.low, r.u.low), low),
+                                      ssti_larger(ssti_larger(r.h.high, r.u.high), high));
+  width = (int)ssti_larger(width, s->state_planes + s->decay_shift);
   s->clips_above = n->limit > 0 && high >> s->decay_shift > n->limit;
   s->clips_below = n->limit > 0 && low >> s->decay_shift < -n->limit;
   // The limit and the number above it must be numbers of that many planes.
   if (s->clips_above || s->clips_below) {
-    width = (int)larger(width, ssti_engine_signed_bits(-n->limit, n->limit + 1) + s->decay_shift);
+    width = (int)ssti_larger(width, ssti_engine_signed_bits(-n->limit, n->limit + 1) + s->decay_shift);
   }
   s->width = width;
   return SST_OK;
@@ -315,7 +313,7 @@ static void plan_forms(const sst_engine *e) {
     for (int i = 0; i < network->node_count; i++) {
       if (network->nodes[i].input[0] != value && network->nodes[i].input[1] != value) { continue; }
       // Synapses run neurons along with themselves, so what they read lives until those are done.
-      v->last = (int)larger(v->last, e->nodes[i].fused >= 0 ? e->nodes[i].fused : i);
+      v->last = (int)ssti_larger(v->last, e->nodes[i].fused >= 0 ? e->nodes[i].fused : i);
       v->in_slices |= e->nodes[i].sliced;
       v->in_rows |= !e->nodes[i].sliced;
       v->crossing |= e->group > 1 && !e->nodes[i].sliced && segment_of(e, i) != made_in;
@@ -415,15 +413,16 @@ static void measure_rows(const sst_engine *e, int index, ssti_engine_scratch *s)
   // As the block of a worker: all steps of some positions, or some steps of one.
   const bool lists = n->listed && (n->kernel == SST_ENGINE_KERNEL_EVENT || n->event_below > 0);
   const int64_t most = lists ? SSTI_ENGINE_EVENT_BLOCK : SSTI_ENGINE_BLOCK;
-  const int64_t positions = smaller(out->positions, larger(most / in->steps, 1));
-  const int64_t items = positions * smaller(in->steps, most / positions), windows = smaller(items, SSTI_ENGINE_BLOCK);
+  const int64_t positions = ssti_smaller(out->positions, ssti_larger(most / in->steps, 1));
+  const int64_t items = positions * ssti_smaller(in->steps, most / positions),
+                windows = ssti_smaller(items, SSTI_ENGINE_BLOCK);
   const int64_t window = n->plain                                  ? 0
                          : n->kernel == SST_ENGINE_KERNEL_POPCOUNT ? in->planes * n->words * 8
                          : in->narrow                              ? n->inputs + 8
                                                                    : n->inputs * 4;
   if (lists) { at_least(&s->events, (int64_t)n->tiling.lists_bytes); }
   if (!lists || n->kernel != SST_ENGINE_KERNEL_EVENT) {
-    at_least(&s->windows, windows * larger(window, n->event_below > 0 ? n->inputs + 8 : 0));
+    at_least(&s->windows, windows * ssti_larger(window, n->event_below > 0 ? n->inputs + 8 : 0));
   }
   at_least(&s->sums, items * n->outputs * 4);
   at_least(&s->states, positions * n->outputs * 4);
@@ -440,10 +439,10 @@ static void measure_slices(const sst_engine *e, int index, ssti_engine_scratch *
   at_least(&s->skipped, out->channels * (int64_t)sizeof(int64_t));
   if (n->node->kind == SST_INTEGER_NODE_SUM_POOL || n->node->kind == SST_INTEGER_NODE_MAX_POOL) {
     const ssti_engine_value *in = ssti_engine_input(e, index, 0);
-    at_least(&s->counters, out->channels * larger(out->planes, in->planes) * SSTI_TILE_BYTES);
+    at_least(&s->counters, out->channels * ssti_larger(out->planes, in->planes) * SSTI_TILE_BYTES);
   }
-  at_least(&s->slice_states,
-           (n->fused >= 0 ? out->channels : 1) * larger(e->nodes[neurons].slices.state_planes, 1) * SSTI_TILE_BYTES);
+  at_least(&s->slice_states, (n->fused >= 0 ? out->channels : 1) *
+                                 ssti_larger(e->nodes[neurons].slices.state_planes, 1) * SSTI_TILE_BYTES);
 }
 
 static size_t take(size_t *end, size_t bytes) {

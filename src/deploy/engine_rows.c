@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "base/sizes.h"
 #include "deploy/engine_parts.h"
 
 enum { CHUNK = SSTI_ENGINE_CHUNK, PARALLEL_OPERATIONS = 1 << 21 };
@@ -20,8 +21,6 @@ typedef struct rows_part {
   int64_t first, end;         // positions
   int64_t block, blocks;      // outputs
 } rows_part;
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- windows
 
@@ -135,7 +134,7 @@ static void reference_sums(const rows_part *p, corner first, int64_t step, int32
   const sst_integer_synapses *w = &n->node->synapses;
   const uint8_t *x = input_of(p, 0, step);
   const int64_t taps = w->kernel_h * w->kernel_w, width = p->in->channels / w->groups, outputs = p->out->channels;
-  for (int64_t o = p->block * SSTI_LANES; o < smaller((p->block + p->blocks) * SSTI_LANES, outputs); o++) {
+  for (int64_t o = p->block * SSTI_LANES; o < ssti_smaller((p->block + p->blocks) * SSTI_LANES, outputs); o++) {
     const int8_t *codes = w->codes + o * taps * width;
     const int64_t group = o / (outputs / w->groups);
     int64_t sum = 0;
@@ -257,7 +256,7 @@ static void step_neurons(const rows_part *p, const neuron_site *s, int64_t step,
 static void store_currents(const rows_part *p, int64_t position, int64_t positions, int64_t step, int64_t steps,
                            int32_t *z) {
   const int64_t first = p->block * SSTI_LANES, width = p->blocks * SSTI_LANES;
-  const int64_t count = smaller(first + width, p->out->channels) - first;
+  const int64_t count = ssti_smaller(first + width, p->out->channels) - first;
   for (int64_t i = 0; i < positions; i++) {
     for (int64_t t = step; t < step + steps; t++, z += width) {
       uint8_t *out = output_of(p, p->out, t);
@@ -280,13 +279,13 @@ static void run_block(const rows_part *p, int64_t position, int64_t positions) {
   const sst_engine *e = p->picture->engine;
   int32_t *z = scratch(p, e->at.sums), *states = scratch(p, e->at.states);
   const int64_t first = p->block * SSTI_LANES, width = p->blocks * SSTI_LANES;
-  const int64_t count = smaller(first + width, p->out->channels) - first, chunk = block_items(p) / positions;
+  const int64_t count = ssti_smaller(first + width, p->out->channels) - first, chunk = block_items(p) / positions;
   const neuron_site s = {n->fused, n->fused >= 0 ? ssti_engine_output(e, n->fused) : NULL};
   for (int64_t i = 0; s.out != NULL && i < positions; i++) {
     begin_states(p, &s, (position + i) * p->out->channels + first, count, states + i * width);
   }
   for (int64_t t = 0; t < p->in->steps; t += chunk) {
-    const int64_t steps = smaller(chunk, p->in->steps - t);
+    const int64_t steps = ssti_smaller(chunk, p->in->steps - t);
     make_sums(p, position, positions, t, steps, z);
     if (s.out == NULL) {
       store_currents(p, position, positions, t, steps, z);
@@ -322,9 +321,9 @@ static void run_synapses(const rows_part *p) {
     ssti_engine_begin_events(&events);
   }
   for (int64_t i = p->first, count; i < p->end; i += count) {
-    count = smaller(most, p->end - i);
+    count = ssti_smaller(most, p->end - i);
     // Lists are of the rows that a row's windows lie in.
-    if (by_lists(p)) { count = smaller(count, p->out->width - i % p->out->width); }
+    if (by_lists(p)) { count = ssti_smaller(count, p->out->width - i % p->out->width); }
     run_block(p, i, count);
   }
 }
@@ -358,8 +357,8 @@ static void run_share(void *arg, int64_t begin, int64_t end) {
       // Codes for lists are cut into 64 outputs.
       const int64_t unit = by_lists(&p) ? SSTI_EVENT_WIDTH / SSTI_LANES : 1, blocks = p.blocks;
       const int64_t units = (blocks + unit - 1) / unit;
-      p.block = smaller(i * units / shared->parts * unit, blocks);
-      p.blocks = smaller((i + 1) * units / shared->parts * unit, blocks) - p.block;
+      p.block = ssti_smaller(i * units / shared->parts * unit, blocks);
+      p.blocks = ssti_smaller((i + 1) * units / shared->parts * unit, blocks) - p.block;
     } else {
       const int64_t positions = p.end;
       p.first = i * positions / shared->parts;
@@ -428,7 +427,7 @@ static void run_neurons(const rows_part *p) {
   int32_t *x = scratch(p, e->at.integers), *state = x + CHUNK;
   const int32_t nothing = 0;
   for (int64_t at = 0; at < p->out->count; at += CHUNK) {
-    const int64_t count = smaller(CHUNK, p->out->count - at);
+    const int64_t count = ssti_smaller(CHUNK, p->out->count - at);
     begin_states(p, &s, at, count, state);
     for (int64_t t = 0; t < p->out->steps; t++) {
       if (t == 0 || p->in->steps > 1) { read_integers(p->in, input_of(p, 0, t), at, count, x); }
@@ -464,7 +463,7 @@ static void inner_columns(const rows_part *p, int64_t kw, int64_t *first, int64_
   const sst_integer_pool *pool = &p->n->node->pool;
   const int64_t before = pool->pad_w - kw, last = p->in->width - 1 + before;
   *first = before > 0 ? (before + pool->stride_w - 1) / pool->stride_w : 0;
-  *end = last < 0 ? 0 : smaller(last / pool->stride_w + 1, p->out->width);
+  *end = last < 0 ? 0 : ssti_smaller(last / pool->stride_w + 1, p->out->width);
 }
 
 // Small numbers: bytes all the way, tap by tap. Only where what lies beyond the border adds nothing.
@@ -496,7 +495,7 @@ static void run_pool(const rows_part *p) {
   for (int64_t t = 0; t < p->out->steps; t++) {
     for (int64_t position = 0; position < p->out->positions; position++) {
       for (int64_t c = 0; c < p->out->channels; c += CHUNK) {
-        const int64_t count = smaller(CHUNK, p->out->channels - c);
+        const int64_t count = ssti_smaller(CHUNK, p->out->channels - c);
         pool_position(p, t, position, c, count, x, sum);
         write_integers(p->out, output_of(p, p->out, t), position * p->out->channels + c, count, sum);
       }
@@ -510,7 +509,7 @@ static void run_add(const rows_part *p) {
   const int *shift = p->n->node->shift;
   for (int64_t t = 0; t < p->out->steps; t++) {
     for (int64_t at = 0; at < p->out->count; at += CHUNK) {
-      const int64_t count = smaller(CHUNK, p->out->count - at);
+      const int64_t count = ssti_smaller(CHUNK, p->out->count - at);
       read_integers(p->in, input_of(p, 0, t), at, count, a);
       read_integers(second, input_of(p, 1, t), at, count, b);
       for (int64_t i = 0; i < count; i++) {
@@ -530,7 +529,7 @@ static void run_flatten(const rows_part *p) {
       continue;
     }
     for (int64_t at = 0; at < p->out->count; at += CHUNK) {
-      const int64_t count = smaller(CHUNK, p->out->count - at);
+      const int64_t count = ssti_smaller(CHUNK, p->out->count - at);
       read_integers(p->in, input_of(p, 0, t), at, count, x);
       write_integers(p->out, output_of(p, p->out, t), at, count, x);
     }

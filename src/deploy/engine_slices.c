@@ -6,6 +6,7 @@
 // outputs count theirs. Counters and states of a tile stay in the second-level cache.
 #include <string.h>
 
+#include "base/sizes.h"
 #include "deploy/engine_parts.h"
 
 typedef struct slice_part {
@@ -21,8 +22,6 @@ typedef struct slice_part {
 typedef struct tile {
   int64_t at, bytes, step, steps;
 } tile;
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static uint8_t *plane_of(const slice_part *p, const ssti_engine_value *v, int64_t step, int plane, int64_t channel) {
   const int64_t t = v->steps == 1 ? 0 : step;
@@ -68,7 +67,7 @@ static void push_run(const slice_part *p, const window *w, int64_t tap, int64_t 
     const bool inside = x >= 0 && x < p->in->width;
     int64_t run = 1;
     if (w->stride_w == 1) {
-      run = inside ? smaller(count - i, p->in->width - x) : x < 0 ? smaller(count - i, -x) : count - i;
+      run = inside ? ssti_smaller(count - i, p->in->width - x) : x < 0 ? ssti_smaller(count - i, -x) : count - i;
     }
     push(list, dst + i * word, inside ? step_at + (h * p->in->width + x) * word : -1, run * word);
     i += run;
@@ -82,7 +81,7 @@ static copy_list make_copies(const slice_part *p, const window *w, const tile *t
   for (int64_t step = 0; step < t->steps; step++) {
     for (int64_t at = t->at; at < t->at + t->bytes;) {
       const int64_t position = at / word, column = position % p->out->width;
-      const int64_t count = smaller(p->out->width - column, (t->at + t->bytes - at) / word);
+      const int64_t count = ssti_smaller(p->out->width - column, (t->at + t->bytes - at) / word);
       push_run(p, w, tap, position / p->out->width, column, count, step * t->bytes + at - t->at, step * a_step, &list);
       at += count * word;
     }
@@ -93,11 +92,11 @@ static copy_list make_copies(const slice_part *p, const window *w, const tile *t
 // Calls `run` for every tile, all steps of a stretch before the next; once for a stretch if the input has one step.
 typedef void tile_function(const slice_part *p, const tile *t);
 static void for_tiles(const slice_part *p, tile_function *run) {
-  const int64_t bytes = p->out->channel_bytes, all = smaller(p->in->steps, p->out->steps);
+  const int64_t bytes = p->out->channel_bytes, all = ssti_smaller(p->in->steps, p->out->steps);
   const int64_t steps = bytes < SSTI_TILE_BYTES ? SSTI_TILE_BYTES / bytes : 1;
   for (int64_t at = 0; at < bytes; at += SSTI_TILE_BYTES) {
     for (int64_t step = 0; step < all; step += steps) {
-      run(p, &(tile){at, smaller(SSTI_TILE_BYTES, bytes - at), step, smaller(steps, all - step)});
+      run(p, &(tile){at, ssti_smaller(SSTI_TILE_BYTES, bytes - at), step, ssti_smaller(steps, all - step)});
     }
   }
 }
@@ -113,7 +112,7 @@ static void fill_slab(const slice_part *p, const window *w, const tile *t, int p
   const uint8_t fill = p->in->bias >> plane & 1 ? 255 : 0;
   for (int64_t k = 0; k < rows;) {
     const int64_t tap = (first + k) / channels, channel = (first + k) % channels;
-    const int64_t count = smaller(rows - k, channels - channel);
+    const int64_t count = ssti_smaller(rows - k, channels - channel);
     const copy_list list = make_copies(p, w, t, tap);
     p->e->kernels.slab_fill(slab->row[k], count, plane_of(p, p->in, t->step, plane, channel), p->in->channel_bytes,
                             list.copies, list.count, fill);
@@ -139,7 +138,7 @@ static void count_inputs(const slice_part *p, const tile *t) {
   memset(skipped, 0, (size_t)p->out->channels * sizeof *skipped);
   for (int plane = 0; plane < p->in->planes; plane++) {
     for (int64_t k = 0; k < n->slabs; k++) {
-      const int64_t first = k * n->slab_words * 32, rows = smaller(n->slab_words * 32, n->inputs - first);
+      const int64_t first = k * n->slab_words * 32, rows = ssti_smaller(n->slab_words * 32, n->inputs - first);
       fill_slab(p, &w, t, plane, first, rows);
       kernels->slab_some(slab, (int)rows, some);
       const uint32_t *weights = (const uint32_t *)n->weights + k * p->out->channels * row;
@@ -242,7 +241,7 @@ static ssti_slice_term stored(const slice_part *p, const ssti_engine_value *v, c
 // Calls `run` for every channel of every stretch, with all steps in order.
 static void for_channels(const slice_part *p, void (*run)(const slice_part *p, const tile *t, int64_t channel)) {
   for (int64_t at = 0; at < p->out->channel_bytes; at += SSTI_TILE_BYTES) {
-    const tile t = {at, smaller(SSTI_TILE_BYTES, p->out->channel_bytes - at), 0, 1};
+    const tile t = {at, ssti_smaller(SSTI_TILE_BYTES, p->out->channel_bytes - at), 0, 1};
     for (int64_t c = 0; c < p->out->channels; c++) { run(p, &t, c); }
   }
 }
@@ -470,7 +469,7 @@ static void bytes_to_slices(const sst_engine *e, const ssti_engine_worker *worke
         }
       }
       e->kernels.transpose64(bits);
-      for (int64_t i = first; i < smaller(first + 8 * together, v->count); i++) {
+      for (int64_t i = first; i < ssti_smaller(first + 8 * together, v->count); i++) {
         const int64_t position = i / v->channels, channel = i - position * v->channels, place = i - first;
         for (int plane = 0; plane < v->planes; plane++) {
           uint8_t *to = slices + ((t * v->planes + plane) * v->channels + channel) * v->channel_bytes;
@@ -495,9 +494,9 @@ void ssti_engine_to_slices(const sst_engine *e, const ssti_engine_worker *worker
   uint64_t bits[64];
   for (int64_t place = 0; place < v->steps * v->planes; place++) {
     for (int64_t i = 0; i < v->positions; i += together) {
-      const int64_t positions = smaller(together, v->positions - i), bytes = positions * e->word;
+      const int64_t positions = ssti_smaller(together, v->positions - i), bytes = positions * e->word;
       for (int64_t w = 0; w < words; w++) {
-        const int64_t count = smaller(64, v->channels - w * 64);
+        const int64_t count = ssti_smaller(64, v->channels - w * 64);
         memset(bits, 0, sizeof bits);
         for (int64_t p = 0; p < pictures; p++) {
           const uint64_t *from = packed_of(worker, v, p) + (place * v->positions + i) * words + w;
@@ -536,7 +535,7 @@ void ssti_engine_to_rows(const sst_engine *e, const ssti_engine_worker *worker, 
   for (int64_t t = 0; t < v->steps; t++) {
     for (int64_t i = 0; i < v->positions; i++) {
       for (int64_t c = 0; c < v->channels; c += 64) {
-        const int64_t count = smaller(64, v->channels - c), at = (t * v->count + i * v->channels + c) * size;
+        const int64_t count = ssti_smaller(64, v->channels - c), at = (t * v->count + i * v->channels + c) * size;
         for (int plane = 0; plane < v->planes; plane++) {
           const uint8_t *from = slices + ((t * v->planes + plane) * v->channels + c) * v->channel_bytes + i * e->word;
           memset(bits, 0, sizeof bits);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sizes.h"
 #include "deploy/engine_parts.h"
 
 // Codes of one output [inputs] at a time; `room` holds them where the network leaves out other groups'.
@@ -73,8 +74,6 @@ static uint64_t bits_of(const int8_t *codes, int64_t count, int magnitude) {
   return bits;
 }
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, const code_rows *rows) {
   const int64_t row = (1 + n->magnitudes) * SSTI_WORD_LANES;
   n->weight_bytes = (size_t)(n->outputs / SSTI_WORD_LANES * n->words * row) * sizeof(uint64_t);
@@ -86,7 +85,7 @@ static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, const code_r
     for (int64_t tap = 0; tap < n->inputs; tap += rows->channels, codes += rows->channels) {
       for (int64_t c = 0; c < rows->channels; c += 64, at += row) {
         for (int m = -1; m < n->magnitudes; m++) {
-          at[(1 + m) * SSTI_WORD_LANES] = bits_of(codes + c, smaller(64, rows->channels - c), m);
+          at[(1 + m) * SSTI_WORD_LANES] = bits_of(codes + c, ssti_smaller(64, rows->channels - c), m);
         }
       }
     }
@@ -103,7 +102,7 @@ static sst_status pack_slabs(sst_engine *e, ssti_engine_node *n, const code_rows
     for (int64_t k = 0; k < n->inputs; k += 32) {
       uint32_t *at = (uint32_t *)n->weights + (k / all * rows->outputs + o) * row + k % all / 32;
       for (int m = -1; m < n->magnitudes; m++) {
-        at[(1 + m) * n->slab_words] = (uint32_t)bits_of(codes + k, smaller(32, n->inputs - k), m);
+        at[(1 + m) * n->slab_words] = (uint32_t)bits_of(codes + k, ssti_smaller(32, n->inputs - k), m);
       }
     }
   }

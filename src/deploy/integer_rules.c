@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdint.h>
 
+#include "base/sizes.h"
+
 static const int64_t largest = INT32_MAX;               // of what 32 bits must hold
 static const int64_t largest_sum = INT64_C(1) << 62;    // of the readout
 static const int64_t largest_fan_in = INT64_C(1) << 24; // sums of products below stay within 64 bits
@@ -24,10 +26,8 @@ static site site_of(const sst_integer_network *network, int index) {
 #define NODE_FAIL(s, status, format, ...)                                                                              \
   SST_FAIL((s)->context, status, "node %s: " format, (s)->node->name, __VA_ARGS__)
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static ssti_integer_range hull(ssti_integer_range a, ssti_integer_range b) {
-  return (ssti_integer_range){smaller(a.low, b.low), larger(a.high, b.high)};
+  return (ssti_integer_range){ssti_smaller(a.low, b.low), ssti_larger(a.high, b.high)};
 }
 static bool same(ssti_integer_range a, ssti_integer_range b) { return a.low == b.low && a.high == b.high; }
 
@@ -211,9 +211,9 @@ static sst_status check_neurons(const site *s) {
 
 // What may be left of h after firing.
 static ssti_integer_range reset_range(const sst_integer_neurons *n, ssti_integer_range h) {
-  const int64_t silent_high = smaller(h.high, (int64_t)n->threshold - 1);
+  const int64_t silent_high = ssti_smaller(h.high, (int64_t)n->threshold - 1);
   if (h.high < n->threshold) { return h; }
-  const int64_t fired_low = larger(h.low, n->threshold);
+  const int64_t fired_low = ssti_larger(h.low, n->threshold);
   const ssti_integer_range fired =
       n->hard_reset ? (ssti_integer_range){0, 0}
                     : (ssti_integer_range){fired_low - n->threshold_step, h.high - n->threshold_step};
@@ -235,8 +235,8 @@ static sst_status step_ranges(const site *s, ssti_integer_range v, ssti_integer_
   SST_TRY(check_range(s, "decay * membrane", product));
   *next = (ssti_integer_range){product.low >> n->decay_shift, product.high >> n->decay_shift};
   if (n->limit > 0) {
-    next->low = larger(smaller(next->low, n->limit), -n->limit);
-    next->high = larger(smaller(next->high, n->limit), -n->limit);
+    next->low = ssti_larger(ssti_smaller(next->low, n->limit), -n->limit);
+    next->high = ssti_larger(ssti_smaller(next->high, n->limit), -n->limit);
   }
   seen->h = hull(seen->h, h);
   seen->u = hull(seen->u, u);
@@ -373,7 +373,7 @@ static sst_status infer_readout(const site *s, sst_integer_value *out) {
     NODE_FAIL(s, SST_SHAPE, "reads %" PRId64 "x%" PRId64 "x%" PRId64 ", expected 1x1x%" PRId64 ", one a class",
               in->height, in->width, in->channels, s->network->classes);
   }
-  if (!readout_fits(s->network, r, larger(-in->low, in->high))) {
+  if (!readout_fits(s->network, r, ssti_larger(-in->low, in->high))) {
     NODE_FAIL(s, SST_INVALID_ARGUMENT, "its sums over %" PRId64 " steps may exceed 2^62", s->network->timesteps);
   }
   return SST_OK;

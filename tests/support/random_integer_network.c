@@ -3,6 +3,7 @@
 
 #include "support.h"
 
+#include "base/sizes.h"
 #include "deploy/integer_build.h"
 #include "deploy/integer_rules.h"
 
@@ -20,7 +21,6 @@ typedef struct maker {
 static int64_t below(maker *m, int64_t bound) { return (int64_t)ssti_draw_below(&m->draw, (uint64_t)bound); }
 static int64_t between(maker *m, int64_t low, int64_t high) { return low + below(m, high - low + 1); }
 static bool chance(maker *m, float share) { return ssti_draw_uniform(&m->draw) < share; }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static const sst_integer_value *value_of(const maker *m, int value) { return &m->network->values[value]; }
 static int64_t size_of(const maker *m, int value) {
@@ -65,7 +65,7 @@ static void fill_synapses(maker *m, sst_integer_synapses *w, int64_t size, int64
 }
 
 static int64_t divisor_of(maker *m, int64_t a, int64_t b) {
-  const int64_t wanted = between(m, 1, smaller(a, b));
+  const int64_t wanted = between(m, 1, ssti_smaller(a, b));
   for (int64_t g = wanted; g > 1; g--) {
     if (a % g == 0 && b % g == 0) { return g; }
   }
@@ -145,8 +145,8 @@ static int add_pool(maker *m, int input) {
   sst_integer_node node = node_of(m, largest ? SST_INTEGER_NODE_MAX_POOL : SST_INTEGER_NODE_SUM_POOL, input);
   sst_integer_pool *p = &node.pool;
   const sst_integer_value in = *value_of(m, input);
-  p->kernel_h = largest ? between(m, 1, smaller(3, in.height)) : in.height >= 2 ? 1 << below(m, 2) : 1;
-  p->kernel_w = largest ? between(m, 1, smaller(3, in.width)) : in.width >= 2 ? 1 << below(m, 2) : 1;
+  p->kernel_h = largest ? between(m, 1, ssti_smaller(3, in.height)) : in.height >= 2 ? 1 << below(m, 2) : 1;
+  p->kernel_w = largest ? between(m, 1, ssti_smaller(3, in.width)) : in.width >= 2 ? 1 << below(m, 2) : 1;
   p->stride_h = between(m, 1, 3);
   p->stride_w = between(m, 1, 3);
   p->pad_h = below(m, p->kernel_h / 2 + 1);
@@ -238,7 +238,7 @@ sst_integer_network *random_integer_network(sst_context *context, uint64_t seed,
   const bool spikes = chance(&m, 0.3f), negative = chance(&m, 0.5f);
   header.input = (sst_integer_value){.height = between(&m, 1, m.options.most_size),
                                      .width = between(&m, 1, m.options.most_size),
-                                     .channels = between(&m, 1, smaller(4, m.options.most_channels)),
+                                     .channels = between(&m, 1, ssti_smaller(4, m.options.most_channels)),
                                      .exponent = spikes ? 0 : (int)between(&m, 0, 8),
                                      .low = spikes || !negative ? 0 : -between(&m, 0, 127),
                                      .high = spikes ? 1 : between(&m, 1, 255)};

@@ -10,6 +10,7 @@
 
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum {
   FOLD_BELOW = 64,      // channels
@@ -35,17 +36,15 @@ typedef struct sweep {
   reduction kind;
 } sweep;
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static sweep sweep_make(ssti_backend *backend, int64_t rows, int64_t channels, int64_t first) {
   const ssti_fast_state *state = ssti_fast_state_of(backend);
   sweep s = {.simd = &state->simd, .rows = rows, .channels = channels, .first = first};
-  s.columns = smaller(channels - first, SSTI_FAST_PARTIAL_COLUMNS);
+  s.columns = ssti_smaller(channels - first, SSTI_FAST_PARTIAL_COLUMNS);
   s.fold = channels < FOLD_BELOW && rows >= FOLD_BELOW ? FOLD_BELOW / channels : 1;
   s.wide_rows = rows / s.fold;
   s.width = s.columns * s.fold;
   s.stride = channels * s.fold;
-  s.chunks = smaller(SSTI_FAST_CHUNKS, s.wide_rows / CHUNK_ROWS);
+  s.chunks = ssti_smaller(SSTI_FAST_CHUNKS, s.wide_rows / CHUNK_ROWS);
   if (s.chunks < 1) { s.chunks = 1; }
   s.a = state->partial;
   s.b = s.a + SSTI_FAST_CHUNKS * SSTI_FAST_PARTIAL_COLUMNS;
@@ -90,7 +89,7 @@ static void reduce_range(void *arg, int64_t begin, int64_t end) {
     const int64_t row = chunk_begin(s, chunk), to = chunk * s->width + column;
     const ssti_columns m = {.rows = chunk_begin(s, chunk + 1) - row,
                             .stride = s->stride,
-                            .columns = smaller(s->width - column, SSTI_SIMD_CHANNELS)};
+                            .columns = ssti_smaller(s->width - column, SSTI_SIMD_CHANNELS)};
     reduce_part(s, &m, offset_of(s, row) + column, s->a + to, s->b + to);
   }
 }
@@ -159,7 +158,7 @@ static void each_part(const sweep *s, int64_t begin, int64_t end,
                       void (*part)(const sweep *, const ssti_columns *, int64_t, int64_t)) {
   for (int64_t column = 0; column < s->width; column += SSTI_SIMD_CHANNELS) {
     const ssti_columns m = {
-        .rows = end - begin, .stride = s->stride, .columns = smaller(s->width - column, SSTI_SIMD_CHANNELS)};
+        .rows = end - begin, .stride = s->stride, .columns = ssti_smaller(s->width - column, SSTI_SIMD_CHANNELS)};
     part(s, &m, offset_of(s, begin) + column, column);
   }
 }

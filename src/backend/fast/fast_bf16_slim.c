@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum {
   LANES = 16,
@@ -14,8 +15,6 @@ enum {
   MOST_INPUTS = 64,
   PICTURE_BYTES = 256 << 10 // laid out
 };
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t row_of(const ssti_conv2d *s) { return (s->in_w + 2 * s->pad_w) * s->in_c; }
 static int64_t picture_of(const ssti_conv2d *s) { return (s->in_h + 2 * s->pad_h) * row_of(s); }
@@ -28,7 +27,7 @@ static size_t weight_bytes(const ssti_conv2d *s) {
 }
 
 static int64_t slots_of(const ssti_backend *backend, const ssti_conv2d *s) {
-  return smaller(sst_context_threads(backend->context), s->images);
+  return ssti_smaller(sst_context_threads(backend->context), s->images);
 }
 
 bool ssti_bf16_slim_possible(const ssti_backend *backend, const ssti_conv2d *s) {

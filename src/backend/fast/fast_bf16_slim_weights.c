@@ -11,6 +11,7 @@
 
 #include "backend/fast/fast_event.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum {
   LANES = 16,
@@ -18,9 +19,6 @@ enum {
   BAND_BYTES = 24 << 10, // of pairs
   PAIRED_BYTES = 1 << 20 // of a picture
 };
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t filter_of(const ssti_conv2d *s) { return s->kernel_h * s->kernel_w * s->in_c; }
 
@@ -31,7 +29,7 @@ static int64_t dy_row(const ssti_conv2d *s) { return pairs_of(s) * s->out_c; }
 
 // Pixels of a row with its padding, as far as pairs see it or it goes.
 static int64_t line_of(const ssti_conv2d *s) {
-  return larger(s->in_w + 2 * s->pad_w, (2 * pairs_of(s) - 1) * s->stride_w + s->kernel_w);
+  return ssti_larger(s->in_w + 2 * s->pad_w, (2 * pairs_of(s) - 1) * s->stride_w + s->kernel_w);
 }
 
 // What a thread needs of its own; sizes in bytes, in this order.
@@ -40,7 +38,7 @@ typedef struct slot_layout {
 } slot_layout;
 
 static slot_layout slot_layout_of(const ssti_conv2d *s) {
-  const int64_t line = larger(line_of(s) * s->in_c, 2 * pairs_of(s) * s->out_c);
+  const int64_t line = ssti_larger(line_of(s) * s->in_c, 2 * pairs_of(s) * s->out_c);
   slot_layout l = {.sums = ssti_fast_round_up((size_t)(filter_of(s) * s->out_c) * sizeof(float)),
                    .x = ssti_fast_round_up((size_t)(s->kernel_w * s->in_h * x_row(s)) * sizeof(uint32_t)),
                    .dy = ssti_fast_round_up((size_t)(s->out_h * dy_row(s)) * sizeof(uint32_t)),
@@ -50,7 +48,7 @@ static slot_layout slot_layout_of(const ssti_conv2d *s) {
 }
 
 static int64_t slots_of(const ssti_backend *backend, const ssti_conv2d *s) {
-  return smaller(sst_context_threads(backend->context), s->images);
+  return ssti_smaller(sst_context_threads(backend->context), s->images);
 }
 
 bool ssti_bf16_slim_weights_possible(const ssti_backend *backend, const ssti_conv2d *s) {
@@ -217,7 +215,7 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
   const weights_work *w = arg;
   const ssti_conv2d *s = w->s;
   const int64_t row_words = s->kernel_w * s->stride_h * x_row(s) + dy_row(s);
-  const int64_t rows = larger(1, BAND_BYTES / (row_words * (int64_t)sizeof(uint32_t)));
+  const int64_t rows = ssti_larger(1, BAND_BYTES / (row_words * (int64_t)sizeof(uint32_t)));
   for (int64_t slot = begin; slot < end; slot++) {
     float *sums = (float *)(void *)(w->workspace + (size_t)slot * w->layout.all);
     uint32_t *x = (uint32_t *)(void *)((char *)sums + w->layout.sums);
@@ -230,7 +228,7 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
       pair_dy(w, image, line, dy);
       for (int64_t row = 0; row < s->out_h; row += rows) {
         for (int64_t ky = 0; ky < s->kernel_h; ky++) {
-          add_rows(s, ky, row, smaller(rows, s->out_h - row), x, dy, sums);
+          add_rows(s, ky, row, ssti_smaller(rows, s->out_h - row), x, dy, sums);
         }
       }
     }

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum { CHUNKS = 64, GRAIN_ELEMENTS = 65536, STEPS_OF_ONE = 16, LEAST_CHANNELS = 32, LEAST_POSITIONS = 256 };
 
@@ -17,8 +18,6 @@ struct ssti_codes {
   int64_t inputs; // elements
   ssti_type type; // of the inputs
 };
-
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 // Whether a pass is in integers is decided for all its images together, so not where the shape is settled.
 static bool is_suited(const ssti_conv2d *s) {
@@ -78,7 +77,7 @@ sst_status ssti_codes_create(ssti_backend *backend, const ssti_conv2d *s, double
     ssti_codes_destroy(backend, codes);
     return status;
   }
-  codes->scratch = ssti_fast_round_up(larger(codes->conv.scratchpad, codes->weights.scratchpad));
+  codes->scratch = ssti_fast_round_up(ssti_larger_size(codes->conv.scratchpad, codes->weights.scratchpad));
   *out = codes;
   return SST_OK;
 }

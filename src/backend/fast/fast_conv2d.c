@@ -16,6 +16,7 @@
 #include "backend/fast/fast_winograd.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 // oneDNN's description of a convolution: either the one of the shape, or the one that computes its input gradient.
 typedef struct geometry {
@@ -216,8 +217,6 @@ static sst_status plan_backward(ssti_backend *backend, const ssti_conv2d *s, dnn
   return plan_weights(backend, &weights, hint, plan);
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 static int64_t in_count(const ssti_conv2d *s) { return s->images * s->in_h * s->in_w * s->in_c; }
 static int64_t out_count(const ssti_conv2d *s) { return s->images * s->out_h * s->out_w * s->out_c; }
 
@@ -234,36 +233,39 @@ static void size_workspace(ssti_backend *backend, const ssti_conv2d *s, bool tra
                                  ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad) +
                                  ssti_fast_round_up(part[SSTI_FAST_FORWARD_REORDER].scratchpad);
   if (!training) { return; }
-  size_t data = copy_bytes(s, s->out_type, out_count(s)) + plan->data_layout_bytes +
-                ssti_fast_round_up(part[SSTI_FAST_DATA_REORDER].scratchpad) +
-                ssti_fast_round_up(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad));
+  size_t data =
+      copy_bytes(s, s->out_type, out_count(s)) + plan->data_layout_bytes +
+      ssti_fast_round_up(part[SSTI_FAST_DATA_REORDER].scratchpad) +
+      ssti_fast_round_up(ssti_larger_size(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad));
   if (plan->data_as_forward && has_space(s)) { data += weights; }
   if (part[SSTI_FAST_DATA_ADD].primitive == NULL) {
     data += ssti_fast_round_up((size_t)in_count(s) * ssti_type_bytes(s->in_type));
   }
   const size_t own = plan->own_weights ? ssti_dense_weights_workspace(backend, s) : 0;
-  const size_t gradient =
-      copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) + own +
-      plan->weights_layout_bytes + weights +
-      ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_REORDER].scratchpad));
-  plan->base.backward_workspace = larger(data, gradient);
+  const size_t gradient = copy_bytes(s, s->in_type, in_count(s)) + copy_bytes(s, s->out_type, out_count(s)) + own +
+                          plan->weights_layout_bytes + weights +
+                          ssti_fast_round_up(ssti_larger_size(part[SSTI_FAST_WEIGHTS].scratchpad,
+                                                              part[SSTI_FAST_WEIGHTS_REORDER].scratchpad));
+  plan->base.backward_workspace = ssti_larger_size(data, gradient);
 }
 
 // Few channels by own kernels.
 static void plan_slim(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
   plan->slim_forward = ssti_bf16_slim_possible(backend, s);
   if (plan->slim_forward) {
-    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_bf16_slim_workspace(backend, s));
+    plan->base.forward_workspace = ssti_larger_size(plan->base.forward_workspace, ssti_bf16_slim_workspace(backend, s));
   }
   if (!training) { return; }
   const ssti_conv2d turned = turned_shape_of(s);
   plan->slim_data = can_turn(s) && ssti_bf16_slim_possible(backend, &turned);
   if (plan->slim_data) {
-    plan->base.backward_workspace = larger(plan->base.backward_workspace, ssti_bf16_slim_workspace(backend, &turned));
+    plan->base.backward_workspace =
+        ssti_larger_size(plan->base.backward_workspace, ssti_bf16_slim_workspace(backend, &turned));
   }
   plan->slim_weights = ssti_bf16_slim_weights_possible(backend, s);
   if (plan->slim_weights) {
-    plan->base.backward_workspace = larger(plan->base.backward_workspace, ssti_bf16_slim_weights_workspace(backend, s));
+    plan->base.backward_workspace =
+        ssti_larger_size(plan->base.backward_workspace, ssti_bf16_slim_weights_workspace(backend, s));
   }
 }
 
@@ -273,7 +275,8 @@ static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, con
   if (s->precision != SST_PRECISION_F32) { return SST_OK; }
   SST_TRY(ssti_winograd_create(backend, s, &g->our_weights, true, &plan->winograd));
   if (plan->winograd != NULL) {
-    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_winograd_workspace(plan->winograd));
+    plan->base.forward_workspace =
+        ssti_larger_size(plan->base.forward_workspace, ssti_winograd_workspace(plan->winograd));
   }
   if (!training || !plan->data_as_forward) { return SST_OK; }
   const ssti_conv2d turned = turned_shape_of(s);
@@ -281,8 +284,8 @@ static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, con
   SST_TRY(ssti_winograd_create(backend, &turned, &back.our_weights, false, &plan->winograd_data));
   if (plan->winograd_data != NULL) {
     plan->base.backward_workspace =
-        larger(plan->base.backward_workspace,
-               ssti_fast_round_up(weight_bytes(s)) + ssti_winograd_workspace(plan->winograd_data));
+        ssti_larger_size(plan->base.backward_workspace,
+                         ssti_fast_round_up(weight_bytes(s)) + ssti_winograd_workspace(plan->winograd_data));
   }
   return SST_OK;
 }
@@ -313,17 +316,18 @@ static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool trainin
       !s->settled && s->groups == 1 && ssti_event_possible(at.forward, training ? at.weights : -1.0, s->in_c);
   if (!plan->has_events) { return; }
   plan->base.saved = ssti_event_saved_bytes(s->images * s->in_h * s->in_w, s->in_c);
-  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(backend, s));
+  plan->base.forward_workspace =
+      ssti_larger_size(plan->base.forward_workspace, ssti_event_forward_workspace(backend, s));
   if (!training) { return; }
   plan->base.backward_workspace =
-      larger(plan->base.backward_workspace, ssti_event_conv2d_weights_workspace(backend, s));
+      ssti_larger_size(plan->base.backward_workspace, ssti_event_conv2d_weights_workspace(backend, s));
 }
 
 static sst_status plan_codes(ssti_backend *backend, const ssti_conv2d *s, ssti_fast_plan *plan) {
   if (ssti_fast_state_of(backend)->codes != SST_CODES_INTEGER) { return SST_OK; }
   SST_TRY(ssti_codes_create(backend, s, crossover_of(backend, s).codes, &plan->codes));
   if (plan->codes != NULL) {
-    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_codes_workspace(plan->codes));
+    plan->base.forward_workspace = ssti_larger_size(plan->base.forward_workspace, ssti_codes_workspace(plan->codes));
   }
   return SST_OK;
 }

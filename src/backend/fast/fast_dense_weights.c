@@ -16,6 +16,7 @@
 
 #include "backend/fast/fast_event.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum {
   INPUTS = 4, // of a tile
@@ -24,9 +25,6 @@ enum {
   BAND_PAIRS = 96,
   GROUP_BYTES = 512 << 10 // of paired pictures
 };
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t filter_of(const ssti_conv2d *s) { return s->kernel_h * s->kernel_w * s->in_c; }
 
@@ -52,7 +50,7 @@ static int64_t dy_row(const ssti_conv2d *s) { return pairs_of(s) * OUTPUTS; }
 // Pictures that are paired together.
 static int64_t group_of(const ssti_conv2d *s) {
   const int64_t x = s->in_h * x_row(s) * (s->in_c / LINE_INPUTS), dy = s->out_h * dy_row(s) * (s->out_c / OUTPUTS);
-  return smaller(larger(1, GROUP_BYTES / ((x + dy) * (int64_t)sizeof(uint32_t))), s->images);
+  return ssti_smaller(ssti_larger(1, GROUP_BYTES / ((x + dy) * (int64_t)sizeof(uint32_t))), s->images);
 }
 
 // From one block of channels to the next, in a group's pairs.
@@ -73,7 +71,7 @@ static slot_layout slot_layout_of(const ssti_conv2d *s) {
 }
 
 static int64_t slots_of(ssti_backend *backend, const ssti_conv2d *s) {
-  return smaller(sst_context_threads(backend->context), s->images);
+  return ssti_smaller(sst_context_threads(backend->context), s->images);
 }
 
 bool ssti_dense_weights_possible(ssti_backend *backend, const ssti_conv2d *s) {
@@ -227,7 +225,7 @@ static void add_band(const weights_work *w, int64_t pictures, int64_t row, int64
                      const uint32_t *dy, float *sums) {
   const ssti_conv2d *s = w->s;
   for (int64_t ky = 0; ky < s->kernel_h; ky++) {
-    const int64_t begin = larger(row, s->pad_h - ky), end = smaller(row + rows, s->in_h + s->pad_h - ky);
+    const int64_t begin = ssti_larger(row, s->pad_h - ky), end = ssti_smaller(row + rows, s->in_h + s->pad_h - ky);
     if (begin >= end) { continue; }
     const tile t = {.pictures = pictures,
                     .rows = end - begin,
@@ -249,15 +247,15 @@ static void add_band(const weights_work *w, int64_t pictures, int64_t row, int64
 
 static void add_pictures(const weights_work *w, int64_t count, const uint32_t *x, const uint32_t *dy, float *sums) {
   const ssti_conv2d *s = w->s;
-  const int64_t together = smaller(larger(1, BAND_PAIRS / (s->out_h * pairs_of(s))), count);
-  const int64_t rows = smaller(larger(1, BAND_PAIRS / pairs_of(s)), s->out_h);
+  const int64_t together = ssti_smaller(ssti_larger(1, BAND_PAIRS / (s->out_h * pairs_of(s))), count);
+  const int64_t rows = ssti_smaller(ssti_larger(1, BAND_PAIRS / pairs_of(s)), s->out_h);
   for (int64_t first = 0; first < count; first += together) {
-    const int64_t pictures = smaller(together, count - first);
+    const int64_t pictures = ssti_smaller(together, count - first);
     const uint32_t *x_at = x + first * s->in_h * x_row(s), *dy_at = dy + first * s->out_h * dy_row(s);
     for (int64_t row = 0; row < s->out_h; row += rows) {
       for (int64_t out = 0; out < s->out_c; out += OUTPUTS) {
         for (int64_t in = 0; in < s->in_c; in += LINE_INPUTS) {
-          add_band(w, pictures, row, smaller(rows, s->out_h - row), x_at + in / LINE_INPUTS * x_block(s),
+          add_band(w, pictures, row, ssti_smaller(rows, s->out_h - row), x_at + in / LINE_INPUTS * x_block(s),
                    dy_at + out / OUTPUTS * dy_block(s), sums + out * filter_of(s) + in * OUTPUTS);
         }
       }
@@ -275,7 +273,7 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
     memset(sums, 0, w->layout.sums);
     const int64_t last = (slot + 1) * w->s->images / w->slots;
     for (int64_t first = slot * w->s->images / w->slots; first < last; first += group) {
-      const int64_t count = smaller(group, last - first);
+      const int64_t count = ssti_smaller(group, last - first);
       pair_pictures(w, first, count, x, dy);
       add_pictures(w, count, x, dy, sums);
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum {
   LEAST_CHANNELS = 16, // that a word of bits is worth
@@ -29,9 +30,6 @@ enum {
 };
 
 static size_t round_up(size_t bytes) { return ssti_fast_round_up(bytes); }
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t filter_of(const ssti_conv2d *s) { return s->kernel_h * s->kernel_w * s->in_c; }
 
@@ -180,11 +178,11 @@ void ssti_event_join_sums(ssti_backend *backend, const ssti_conv2d *s, float sca
 
 // Output rows are worked on in bands of a picture, whose sums stay in the first-level cache, one kernel position and
 // two words of channels after the other, so that their weights do too; or a row of three positions and one word.
-static int64_t band_of(const ssti_conv2d *s) { return smaller(larger(1, BAND_PIXELS / s->out_w), s->out_h); }
+static int64_t band_of(const ssti_conv2d *s) { return ssti_smaller(ssti_larger(1, BAND_PIXELS / s->out_w), s->out_h); }
 
 // Input rows that a band sees.
 static int64_t band_inputs(const ssti_conv2d *s) {
-  return smaller(s->in_h, (band_of(s) - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1);
+  return ssti_smaller(s->in_h, (band_of(s) - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1);
 }
 
 // What a thread needs of its own; sizes in bytes, in this order.
@@ -204,7 +202,7 @@ static band_layout band_layout_of(const ssti_conv2d *s) {
 static int64_t bands_of(const ssti_conv2d *s) { return (s->out_h + band_of(s) - 1) / band_of(s); }
 
 static int64_t forward_slots(ssti_backend *backend, const ssti_conv2d *s) {
-  return smaller(sst_context_threads(backend->context), s->images * bands_of(s));
+  return ssti_smaller(sst_context_threads(backend->context), s->images * bands_of(s));
 }
 
 size_t ssti_event_forward_workspace(ssti_backend *backend, const ssti_conv2d *s) {
@@ -238,7 +236,7 @@ static void add_all_taps(const forward_work *w, const ssti_event_tap *band, int6
     }
     for (tap.kx = 0; !three && tap.kx < s->kernel_w; tap.kx++) {
       for (tap.first_word = 0; tap.first_word < words; tap.first_word = tap.last_word) {
-        tap.last_word = smaller(tap.first_word + TOGETHER, words);
+        tap.last_word = ssti_smaller(tap.first_word + TOGETHER, words);
         w->simd->event_tap(&tap, width, row + tap.kx * s->in_c * width, sums);
       }
     }
@@ -264,10 +262,10 @@ static void forward_band(const forward_work *w, char *slot, int64_t image, int64
   uint32_t *start = (uint32_t *)(void *)(slot + w->layout.sums);
   uint16_t *list = (uint16_t *)(void *)((char *)start + w->layout.start);
   const int64_t words = ssti_event_words(s->in_c), padded = ssti_event_padded(s->out_c), pixels = rows * s->out_w;
-  const int64_t first_in = larger(0, row * s->stride_h - s->pad_h);
+  const int64_t first_in = ssti_larger(0, row * s->stride_h - s->pad_h);
   const int64_t last_in =
-      smaller(s->in_h, (row + rows - 1) * s->stride_h - s->pad_h + (s->kernel_h - 1) * s->dilation_h + 1);
-  w->simd->event_pixel_lists(larger(0, last_in - first_in) * s->in_w, words,
+      ssti_smaller(s->in_h, (row + rows - 1) * s->stride_h - s->pad_h + (s->kernel_h - 1) * s->dilation_h + 1);
+  w->simd->event_pixel_lists(ssti_larger(0, last_in - first_in) * s->in_w, words,
                              w->bits + (image * s->in_h + first_in) * s->in_w * words, start, list);
   const ssti_event_tap band = {
       .shape = s, .row = row, .rows = rows, .first_in = first_in, .start = start, .list = list};
@@ -276,7 +274,7 @@ static void forward_band(const forward_work *w, char *slot, int64_t image, int64
     const int64_t width = ssti_event_width(padded - first);
     for (int64_t p = 0; p < pixels; p++) { memcpy(sums + p * width, w->bias + first, (size_t)width * sizeof *sums); }
     add_all_taps(w, &band, width, w->blocks + first * filter_of(s), sums);
-    put_sums(w, smaller(width, s->out_c - first), pixels, sums, width, at + first);
+    put_sums(w, ssti_smaller(width, s->out_c - first), pixels, sums, width, at + first);
     first += width;
   }
 }
@@ -287,7 +285,8 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
     for (int64_t item = i * items / w->slots; item < (i + 1) * items / w->slots; item++) {
       const int64_t row = item % bands * band;
-      forward_band(w, w->workspace + (size_t)i * w->layout.all, item / bands, row, smaller(band, w->s->out_h - row));
+      forward_band(w, w->workspace + (size_t)i * w->layout.all, item / bands, row,
+                   ssti_smaller(band, w->s->out_h - row));
     }
   }
 }
@@ -353,8 +352,8 @@ static slot_layout slot_layout_of(const ssti_conv2d *s) {
 }
 
 static int64_t slots_of(ssti_backend *backend, const ssti_conv2d *s) {
-  const int64_t most = larger(1, PARTIAL_BYTES / (int64_t)slot_layout_of(s).all);
-  return smaller(smaller(sst_context_threads(backend->context), s->images), most);
+  const int64_t most = ssti_larger(1, PARTIAL_BYTES / (int64_t)slot_layout_of(s).all);
+  return ssti_smaller(ssti_smaller(sst_context_threads(backend->context), s->images), most);
 }
 
 size_t ssti_event_conv2d_weights_workspace(ssti_backend *backend, const ssti_conv2d *s) {
@@ -389,15 +388,16 @@ static void next_row(const grid *g, place *p) {
 // Copies dy of [at, at + count) of the grid, `width` channels from `first` on; zeros where there is no output.
 static void copy_rows(const weights_work *w, int64_t at, int64_t count, int64_t first, int64_t width, float *to) {
   const ssti_conv2d *s = w->s;
-  const int64_t real = smaller(width, s->out_c - first);
+  const int64_t real = ssti_smaller(width, s->out_c - first);
   if (at < 0) { // before the first picture
-    const int64_t before = smaller(-at, count);
+    const int64_t before = ssti_smaller(-at, count);
     memset(to, 0, (size_t)(before * width) * sizeof *to);
     to += before * width, at = 0, count -= before;
   }
   for (place p = place_of(&w->g, at); count > 0; next_row(&w->g, &p)) {
-    const int64_t length = smaller(w->g.w - p.column, count);
-    int64_t inside = p.row < s->out_h && p.image < s->images ? smaller(larger(s->out_w - p.column, 0), length) : 0;
+    const int64_t length = ssti_smaller(w->g.w - p.column, count);
+    int64_t inside =
+        p.row < s->out_h && p.image < s->images ? ssti_smaller(ssti_larger(s->out_w - p.column, 0), length) : 0;
     int64_t from = ((p.image * s->out_h + p.row) * s->out_w + p.column) * s->out_c + first;
     for (int64_t i = 0; i < inside; i++, to += width, from += s->out_c) {
       if (s->out_type == SSTI_BF16) {
@@ -420,7 +420,7 @@ static void copy_pixels(const weights_work *w, int64_t phase_h, int64_t phase_w,
   const int64_t words = ssti_event_words(s->in_c);
   memset(to, 0, (size_t)((count + SSTI_EVENT_WORD - 1) / SSTI_EVENT_WORD * SSTI_EVENT_WORD) * sizeof *to);
   for (place p = place_of(&w->g, at); count > 0; next_row(&w->g, &p)) {
-    const int64_t length = smaller(w->g.w - p.column, count);
+    const int64_t length = ssti_smaller(w->g.w - p.column, count);
     const int64_t iy = p.row * s->stride_h + phase_h - s->pad_h;
     if (iy >= 0 && iy < s->in_h && p.image < s->images) {
       const uint64_t *from = w->bits + ((p.image * s->in_h + iy) * s->in_w) * words + word;
@@ -441,7 +441,7 @@ static void make_lists(const weights_work *w, int64_t phase_h, int64_t phase_w, 
   int64_t filled = 0;
   for (int64_t word = 0; word < ssti_event_words(w->s->in_c); word++) {
     copy_pixels(w, phase_h, phase_w, at, count, word, pixels);
-    const int64_t channels = smaller(SSTI_EVENT_WORD, w->s->in_c - word * SSTI_EVENT_WORD);
+    const int64_t channels = ssti_smaller(SSTI_EVENT_WORD, w->s->in_c - word * SSTI_EVENT_WORD);
     filled = w->simd->event_channel_lists(channels, groups, pixels, start + word * (SSTI_EVENT_WORD + 1), list, filled);
   }
 }
@@ -457,7 +457,7 @@ static void add_taps(const weights_work *w, int64_t phase_h, int64_t phase_w, in
       const int64_t distance = y / s->stride_h * w->g.w + x / s->stride_w;
       for (int64_t word = 0; word < ssti_event_words(s->in_c); word++) {
         const int64_t c = word * SSTI_EVENT_WORD;
-        const ssti_event_lists lists = {.targets = smaller(SSTI_EVENT_WORD, s->in_c - c),
+        const ssti_event_lists lists = {.targets = ssti_smaller(SSTI_EVENT_WORD, s->in_c - c),
                                         .start = start + word * (SSTI_EVENT_WORD + 1),
                                         .list = list};
         w->simd->event_sum(&lists, width, rows + (w->g.reach - distance) * width,
@@ -504,7 +504,7 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
     memset(slot, 0, w->layout.gradient);
     const int64_t last = (i + 1) * w->s->images / w->slots * picture;
     for (int64_t at = i * w->s->images / w->slots * picture; at < last; at += w->g.tile) {
-      add_tile(w, slot, at, smaller(w->g.tile, last - at));
+      add_tile(w, slot, at, ssti_smaller(w->g.tile, last - at));
     }
   }
 }

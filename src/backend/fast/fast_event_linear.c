@@ -5,10 +5,9 @@
 
 #include "backend/fast/fast_event.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum { TILE = 1024, GRAIN = 64 };
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static size_t dy_bytes(const ssti_linear *s) {
   return ssti_fast_round_up((size_t)(s->rows * ssti_event_padded(s->out)) * sizeof(float));
@@ -29,7 +28,7 @@ static slot_layout slot_layout_of(const ssti_linear *s) {
 }
 
 static int64_t slots_of(ssti_backend *backend, const ssti_linear *s) {
-  return smaller(sst_context_threads(backend->context), ssti_event_words(s->in));
+  return ssti_smaller(sst_context_threads(backend->context), ssti_event_words(s->in));
 }
 
 size_t ssti_event_linear_weights_workspace(ssti_backend *backend, const ssti_linear *s) {
@@ -54,7 +53,7 @@ static void copy_range(void *arg, int64_t begin, int64_t end) {
   const linear_work *w = arg;
   const int64_t out = w->s->out, padded = ssti_event_padded(out);
   for (int64_t first = 0; first < padded;) {
-    const int64_t width = ssti_event_width(padded - first), real = smaller(width, out - first);
+    const int64_t width = ssti_event_width(padded - first), real = ssti_smaller(width, out - first);
     for (int64_t r = begin; r < end; r++) {
       float *to = w->blocks + first * w->s->rows + r * width;
       if (w->s->out_type == SSTI_BF16) {
@@ -96,10 +95,10 @@ static void weights_range(void *arg, int64_t begin, int64_t end) {
     for (int64_t word = i; word < words; word += w->slots) {
       memset(slot, 0, w->layout.sums);
       for (int64_t row = 0; row < w->s->rows; row += TILE) {
-        add_tile(w, slot, word, row, smaller(TILE, w->s->rows - row));
+        add_tile(w, slot, word, row, ssti_smaller(TILE, w->s->rows - row));
       }
       const ssti_event_matrix m = {.out_c = w->s->out, .rows = SSTI_EVENT_WORD, .stride = w->s->in, .scale = w->scale};
-      w->simd->event_from_blocks(&m, 0, smaller(SSTI_EVENT_WORD, w->s->in - word * SSTI_EVENT_WORD),
+      w->simd->event_from_blocks(&m, 0, ssti_smaller(SSTI_EVENT_WORD, w->s->in - word * SSTI_EVENT_WORD),
                                  (const float *)(void *)slot, 1, 0, w->dweight + word * SSTI_EVENT_WORD, w->accumulate);
     }
   }

@@ -9,6 +9,7 @@
 #include "backend/fast/fast_codes.h"
 #include "backend/fast/fast_event.h"
 #include "base/log.h"
+#include "base/sizes.h"
 
 static void matrix_layout(dnnl_memory_desc_t *layout, int64_t rows, int64_t columns, bool transposed, ssti_type type) {
   const dnnl_dims_t dims = {rows, columns};
@@ -88,8 +89,6 @@ static sst_status make_parts(ssti_backend *backend, const ssti_linear *s, bool t
   return SST_OK;
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 // A linear layer as a convolution of one picture, a column of pixels.
 static ssti_conv2d as_conv2d(const ssti_linear *s) {
   return (ssti_conv2d){.images = 1,
@@ -130,10 +129,11 @@ static void add_events(ssti_backend *backend, const ssti_linear *s, bool trainin
   if (!plan->has_events) { return; }
   const ssti_conv2d conv = as_conv2d(s);
   plan->base.saved = ssti_event_saved_bytes(s->rows, s->in);
-  plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_event_forward_workspace(backend, &conv));
+  plan->base.forward_workspace =
+      ssti_larger_size(plan->base.forward_workspace, ssti_event_forward_workspace(backend, &conv));
   if (!training) { return; }
   plan->base.backward_workspace =
-      larger(plan->base.backward_workspace, ssti_event_linear_weights_workspace(backend, s));
+      ssti_larger_size(plan->base.backward_workspace, ssti_event_linear_weights_workspace(backend, s));
 }
 
 static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, bool training, ssti_plan **out) {
@@ -157,11 +157,14 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
   const size_t weight = copy_bytes(shape, SSTI_F32, shape->in * shape->out);
   plan->base.forward_workspace = x + weight + ssti_fast_round_up(part[SSTI_FAST_FORWARD].scratchpad);
   if (ssti_few_rows_possible(backend, shape)) {
-    plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_few_rows_workspace(shape));
+    plan->base.forward_workspace = ssti_larger_size(plan->base.forward_workspace, ssti_few_rows_workspace(shape));
   }
-  plan->base.backward_workspace = larger(
-      dy + weight + ssti_fast_round_up(larger(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad)),
-      x + dy + ssti_fast_round_up(larger(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
+  plan->base.backward_workspace = ssti_larger_size(
+      dy + weight +
+          ssti_fast_round_up(ssti_larger_size(part[SSTI_FAST_DATA].scratchpad, part[SSTI_FAST_DATA_ADD].scratchpad)),
+      x + dy +
+          ssti_fast_round_up(
+              ssti_larger_size(part[SSTI_FAST_WEIGHTS].scratchpad, part[SSTI_FAST_WEIGHTS_ADD].scratchpad)));
   add_events(backend, shape, training, plan);
   const ssti_fast_state *state = ssti_fast_state_of(backend);
   if (state->codes == SST_CODES_INTEGER) {
@@ -172,7 +175,7 @@ static sst_status linear_plan(ssti_backend *backend, const ssti_linear *shape, b
       return status;
     }
     if (plan->codes != NULL) {
-      plan->base.forward_workspace = larger(plan->base.forward_workspace, ssti_codes_workspace(plan->codes));
+      plan->base.forward_workspace = ssti_larger_size(plan->base.forward_workspace, ssti_codes_workspace(plan->codes));
     }
   }
   if (refused) {

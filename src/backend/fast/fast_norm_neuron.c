@@ -11,6 +11,7 @@
 
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum {
   BLOCK = SSTI_SIMD_NEURON_BLOCK,
@@ -32,18 +33,16 @@ typedef struct cut {
   int64_t slots;          // threads that have scratch
 } cut;
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static cut cut_make(const ssti_backend *backend, const ssti_norm_neuron *shape) {
   const int64_t channels = shape->norm.channels, total = shape->neuron.count / channels;
   cut c = {.pixels = 1, .pieces = (channels + BLOCK - 1) / BLOCK};
-  if (c.pieces == 1) { c.pixels = smaller(BLOCK / channels, total); }
+  if (c.pieces == 1) { c.pixels = ssti_smaller(BLOCK / channels, total); }
   c.width = channels * c.pixels;
   c.rows = (total + c.pixels - 1) / c.pixels;
   c.blocks = c.rows * c.pieces;
-  c.chunks = smaller(SSTI_FAST_CHUNKS, (c.rows + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS);
+  c.chunks = ssti_smaller(SSTI_FAST_CHUNKS, (c.rows + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS);
   const int64_t useful = c.blocks * BLOCK * shape->neuron.steps / GRAIN_ELEMENTS;
-  c.slots = smaller(useful < 1 ? 1 : useful, sst_context_threads(backend->context));
+  c.slots = ssti_smaller(useful < 1 ? 1 : useful, sst_context_threads(backend->context));
   return c;
 }
 
@@ -173,7 +172,7 @@ static void put_block(const fused_work *w, int64_t row, int64_t piece, ssti_neur
                       ssti_block_norm *norm) {
   const int64_t column = piece * BLOCK;
   block->begin = row * w->cut.width + column;
-  block->length = smaller(smaller(w->cut.width - column, BLOCK), block->count - block->begin);
+  block->length = ssti_smaller(ssti_smaller(w->cut.width - column, BLOCK), block->count - block->begin);
   norm->mean = w->number[MEAN] + column;
   norm->factor = w->number[FACTOR] + column;
   norm->offset = w->number[OFFSET] + column;
@@ -278,7 +277,7 @@ static void sum_chunk(const fused_work *w, int64_t chunk, int64_t piece, float *
     }
   }
   if (w->dleak != NULL) { w->dleak[chunk * c->pieces + piece] = dleak; }
-  const int64_t wide = smaller(channels - piece * BLOCK, smaller(channels, BLOCK));
+  const int64_t wide = ssti_smaller(channels - piece * BLOCK, ssti_smaller(channels, BLOCK));
   double *to = w->sum + chunk * channels + piece * BLOCK, *to_centred = w->centred + chunk * channels + piece * BLOCK;
   memcpy(to, sum, (size_t)wide * sizeof *to);
   memcpy(to_centred, centred, (size_t)wide * sizeof *to);
@@ -375,7 +374,7 @@ static void kept_range(void *arg, int64_t begin, int64_t end) {
                                 .mean_dy = w->number[MEAN_DY],
                                 .slope = w->number[SLOPE]};
   for (int64_t at = begin * width; at < end * width && at < count; at += width) {
-    const int64_t length = smaller(width, count - at);
+    const int64_t length = ssti_smaller(width, count - at);
     if (w->shape->norm.in_type == SSTI_BF16) {
       const ssti_bf16 *x = (const ssti_bf16 *)(const void *)w->block.x;
       w->simd->norm_gradient_bf16(length, &norm, x + at, (ssti_bf16 *)(void *)w->block.dx + at);

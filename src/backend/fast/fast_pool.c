@@ -3,6 +3,7 @@
 // which for usual sizes stays in the second-level cache; averages of windows of 2 by 2 need no such copy.
 #include "backend/fast/fast.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 typedef struct pool_work {
   const ssti_simd *simd;
@@ -16,8 +17,6 @@ typedef struct pool_work {
   float *images;
 } pool_work;
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static int64_t in_count(const ssti_pool *s) { return s->in_h * s->in_w * s->channels; }
 static int64_t out_count(const ssti_pool *s) { return s->out_h * s->out_w * s->channels; }
 
@@ -26,7 +25,7 @@ static int64_t image_grain(const ssti_pool *s) { return 1 + 16384 / (in_count(s)
 static int64_t slots_of(const ssti_backend *backend, const ssti_pool *s) {
   if (s->in_type == SSTI_F32 && s->out_type == SSTI_F32) { return 0; }
   const int64_t useful = (s->images + image_grain(s) - 1) / image_grain(s);
-  return smaller(sst_context_threads(backend->context), useful);
+  return ssti_smaller(sst_context_threads(backend->context), useful);
 }
 
 // The image in f32: where it is, or in `scratch`.

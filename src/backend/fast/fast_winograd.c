@@ -5,6 +5,7 @@
 #include "backend/fast/fast_winograd.h"
 
 #include "base/memory.h"
+#include "base/sizes.h"
 
 enum { BATCH_PIXELS = 32768, LEAST_CHANNELS = 32 };
 
@@ -14,8 +15,6 @@ struct ssti_winograd {
   int64_t source_step, target_step;        // elements of a batch
   size_t weight_bytes, source_bytes, target_bytes, scratch;
 };
-
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 // The largest divisor of the number of pictures whose batch is small enough.
 static int64_t batch_of(const ssti_conv2d *s) {
@@ -81,8 +80,8 @@ static sst_status make(ssti_backend *backend, const ssti_conv2d *s, const dnnl_m
   (void)dnnl_primitive_desc_destroy(description);
   if (status == SST_OK && with_bias) { status = ssti_dnnl_add_argument(backend, &w->conv, DNNL_ARG_BIAS, &bias); }
   if (status == SST_OK) { status = ssti_dnnl_add_scratchpad(backend, &w->conv); }
-  w->scratch = ssti_fast_round_up(
-      larger(larger(w->conv.scratchpad, w->weights.scratchpad), larger(w->source.scratchpad, w->target.scratchpad)));
+  w->scratch = ssti_fast_round_up(ssti_larger_size(ssti_larger_size(w->conv.scratchpad, w->weights.scratchpad),
+                                                   ssti_larger_size(w->source.scratchpad, w->target.scratchpad)));
   return status;
 }
 

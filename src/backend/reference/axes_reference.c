@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <math.h>
 
-enum { CHUNKS = 16, LANES = 8 };
+#include "base/sizes.h"
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+enum { CHUNKS = 16, LANES = 8 };
 
 static int64_t pieces_of(int64_t length, int64_t piece) { return (length + piece - 1) / piece; }
 
@@ -62,7 +62,7 @@ static void elementwise_range(void *arg, int64_t begin, int64_t end) {
     const int64_t at = i % job->pieces * SSTI_REFERENCE_SPAN;
     int64_t offset[SSTI_REFERENCE_OPERANDS] = {0};
     ssti_reference_walk_add(job->walk, i / job->pieces * job->inner + at, offset);
-    job->function(job->arg, offset, job->stride, smaller(SSTI_REFERENCE_SPAN, job->inner - at));
+    job->function(job->arg, offset, job->stride, ssti_smaller(SSTI_REFERENCE_SPAN, job->inner - at));
   }
 }
 
@@ -73,8 +73,8 @@ void ssti_reference_elementwise(sst_context *context, const ssti_reference_walk 
   job.inner = walk->length[walk->groups - 1];
   job.pieces = pieces_of(job.inner, SSTI_REFERENCE_SPAN);
   for (int i = 0; i < SSTI_REFERENCE_OPERANDS; i++) { job.stride[i] = walk->stride[i][walk->groups - 1]; }
-  ssti_parallel_for(context, walk->count / job.inner * job.pieces, grain_of(smaller(job.inner, SSTI_REFERENCE_SPAN)),
-                    elementwise_range, &job);
+  ssti_parallel_for(context, walk->count / job.inner * job.pieces,
+                    grain_of(ssti_smaller(job.inner, SSTI_REFERENCE_SPAN)), elementwise_range, &job);
 }
 
 void ssti_reference_reduction_make(sst_shape shape, sst_shape result, sst_shape other,
@@ -111,7 +111,7 @@ static int64_t piece_at(const ssti_reference_walk *walk, int64_t pieces, int64_t
   const int64_t inner = walk->length[walk->groups - 1];
   const int64_t at = index % pieces * SSTI_REFERENCE_PIECE;
   *first = index / pieces * inner + at;
-  return smaller(SSTI_REFERENCE_PIECE, inner - at);
+  return ssti_smaller(SSTI_REFERENCE_PIECE, inner - at);
 }
 
 int64_t ssti_reference_unit(const ssti_reference_reduction *reduction, int64_t unit,
@@ -216,8 +216,8 @@ typedef struct chunk_job {
 static void reduce_chunks(void *arg, int64_t begin, int64_t end) {
   chunk_job *job = arg;
   for (int64_t chunk = begin; chunk < end; chunk++) {
-    const int64_t first = smaller(chunk * job->rows_a_chunk, job->reduction->rows);
-    const int64_t last = smaller(first + job->rows_a_chunk, job->reduction->rows);
+    const int64_t first = ssti_smaller(chunk * job->rows_a_chunk, job->reduction->rows);
+    const int64_t last = ssti_smaller(first + job->rows_a_chunk, job->reduction->rows);
     if (job->writing) {
       write_rows(job->reduction, job->base, job->width, first, last, job->total[0]);
     } else {
