@@ -2,22 +2,36 @@
 """The bugs that test_mutations.py plants: small changes of the sources that the tests must notice.
 
 planted(what, file, (old, new)..., suites=names): every `old` occurs exactly once in the file. The suites named are
-those whose business the bug is; the suites over whole networks are always run as well.
+those whose business the bug is; the suites over whole networks are always run as well. `needs` is what Linux calls the
+instructions without which a processor never runs that code.
 """
 from collections import namedtuple
 
-Bug = namedtuple("Bug", "what file changes suites")
+Bug = namedtuple("Bug", "what file changes suites needs")
 BUGS = []
 
 
-def planted(what, file, *changes, suites=()):
-    BUGS.append(Bug(what, file, changes, tuple(suites)))
+def planted(what, file, *changes, suites=(), needs=None):
+    BUGS.append(Bug(what, file, changes, tuple(suites), needs))
+
+
+def text_with(bug, text):
+    """The source with the bug; a sentence in ValueError where it cannot be planted."""
+    for old, new in bug.changes:
+        found = text.count(old)
+        if found != 1:
+            raise ValueError(f"{bug.file} holds {found} times, expected once:\n{old}")
+        if old == new:
+            raise ValueError(f"{bug.what}: nothing changes in\n{old}")
+        text = text.replace(old, new)
+    return text
 
 
 REFERENCE = "src/backend/reference/"
 FAST = "src/backend/fast/"
 neuron_suites = ("golden/test_neuron_goldens", "grad/test_neuron_gradients", "unit/test_neuron", "unit/test_fast_backend")
 fast_suites = ("unit/test_fast_backend",)
+WIDE, HALF = "avx512f", "avx512_bf16"
 
 # ---- neurons: one bug of each kind in both backends ----
 
@@ -25,11 +39,15 @@ planted("the leak is missing from backward, reference", REFERENCE + "neuron_refe
         ("back->du[i] = d->decay * dh[i];", "back->du[i] = dh[i];"), suites=neuron_suites)
 planted("the leak is missing from backward, fast", FAST + "simd_neuron.c",
         ("du[i] = d.decay * dh[i];", "du[i] = dh[i];"), suites=neuron_suites)
+planted("the leak is missing from backward, columns", FAST + "simd_neuron_columns.c",
+        ("du[k] = d->decay * dh;", "du[k] = dh;"), suites=neuron_suites, needs=WIDE)
 
 planted("the reset is missing from backward, reference", REFERENCE + "neuron_reference.c",
         ("ds[i] * g[i] + back->du[i] * (1.0f - spike[i]);", "ds[i] * g[i] + back->du[i];"), suites=neuron_suites)
 planted("the reset is missing from backward, fast", FAST + "simd_neuron.c",
         ("(hard ? du[i] * (1.0f - s) : du[i])", "du[i]"), suites=neuron_suites)
+planted("the reset is missing from backward, columns", FAST + "simd_neuron_columns.c",
+        ("keep_if(~fired, du[k]) : du[k]", "du[k] : du[k]"), suites=neuron_suites, needs=WIDE)
 
 planted("detached and followed resets are mixed up, reference", REFERENCE + "neuron_reference.c",
         ("  if (!d->detach_reset) {", "  if (d->detach_reset) {"), suites=neuron_suites)
@@ -40,9 +58,9 @@ planted("neurons fire above the threshold, not at it", "src/neuron/dynamics.h",
         ("return h >= threshold ? 1.0f : 0.0f;", "return h > threshold ? 1.0f : 0.0f;"), suites=neuron_suites)
 
 planted("neurons fire above the threshold, not at it, fast", FAST + "simd_neuron.c",
-        ("s = ssti_fire(h, d.threshold);\n        spikes[i] = s;", "s = h > d.threshold;\n        spikes[i] = s;"),
-        ("s = ssti_fire(h, d.threshold);\n        membrane[i] = h;", "s = h > d.threshold;\n        membrane[i] = h;"),
-        suites=neuron_suites)
+        (": ssti_fire(h, d->threshold);", ": (float)(h > d->threshold);"), suites=neuron_suites)
+planted("neurons fire above the threshold, not at it, columns", FAST + "simd_neuron_columns.c",
+        ("fired = h >= d->threshold;", "fired = h > d->threshold;"), suites=neuron_suites, needs=WIDE)
 
 planted("the last step is left out of forward, reference", REFERENCE + "neuron_reference.c",
         ("t++) {\n    const int64_t at = t * shape->count + chunk * CHUNK;",
@@ -52,21 +70,32 @@ planted("the last step is left out of forward, fast", FAST + "simd_neuron.c",
         ("    float *restrict spikes = b->spikes + t * b->count + b->begin;",
          "    if (t > 0 && t == b->steps - 1) { break; }\n"
          "    float *restrict spikes = b->spikes + t * b->count + b->begin;"), suites=neuron_suites)
+planted("the last step is left out of forward, columns", FAST + "simd_neuron_columns.c",
+        ("t++) {\n    const int64_t at = t * b->count + b->begin + i;",
+         "t++) {\n    if (t > 0 && t == b->steps - 1) { break; }\n"
+         "    const int64_t at = t * b->count + b->begin + i;"), suites=neuron_suites, needs=WIDE)
 planted("the first step is left out of backward, reference", REFERENCE + "neuron_reference.c",
         ("t >= 0; t--", "t >= (shape->steps > 1); t--"), suites=neuron_suites)
 planted("the first step is left out of backward, fast", FAST + "simd_neuron.c",
-        ("t >= 0; t--", "t >= (b->steps > 1); t--"), suites=neuron_suites)
+        ("t >= 0; t--) {\n    const int64_t at = t * b->count + b->begin;\n    const float *restrict h",
+         "t >= (b->steps > 1); t--) {\n    const int64_t at = t * b->count + b->begin;\n    const float *restrict h"),
+        suites=neuron_suites)
+planted("the first step is left out of backward, columns", FAST + "simd_neuron_columns.c",
+        ("t >= 0; t--", "t >= (b->steps > 1); t--"), suites=neuron_suites, needs=WIDE)
 
 planted("the gradient of the membrane is dropped, reference", REFERENCE + "neuron_reference.c",
         ("dh[i] = dmembrane[i] + ds[i] * g[i] + back->du[i] * (1.0f", "dh[i] = ds[i] * g[i] + back->du[i] * (1.0f"),
         suites=neuron_suites)
 planted("the gradient of the membrane is dropped, fast", FAST + "simd_neuron.c",
         ("dh[i] = dmembrane[i] + ds * g", "dh[i] = ds * g"), suites=neuron_suites)
+planted("the gradient of the membrane is dropped, columns", FAST + "simd_neuron_columns.c",
+        ("if (b->dmembrane != NULL) {", "if (b->dmembrane == b->dspikes && b->dmembrane != NULL) {"),
+        suites=neuron_suites, needs=WIDE)
 
 planted("PLIF learns its leak instead of its w, reference", REFERENCE + "neuron_reference.c",
-        ("(float)(sum * (double)call.dynamics.leak * (double)call.dynamics.decay)", "(float)sum"), suites=neuron_suites)
+        ("(float)(sum * (double)call.dynamics.w_leak * (double)call.dynamics.w_decay)", "(float)sum"), suites=neuron_suites)
 planted("PLIF learns its leak instead of its w, fast", FAST + "fast_neuron.c",
-        ("(float)(sum * (double)dynamics.leak * (double)dynamics.decay)", "(float)sum"), suites=neuron_suites)
+        ("(float)(sum * (double)dynamics.w_leak * (double)dynamics.w_decay)", "(float)sum"), suites=neuron_suites)
 
 planted("the arctan's derivative has lost its half", "src/neuron/surrogate.h",
         ("return 0.5f * a / (1.0f + z * z);", "return a / (1.0f + z * z);"),
@@ -87,8 +116,11 @@ planted("batches are normalised by the unbiased variance, fast", FAST + "fast_ba
 planted("backward forgets that the variance is the batch's, reference", REFERENCE + "batch_norm_reference.c",
         ("(dy[c] - mean_dy[c] - xhat * mean_dy_xhat[c])", "(dy[c] - mean_dy[c] - 0.0f * xhat * mean_dy_xhat[c])"),
         suites=norm_suites)
-planted("backward forgets that the variance is the batch's, fast", FAST + "fast_batch_norm.c",
-        ("(float)(inverse * (result->b / result->rows))", "(float)(0.0 * inverse)"), suites=norm_suites)
+planted("backward forgets that the variance is the batch's, fast", FAST + "fast_norm_neuron.c",
+        ("(float)(inverse * (centred * inverse / rows))", "(float)(0.0 * inverse)"), suites=norm_suites)
+planted("a norm goes back through all steps but the first, fast", FAST + "simd_neuron.c",
+        ("t >= 0; t--) {\n    const int64_t at = t * b->count + b->begin;\n    fetch",
+         "t >= (b->steps > 1); t--) {\n    const int64_t at = t * b->count + b->begin;\n    fetch"), suites=norm_suites)
 planted("a frozen network updates its statistics", "src/op/batch_norm.c",
         ("return call->run->training && !call->frozen;", "return call->run->training;"),
         suites=("unit/test_batch_norm", "unit/test_graph"))
@@ -124,16 +156,48 @@ planted("neurons overwrite their input's gradient, reference", REFERENCE + "neur
         ("back.dx_sum, call->dx + first, call->accumulate_dx);", "back.dx_sum, call->dx + first, false);"),
         suites=("unit/test_neuron",))
 planted("neurons overwrite their input's gradient, fast", FAST + "simd_neuron.c",
-        ("if (stride == 0 || b->accumulate_dx) {", "if (stride == 0) {"), suites=fast_suites)
+        ("if (norm == NULL) {\n    if (b->accumulate_dx) {", "if (norm == NULL) {\n    if (b->accumulate_dx && n < 0) {"),
+        suites=fast_suites)
+planted("neurons overwrite their input's gradient, columns", FAST + "simd_neuron_columns.c",
+        ("store(dx, g->b->accumulate_dx ? load(dx) + dy : dy);", "store(dx, dy);"), suites=fast_suites, needs=WIDE)
 planted("batch norm overwrites its input's gradient, reference", REFERENCE + "batch_norm_reference.c",
         ("dx[c] = w->accumulate_dx ? dx[c] + gradient : gradient;", "dx[c] = gradient;"), suites=norm_suites)
-planted("batch norm overwrites its input's gradient, fast", FAST + "fast_batch_norm.c",
-        ("s->accumulate = accumulate_dx;", "s->accumulate = false && accumulate_dx;"), suites=norm_suites)
+planted("batch norm overwrites its input's gradient, fast", FAST + "fast_norm_neuron.c",
+        ("w->block.accumulate_dx = out->accumulate_dx;", "w->block.accumulate_dx = false;"), suites=norm_suites)
 planted("average pooling overwrites its input's gradient, fast", FAST + "simd_pool.c",
         ("const bool add = accumulate || !is_tiling(s);", "const bool add = !is_tiling(s);"),
         suites=("unit/test_pool", "unit/test_fast_backend"))
 planted("pooling overwrites its input's gradient, reference", REFERENCE + "pool_reference.c",
         ("c < s->channels && !w->accumulate; c++", "c < s->channels; c++"), suites=("unit/test_pool",))
+
+planted("threads' sums overwrite the weights' gradient, fast", FAST + "fast_event.c",
+        (".accumulate = accumulate};", ".accumulate = false};"), suites=fast_suites + ("unit/test_event_driven",))
+
+# ---- own convolutions and pools in bf16 ----
+
+half_suites = ("unit/test_bf16", "unit/test_fast_backend")
+planted("bf16: filters are not turned for the input's gradient", FAST + "fast_bf16_slim.c",
+        ("(c * places + places - 1 - p) * s->out_c", "(c * places + p) * s->out_c"), suites=half_suites, needs=HALF)
+planted("bf16: of strided rows only each window's first is laid out", FAST + "fast_bf16_slim.c",
+        ("padded_row % s->stride_h < s->kernel_h", "padded_row % s->stride_h == 0"), suites=half_suites, needs=HALF)
+planted("bf16: the input's gradient is overwritten", FAST + "fast_bf16_slim.c",
+        ("if (w->add) {", "if (w->add && w->bias != NULL) {"), suites=half_suites, needs=HALF)
+planted("bf16: a picture's second band of rows ends early", FAST + "fast_bf16_slim_weights.c",
+        ("s->out_h - row), x, dy, sums);", "s->out_h - row) - (row > 0), x, dy, sums);"), suites=half_suites, needs=HALF)
+planted("bf16: the padding of strided rows is that of the row before", FAST + "fast_bf16_slim_weights.c",
+        ("begin * s->stride_h + ky < s->pad_h", "begin + ky < s->pad_h"), suites=half_suites, needs=HALF)
+planted("bf16: odd kernel columns begin a pixel late", FAST + "fast_dense_weights.c",
+        ("pair_row(&of_x, row, 1 - s->pad_w,", "pair_row(&of_x, row, 2 - s->pad_w,"), suites=half_suites, needs=HALF)
+planted("dense weights: a second group of pictures lacks its last", FAST + "fast_dense_weights.c",
+        ("add_pictures(w, count, x, dy, sums);",
+         "add_pictures(w, count - (first > slot * w->s->images / w->slots), x, dy, sums);"), suites=half_suites,
+        needs=WIDE)
+planted("dense weights: a second band of rows ends early", FAST + "fast_dense_weights.c",
+        ("s->out_h - row), x_at", "s->out_h - row) - (row > 0), x_at"), suites=half_suites, needs=WIDE)
+planted("bf16: a window's last pixel is its third again", FAST + "simd_pool.c",
+        ("ssti_bf16_value(bottom1[c])", "ssti_bf16_value(bottom[c])"), suites=half_suites)
+planted("bf16: one pixel of four gets no gradient", FAST + "simd_pool.c",
+        ("bottom1[c] = share;", "bottom1[c] = 0;"), suites=half_suites)
 
 # ---- losses and methods ----
 
@@ -151,6 +215,20 @@ planted("kd: the temperatures are swapped", "src/distill/kd.c",
         suites=("unit/test_method_kd",))
 planted("kd: without its factor of both temperatures", "src/distill/kd.c",
         ("return o->teacher_temperature * o->student_temperature;", "return 1.0f;"), suites=("unit/test_method_kd",))
+planted("hta_kl: steps are distilled after the readout", "src/distill/hta_kl.c",
+        ('o->per_step ? "step_logits" : "logits"', 'o->per_step ? "logits" : "logits"'),
+        suites=("unit/test_method_hta_kl",))
+planted("self_distillation: steps are distilled after the readout", "src/distill/self_distillation.c",
+        ('o->per_step ? "step_logits" : "logits"', 'o->per_step ? "logits" : "logits"'),
+        suites=("unit/test_method_self_distillation",))
+planted("step_kd: samples without a correct step count too", "src/distill/step_kd.c",
+        ("sst_multiply(g, divergence, has_correct)", "(void)has_correct, divergence"),
+        suites=("unit/test_method_step_kd",))
+planted("the loss of each step is that after the readout", "src/run/assemble.c",
+        ("recipe->loss_per_step ? step_logits : logits", "recipe->loss_per_step && !loss ? step_logits : logits"),
+        suites=("cli/test_resume.py",))
+planted("a slim network's last stage has two blocks", "src/model/builders.c",
+        ("{{16, 1}, {32, 1}, {64, 1}}", "{{16, 1}, {32, 1}, {64, 2}}"), suites=("unit/test_builders",))
 planted("the logits are the sum over time", "src/model/readout.c",
         ("sst_mean(model->graph, steps, SST_AXES_T)", "sst_sum(model->graph, steps, SST_AXES_T)"),
         suites=("unit/test_model",))
@@ -166,8 +244,7 @@ planted("dropout counts from the start of its thread's share, fast", FAST + "sim
         ("random_word(seed, stream, (uint64_t)(at + i))", "random_word(seed, stream, (uint64_t)(at - begin + i))"),
         suites=fast_suites)
 planted("dropout draws another mask for backward", "src/op/dropout.c",
-        ("ssti_random_stream_with(call->stream, call->run->step), from",
-         "ssti_random_stream_with(call->stream, call->run->step + accumulate + (to != call->y[0]->data)), from"),
+        ("call->run->step, from,", "call->run->step + (to != call->y[0]->data), from,"),
         suites=("unit/test_structural_ops",))
 
 # ---- optimisers ----
@@ -183,28 +260,36 @@ planted("Nesterov does not look ahead, fast", FAST + "simd_flat.c",
         ("value[i] -= learning_rate * (step + momentum * velocity[i]);", "value[i] -= learning_rate * velocity[i];"),
         suites=optimizer_suites)
 planted("AdamW: no bias correction of the first moment, reference", REFERENCE + "optimizer_reference.c",
-        ("(float)((double)learning_rate / correction1)", "learning_rate + 0.0f * (float)correction1"),
+        ("(float)((double)update->learning_rate / update->correction1)", "update->learning_rate"),
         suites=optimizer_suites)
 planted("AdamW: no bias correction of the first moment, fast", FAST + "fast_flat.c",
-        ("(float)((double)learning_rate / correction1)", "learning_rate + 0.0f * (float)correction1"),
+        ("(float)((double)update->learning_rate / update->correction1)", "update->learning_rate"),
         suites=optimizer_suites)
-planted("the gradient is not clipped", "src/optim/optimizer.c",
-        ("if (factor < 1.0) {", "if (factor < 0.0) {"), suites=optimizer_suites)
+planted("the gradient is not clipped", REFERENCE + "optimizer_reference.c",
+        ("factor < 1.0 ? (float)factor : 1.0f", "factor < 0.0 ? (float)factor : 1.0f"), suites=optimizer_suites)
 planted("the schedule's factor is ignored", "src/optim/optimizer.c",
         ("(float)((double)o->learning_rate * rate_factor)", "o->learning_rate + 0.0f * (float)rate_factor"),
         suites=optimizer_suites)
 
 # ---- the graph ----
 
-planted("memory that backward reads is used again before", "src/graph/compile.c",
-        ("        extend(state, buffer, backward_moment(state, n));\n", "        (void)buffer;\n"),
-        suites=("unit/test_graph",))
+planted("memory that backward reads is used again before", "src/graph/layout.c",
+        ("if (!ssti_backward_reads_input(step, i)) { continue; }\n    // The same",
+         "if (at > 0 || !ssti_backward_reads_input(step, i)) { continue; }\n    // The same"), suites=("unit/test_graph",))
 planted("gradients of an earlier graph stay", "src/graph/execute.c",
-        ("    memset(graph->stale_gradients[i], 0, (size_t)graph->stale_counts[i] * sizeof(float));\n", ""),
+        ("    kernels->fill(graph->backend, graph->stale_counts[i], 0.0f, graph->stale_gradients[i]);\n", ""),
         suites=("unit/test_graph",))
 planted("a sum's order depends on the threads", REFERENCE + "optimizer_reference.c",
         (".chunk = ssti_tiles(count, SUM_CHUNKS)",
          ".chunk = ssti_tiles(count, sst_context_threads(backend->context))"), suites=optimizer_suites)
+
+planted("what a teacher makes of one picture is taken for all of a batch", "src/graph/settle.c",
+        ("recall->row[graph->recall_samples[n]];\n  if", "recall->row[graph->recall_samples[0]];\n  if"),
+        suites=("unit/test_settle",))
+planted("what was kept for another graph is taken", "src/graph/settle.c",
+        ("if (graph->settled_layout != recall->layout) {", "if (recall->layout == 0) {"), suites=("unit/test_settle",))
+planted("a teacher's values are kept beyond teacher_memory", "src/run/run_train.c",
+        ("if (wanted > (double)s->recipe->teacher_memory) {", "if (wanted < 0) {"), suites=("cli/test_resume.py",))
 
 # ---- quantised networks ----
 
@@ -215,13 +300,14 @@ planted("stored membranes do not leak", "src/neuron/dynamics.h",
 planted("the gradient passes membranes that were clipped", "src/neuron/dynamics.h",
         ("return (steps >= -d->grid_largest) & (steps <= d->grid_largest);", "return steps <= steps;"),
         suites=quantize_suites + ("unit/test_neuron", "grad/test_neuron_gradients"))
-planted("a quantiser's step forgets how far weights were moved", REFERENCE + "quantize_reference.c",
-        ("(double)(inside ? code - steps : code)", "(double)code"), suites=quantize_suites)
-planted("weights beyond the grid keep their gradient", REFERENCE + "quantize_reference.c",
-        ("const float gradient = inside ? dquantized : 0.0f;", "const float gradient = dquantized;"),
-        suites=quantize_suites)
-planted("a norm of few bits centres by the factor before rounding", "src/op/batch_norm.c",
-        ("(double)mean[c] * (double)factor[c]);", "(double)mean[c] * (double)(factor[c] - change[c]));"),
+planted("a quantiser's step forgets how far weights were moved", "src/backend/quantize_row_loops.h",
+        ("fabsf(steps) <= how->limit ? code - steps : code;", "code;"), suites=quantize_suites)
+planted("weights beyond the grid keep their gradient", "src/backend/quantize_row_loops.h",
+        ("dweight[i] = fabsf(weight[i] / scale) <= limit ? dcodes[i] / scale : 0.0f;",
+         "dweight[i] = limit >= 0.0f ? dcodes[i] / scale : 0.0f;"), suites=quantize_suites)
+planted("a norm of few bits centres by the factor before rounding", REFERENCE + "quantize_reference.c",
+        ("  if (bits > 0) { round_to(channels, step, factor); }\n", ""),
+        ("round_to(channels, fmaxf(", "round_to(channels, step, factor), round_to(channels, fmaxf("),
         suites=quantize_suites + ("unit/test_rescale",))
 planted("a norm of few bits learns as if it had all", "src/op/batch_norm.c",
         ("if (bits_of(call) > 0 && dx[X] != NULL) { add", "if (bits_of(call) > 99 && dx[X] != NULL) { add"),
@@ -235,7 +321,7 @@ planted("the head of a distribution ends one class early", REFERENCE + "head_mas
         ("mask[largest] = 1.0f;\n      sum += (double)p[largest];",
          "sum += (double)p[largest];\n      mask[largest] = sum < job->mass || taken == 0 ? 1.0f : 0.0f;"),
         suites=("unit/test_head_mask",))
-planted("no gradient passes the floor", REFERENCE + "unary_reference.c",
+planted("no gradient passes the floor", "src/backend/unary_formulas.h",
         ("X(FLOOR, floorf(x), 1.0f)", "X(FLOOR, floorf(x), 0.0f)"), suites=("unit/test_unary",))
 planted("md_snn measures membranes in the threshold, not its square", "src/distill/md_snn.c",
         ("1.0f / (threshold * threshold)", "1.0f / threshold"), suites=("unit/test_method_md_snn",))
@@ -285,7 +371,7 @@ planted("C source: groups read the channels of the first", "src/deploy/c_layers.
 LOWER = "src/deploy/lower"
 lower_suites = ("property/test_lower_properties", "unit/test_lower")
 planted("a threshold between two integers becomes the lower one", LOWER + "_neurons.c",
-        ("ceil(ldexp((double)d->threshold, fine))", "floor(ldexp((double)d->threshold, fine))"), suites=lower_suites)
+        ("? ceil(exact) : ", "? floor(exact) : "), suites=lower_suites)
 planted("a leak is shifted once too little", LOWER + "_neurons.c",
         ("n->decay_shift = leak + fine - state;",
          "n->decay_shift = leak + fine - state > 0 ? leak + fine - state - 1 : 0;"), suites=lower_suites)
@@ -296,3 +382,20 @@ planted("a ternary byte begins at its other end", "src/deploy/integer_pack.c",
 planted("bounds of membranes are those of the first step", "src/deploy/integer_rules.c",
         ("if (same(grown, v)) { break; }", "if (same(grown, v) || t == 0) { break; }"),
         suites=("unit/test_integer_network",))
+
+# ---- the engine ----
+
+engine_suites = ("property/test_engine_properties", "unit/test_engine")
+planted("events: rows of the input are held although others are due", "src/deploy/engine_events.c",
+        ("held_of(v)[h % v->node->tiling.held] != h)", "held_of(v)[h % v->node->tiling.held] < 0)"),
+        suites=engine_suites)
+planted("events: dilated taps stand at the codes of others", "src/deploy/engine_events.c",
+        ("x, x + 1, tap + kw);", "x, x + 1, tap + kw / w->dilation_w);"), suites=engine_suites)
+planted("events: outputs beyond the first block have its codes", "src/deploy/engine_events.c",
+        ("(first + o) / SSTI_EVENT_WIDTH) * tile_bytes", "o / SSTI_EVENT_WIDTH) * tile_bytes"), suites=engine_suites)
+planted("events: kernel rows beyond the border are read", "src/deploy/engine_events.c",
+        ("h < v->in->height && first + i < w->kernel_h;", "first + i < w->kernel_h;"), suites=engine_suites)
+planted("slices: four spikes of a window count as six", "src/deploy/kernel_slice.c",
+        ("(type)(above_two ^ below_two ^ across);", "(type)(above_two | below_two | across);"), suites=engine_suites)
+planted("slices: the largest of a window misses its last", "src/deploy/kernel_slice.c",
+        ("| below[2 * i] | below[2 * i + 1]);", "| below[2 * i]);"), suites=engine_suites)

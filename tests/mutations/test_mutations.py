@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -19,6 +20,20 @@ NETWORK_SUITES = ("golden/test_step_golden", "grad/test_network_gradients", "pro
                   "property/test_distill_properties")
 LEFT_OUT = {"build", "runs", "data", "shared"}  # what users have beside the sources
 SECONDS = 120  # for a suite; a bug may make it run forever
+
+
+def instructions():
+    """What Linux says of the processor; on others nothing is known."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return {word for line in lines if line.startswith("flags") for word in line.split(":", 1)[1].split()}
+
+
+INSTRUCTIONS = instructions()
+
+
+def is_script(suite):
+    return suite.endswith(".py")
 
 
 def chosen():
@@ -64,14 +79,19 @@ class Mutations(unittest.TestCase):
     @classmethod
     def make(cls, suites):
         jobs = min(2, os.cpu_count() or 1)
-        cls.command("ninja", "-C", cls.build, f"-j{jobs}", *[suite.split("/")[1] for suite in suites])
+        targets = {"spikestill_program" if is_script(suite) else suite.split("/")[1] for suite in suites}
+        cls.command("ninja", "-C", cls.build, f"-j{jobs}", *sorted(targets))
 
     @classmethod
     def fails(cls, suite):
         # Waiting threads sleep: two suites at a time on two cores would otherwise spin against each other.
-        environment = dict(os.environ, OMP_WAIT_POLICY="passive")
+        environment = dict(os.environ, OMP_WAIT_POLICY="passive", SPIKESTILL_SOURCE_DIR=str(cls.source),
+                           SPIKESTILL_BUILD_DIR=str(cls.build), SPIKESTILL_PROGRAM=str(cls.build / "spikestill"))
+        words = [cls.build / "tests" / suite]
+        if is_script(suite):
+            words = [sys.executable, SOURCE / "tests/support/run_python.py", SOURCE / "tests" / suite]
         try:
-            done = subprocess.run([cls.build / "tests" / suite], cwd=cls.build, env=environment,
+            done = subprocess.run(words, cwd=cls.build, env=environment,
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                   timeout=SECONDS, check=False)
         except subprocess.TimeoutExpired:
@@ -84,15 +104,12 @@ class Mutations(unittest.TestCase):
             return [suite for suite, failed in zip(suites, pool.map(cls.fails, suites)) if failed]
 
     def check(self, bug):
+        if bug.needs and bug.needs not in INSTRUCTIONS:
+            self.skipTest(f"this processor has no {bug.needs}")
         path = self.source / bug.file
         sound = path.read_text()
-        text = sound
-        for old, new in bug.changes:
-            found = text.count(old)
-            self.assertEqual(found, 1, f"{bug.file} holds {found} times, expected once:\n{old}")
-            text = text.replace(old, new)
         suites = bug.suites + NETWORK_SUITES
-        path.write_text(text)
+        path.write_text(planted.text_with(bug, sound))
         try:
             self.make(suites)
             noticed = self.failing(suites)
@@ -100,14 +117,6 @@ class Mutations(unittest.TestCase):
             path.write_text(sound)
         print(f"{bug.what}: noticed by {', '.join(noticed) or 'nobody'}", flush=True)
         self.assertTrue(noticed, f"{bug.what}: none of {', '.join(suites)} noticed")
-
-    def test_the_list_is_sound(self):
-        names = [bug.what for bug in planted.BUGS]
-        self.assertEqual(len(names), len(set(names)))
-        for bug in planted.BUGS:
-            self.assertTrue(bug.changes, bug.what)
-            for suite in bug.suites:
-                self.assertTrue((SOURCE / "tests" / f"{suite}.c").is_file(), f"{bug.what}: there is no suite {suite}")
 
 
 def add_test(bug):
