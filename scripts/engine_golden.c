@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deploy/spike_hash.h"
 #include "golden.h"
 #include "network_tables.h"
 
@@ -19,14 +20,6 @@ typedef struct observed {
   long spikes;
 } observed;
 
-// As the example's (c_golden.c).
-static uint32_t spike_hash(uint32_t neuron) {
-  uint32_t hash = (neuron + 1) * 2654435761U;
-  hash ^= hash >> 15;
-  hash *= 2246822519U;
-  return hash ^ hash >> 13;
-}
-
 static void watch(void *state, int64_t picture, int64_t step, int node, const int32_t *spikes,
                   const int32_t *membrane) {
   observed *o = state;
@@ -35,7 +28,7 @@ static void watch(void *state, int64_t picture, int64_t step, int node, const in
   (void)membrane;
   for (int64_t i = 0; i < v->height * v->width * v->channels; i++) {
     if (spikes[i] == 0) { continue; }
-    *hash += spike_hash((uint32_t)i);
+    *hash += ssti_spike_hash((uint32_t)i);
     o->spikes++;
   }
 }

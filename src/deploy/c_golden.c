@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "deploy/c_parts.h"
+#include "deploy/spike_hash.h"
 
 typedef struct golden {
   ssti_c_export *made;
@@ -12,14 +13,6 @@ typedef struct golden {
   int64_t *logits;
   uint32_t *spikes, *hashes; // [samples][spiking layers][steps]
 } golden;
-
-// One spike's part of a step's hash, a sum, in which their order does not matter. The example has it too.
-static uint32_t spike_hash(uint32_t neuron) {
-  uint32_t hash = (neuron + 1) * 2654435761U;
-  hash ^= hash >> 15;
-  hash *= 2246822519U;
-  return hash ^ hash >> 13;
-}
 
 static void watch(void *state, int64_t picture, int64_t step, int node, const int32_t *output,
                   const int32_t *membrane) {
@@ -32,7 +25,7 @@ static void watch(void *state, int64_t picture, int64_t step, int node, const in
   for (int64_t i = 0; i < count; i++) {
     if (output[i] == 0) { continue; }
     g->spikes[at]++;
-    g->hashes[at] += spike_hash((uint32_t)i);
+    g->hashes[at] += ssti_spike_hash((uint32_t)i);
   }
 }
 

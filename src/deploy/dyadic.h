@@ -26,4 +26,7 @@ static inline int64_t ssti_scaled(double x, int k) {
   return scaled >= most ? INT64_C(1) << 62 : scaled <= -most ? -(INT64_C(1) << 62) : (int64_t)scaled;
 }
 
+// The nearest integer, halves up.
+static inline double ssti_nearest(double x) { return floor(x + 0.5); }
+
 #endif

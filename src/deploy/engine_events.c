@@ -27,21 +27,19 @@ static int64_t starts_bytes(const ssti_engine_value *in) { return (in->width + 1
 static int64_t list_bytes(const ssti_engine_node *n, const ssti_engine_value *in) {
   return (starts_bytes(in) + (n->tiling.places + SLACK) * (int64_t)sizeof(uint16_t) + 7) / 8 * 8;
 }
-// Before them stands which row each of the held is.
-static int64_t held_bytes(const ssti_engine_node *n) { return n->tiling.held * (int64_t)sizeof(int64_t); }
-
-// A window's own list comes last.
-static int64_t window_places(const ssti_engine_node *n, int64_t most) { return n->tiling.inputs * most + 2 * SLACK; }
-
-static int64_t most_of(const sst_engine *e, const ssti_engine_node *n) {
-  return e->network->values[n->node->input[0]].high;
+static int64_t list_count(const ssti_engine_node *n, const ssti_engine_value *in) {
+  return n->tiling.held * in->steps * n->tiling.channel_parts;
+}
+// Where list `i` begins: before them stands which row each of the held is, behind them a window's own list.
+static int64_t list_at(const ssti_engine_node *n, const ssti_engine_value *in, int64_t i) {
+  return n->tiling.held * (int64_t)sizeof(int64_t) + i * list_bytes(n, in);
 }
 
 void ssti_engine_plan_events(const sst_engine *e, int index) {
   ssti_engine_node *n = &e->nodes[index];
   const sst_integer_synapses *w = &n->node->synapses;
   const ssti_engine_value *in = ssti_engine_input(e, index, 0), *out = ssti_engine_output(e, index);
-  const int64_t most = most_of(e, n);
+  const int64_t most = e->network->values[n->node->input[0]].high;
   n->listed = false;
   if (!in->narrow || in->bias != 0 || most < 1 || most > LARGEST_COUNT || n->magnitudes > LARGEST_MAGNITUDES ||
       w->kernel_w * SSTI_EVENT_WIDTH > TILE_INPUTS) {
@@ -58,11 +56,9 @@ void ssti_engine_plan_events(const sst_engine *e, int index) {
   t->together = INT8_MAX / ((1 << n->magnitudes) - 1) / 8 * 8;
   t->held = ssti_smaller(in->height, (w->kernel_h - 1) * w->dilation_h + 1);
   t->places = in->width * t->channels * most;
-  const double lists =
-      (double)t->held * (double)in->steps * (double)t->channel_parts * (double)(t->places * 2 + in->width * 4);
+  const int64_t lists = list_at(n, in, list_count(n, in)), window = t->inputs * most + 2 * SLACK;
   if (lists > LARGEST_LISTS) { return; }
-  t->lists_bytes = (size_t)(held_bytes(n) + t->held * in->steps * t->channel_parts * list_bytes(n, in) +
-                            window_places(n, most) * (int64_t)sizeof(uint16_t));
+  t->lists_bytes = (size_t)lists + (size_t)window * sizeof(uint16_t);
   n->listed = true;
 }
 
@@ -87,14 +83,12 @@ static int64_t *held_of(const ssti_engine_events *v) { return (int64_t *)(void *
 static row_list list_of(const ssti_engine_events *v, int64_t row, int64_t step, int64_t part) {
   const ssti_engine_tiling *t = &v->node->tiling;
   const int64_t which = (row % t->held * v->in->steps + step) * t->channel_parts + part;
-  uint8_t *at = v->lists + held_bytes(v->node) + which * list_bytes(v->node, v->in);
+  uint8_t *at = v->lists + list_at(v->node, v->in, which);
   return (row_list){(uint32_t *)(void *)at, (uint16_t *)(void *)(at + starts_bytes(v->in))};
 }
 
 static uint16_t *window_of(const ssti_engine_events *v) {
-  const ssti_engine_tiling *t = &v->node->tiling;
-  const int64_t lists = t->held * v->in->steps * t->channel_parts * list_bytes(v->node, v->in);
-  return (uint16_t *)(void *)(v->lists + held_bytes(v->node) + lists);
+  return (uint16_t *)(void *)(v->lists + list_at(v->node, v->in, list_count(v->node, v->in)));
 }
 
 void ssti_engine_begin_events(const ssti_engine_events *v) {

@@ -344,7 +344,7 @@ static sst_status integrator_of(ssti_lowering *l, sst_integer_readout *r) {
   if (ssti_fraction_bits(decay, 0) > kept) {
     SST_TRY(ssti_lower_may_round(l, node->outputs[0],
                                  "its decay is %g, expected a multiple of 1/256; set student.readout_decay", decay));
-    const double rounded = ldexp(floor(ldexp(decay, kept) + 0.5), -kept), lost = rounded - decay;
+    const double rounded = ldexp(ssti_nearest(ldexp(decay, kept)), -kept), lost = rounded - decay;
     SST_TRY(ssti_lower_note(l, SST_APPROXIMATION_READOUT, node->outputs[0], lost * lost, decay * decay));
     decay = rounded;
   }

@@ -20,8 +20,6 @@ enum { FACTOR_BITS = 6 };                                      // that a layer's
 enum { DECAY_BITS = 8, SUM_BITS = 61, LEAST_LOGIT_BITS = 16 }; // of the readout: its decay, its sums, what they are of
 static const double worst_factors = 0.5;                       // error that is no approximation any more
 
-static double round_half_up(double x) { return floor(x + 0.5); }
-
 static int weight_bits(const ssti_lowering *l) {
   return l->approximate->weight_bits > 0 ? l->approximate->weight_bits : WEIGHT_BITS;
 }
@@ -263,7 +261,7 @@ sst_status ssti_lower_round_weights(ssti_lowering *l, const float *weights, ssti
 static double largest_output(const ssti_lower_layer *w, int exponent, int common) {
   double most = 0.0;
   for (int64_t o = 0; o < w->outputs; o++) {
-    const double factor = round_half_up(ldexp(fabs(w->factor[o]), common - exponent));
+    const double factor = ssti_nearest(ldexp(fabs(w->factor[o]), common - exponent));
     most = fmax(most, factor * (double)w->sums[o] + ldexp(fabs(w->offset[o]), common) + 1.0);
   }
   return most;
@@ -284,7 +282,7 @@ static int choose_exponent(const ssti_lowering *l, const ssti_lower_layer *w, in
 // Half up to multiples of 2^-bits.
 static void round_all(int64_t count, int bits, double *x, double *error, double *whole) {
   for (int64_t i = 0; i < count; i++) {
-    const double rounded = ldexp(round_half_up(ldexp(x[i], bits)), -bits);
+    const double rounded = ldexp(ssti_nearest(ldexp(x[i], bits)), -bits);
     *error += (x[i] - rounded) * (x[i] - rounded);
     *whole += x[i] * x[i];
     x[i] = rounded;

@@ -46,7 +46,7 @@ static void fill_state(const ssti_dynamics *d, int bits, int fine, sst_integer_n
   if (!d->stores) {
     n->decay = 1;
     n->state_bits = 32;
-    n->start = (int32_t)floor(ldexp((double)d->start, fine) + 0.5);
+    n->start = (int32_t)ssti_nearest(ldexp((double)d->start, fine));
     return;
   }
   const int state = ssti_fraction_bits((double)d->grid_step, 0);
@@ -64,8 +64,8 @@ static void fill_state(const ssti_dynamics *d, int bits, int fine, sst_integer_n
 static sst_status round_to_room(ssti_lowering *l, sst_value value, const ssti_dynamics *d, int fine) {
   if (l->approximate == NULL) { return SST_OK; }
   const double threshold = (double)d->threshold, step = ldexp(1.0, -fine), start = (double)d->start;
-  const double lost = d->hard_reset ? 0.0 : floor(threshold / step + 0.5) * step - threshold;
-  const double lost_start = d->stores ? 0.0 : floor(start / step + 0.5) * step - start;
+  const double lost = d->hard_reset ? 0.0 : ssti_nearest(threshold / step) * step - threshold;
+  const double lost_start = d->stores ? 0.0 : ssti_nearest(start / step) * step - start;
   SST_TRY(ssti_lower_note(l, SST_APPROXIMATION_THRESHOLD, value, lost * lost, threshold * threshold));
   return ssti_lower_note(l, SST_APPROXIMATION_STATE, value, lost_start * lost_start, threshold * threshold);
 }
@@ -85,7 +85,7 @@ static sst_status fill_neurons(ssti_lowering *l, sst_value value, const ssti_dyn
   }
   const int of_leak = d->stores ? larger(ssti_fraction_bits((double)d->stored_decay, 0), 0) : 0;
   const double exact = ldexp((double)d->threshold, fine);
-  const double threshold = d->hard_reset || l->approximate == NULL ? ceil(exact) : floor(exact + 0.5);
+  const double threshold = d->hard_reset || l->approximate == NULL ? ceil(exact) : ssti_nearest(exact);
   if (fine - of_input > 31 || of_leak + fine - of_state > 31 || threshold > (double)INT32_MAX) {
     return ssti_lower_refuse(l, value,
                              "its threshold %g and its input with %d bits behind the point do not fit 32 bits",

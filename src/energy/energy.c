@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of models, and what follows from any model's energy, latency and area.
 #include <math.h>
-#include <string.h>
 
+#include "base/text.h"
 #include "energy/energy_model.h"
 
+static const char *const WORDS[SST_ENERGY_MODEL_COUNT] = {
+#define MODEL_WORD(name, word, text) word,
+    SST_ENERGY_MODEL_LIST(MODEL_WORD)
+#undef MODEL_WORD
+};
+
 static const struct {
-  const char *word, *text;
+  const char *text;
   const ssti_energy_model *model;
 } MODELS[SST_ENERGY_MODEL_COUNT] = {
-#define MODEL_ROW(name, word, text) {word, text, &ssti_energy_##name},
+#define MODEL_ROW(name, word, text) {text, &ssti_energy_##name},
     SST_ENERGY_MODEL_LIST(MODEL_ROW)
 #undef MODEL_ROW
 };
@@ -22,20 +28,16 @@ static const char *const PARTS[SST_ENERGY_PART_COUNT] = {
 
 static bool known(sst_energy_model model) { return (int)model >= 0 && model < SST_ENERGY_MODEL_COUNT; }
 
-const char *sst_energy_model_word(sst_energy_model model) { return known(model) ? MODELS[model].word : "unknown"; }
+const char *sst_energy_model_word(sst_energy_model model) { return known(model) ? WORDS[model] : "unknown"; }
 const char *sst_energy_model_text(sst_energy_model model) { return known(model) ? MODELS[model].text : "unknown"; }
 const char *sst_energy_model_formula(sst_energy_model model) {
   return known(model) ? MODELS[model].model->formula : "unknown";
 }
 
 bool sst_energy_model_parse(const char *word, sst_energy_model *out) {
-  for (int i = 0; word != NULL && i < SST_ENERGY_MODEL_COUNT; i++) {
-    if (strcmp(word, MODELS[i].word) == 0) {
-      *out = (sst_energy_model)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, WORDS, SST_ENERGY_MODEL_COUNT);
+  if (found >= 0) { *out = (sst_energy_model)found; }
+  return found >= 0;
 }
 
 const char *sst_energy_part_word(sst_energy_part part) {
@@ -79,7 +81,7 @@ sst_status sst_energy_estimate(sst_energy_model model, const sst_cost_record *re
   }
   if (status != SST_OK) {
     sst_energy_destroy(energy);
-    return ssti_fail_within(context, status, "%s", MODELS[model].word);
+    return ssti_fail_within(context, status, "%s", WORDS[model]);
   }
   add_up(record, energy);
   *out = energy;

@@ -3,55 +3,58 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "exchange/nir_internal.h"
 
-static const struct {
-  const char *word, *required, *optional;
-} types[] = {
-#define TYPE_ROW(name, word, required, optional) {word, required, optional},
-    SST_NIR_TYPE_LIST(TYPE_ROW)
-#undef TYPE_ROW
+static const char *const type_words[] = {
+#define TYPE_WORD(name, word, required, optional) word,
+    SST_NIR_TYPE_LIST(TYPE_WORD)
+#undef TYPE_WORD
 };
 
+// The names of fields, separated by spaces.
 static const struct {
-  const char *word;
-  double dt;
-} targets[] = {
-#define TARGET_ROW(name, word, dt, text) {word, dt},
-    SST_NIR_TARGET_LIST(TARGET_ROW)
-#undef TARGET_ROW
+  const char *required, *optional;
+} type_fields[] = {
+#define TYPE_FIELDS(name, word, required, optional) {required, optional},
+    SST_NIR_TYPE_LIST(TYPE_FIELDS)
+#undef TYPE_FIELDS
+};
+
+static const char *const target_words[] = {
+#define TARGET_WORD(name, word, dt, text) word,
+    SST_NIR_TARGET_LIST(TARGET_WORD)
+#undef TARGET_WORD
+};
+
+static const double target_dt[] = {
+#define TARGET_DT(name, word, dt, text) dt,
+    SST_NIR_TARGET_LIST(TARGET_DT)
+#undef TARGET_DT
 };
 
 const char *sst_nir_type_word(sst_nir_type type) {
-  return (unsigned)type < SST_NIR_TYPE_COUNT ? types[type].word : "unknown";
+  return (unsigned)type < SST_NIR_TYPE_COUNT ? type_words[type] : "unknown";
 }
 
 bool ssti_nir_type_parse(const char *word, sst_nir_type *out) {
-  for (int i = 0; i < SST_NIR_TYPE_COUNT; i++) {
-    if (strcmp(word, types[i].word) == 0) {
-      *out = (sst_nir_type)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, type_words, SST_NIR_TYPE_COUNT);
+  if (found >= 0) { *out = (sst_nir_type)found; }
+  return found >= 0;
 }
 
 const char *sst_nir_target_word(sst_nir_target target) {
-  return (unsigned)target < SST_NIR_TARGET_COUNT ? targets[target].word : "unknown";
+  return (unsigned)target < SST_NIR_TARGET_COUNT ? target_words[target] : "unknown";
 }
 
 bool sst_nir_target_parse(const char *word, sst_nir_target *out) {
-  for (int i = 0; i < SST_NIR_TARGET_COUNT; i++) {
-    if (strcmp(word, targets[i].word) == 0) {
-      *out = (sst_nir_target)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, target_words, SST_NIR_TARGET_COUNT);
+  if (found >= 0) { *out = (sst_nir_target)found; }
+  return found >= 0;
 }
 
 double sst_nir_target_dt(sst_nir_target target) {
-  return (unsigned)target < SST_NIR_TARGET_COUNT ? targets[target].dt : 0.0;
+  return (unsigned)target < SST_NIR_TARGET_COUNT ? target_dt[target] : 0.0;
 }
 
 // ---- building
@@ -218,12 +221,12 @@ static bool lists(const char *words, const char *word) {
 }
 
 sst_status ssti_nir_check_node(sst_context *context, const sst_nir_node *node, sst_status failure) {
-  const char *required = types[node->type].required;
+  const char *required = type_fields[node->type].required;
   for (int i = 0; i < node->fields.count; i++) {
     const sst_nir_value *field = &node->fields.at[i];
-    if (!lists(required, field->name) && !lists(types[node->type].optional, field->name)) {
+    if (!lists(required, field->name) && !lists(type_fields[node->type].optional, field->name)) {
       SST_FAIL(context, failure, "node '%s' has a field '%s', which a node of type %s does not have", node->name,
-               field->name, types[node->type].word);
+               field->name, type_words[node->type]);
     }
     // "same" and "valid" are the only text.
     if (field->kind == SST_NIR_TEXT && strcmp(field->name, "padding") != 0) {
@@ -237,7 +240,7 @@ sst_status ssti_nir_check_node(sst_context *context, const sst_nir_node *node, s
     memcpy(name, word, length);
     name[length] = '\0';
     if (sst_nir_find_value(&node->fields, name) == NULL) {
-      SST_FAIL(context, failure, "node '%s' of type %s has no field '%s'", node->name, types[node->type].word, name);
+      SST_FAIL(context, failure, "node '%s' of type %s has no field '%s'", node->name, type_words[node->type], name);
     }
     word += length;
     while (*word == ' ') { word++; }

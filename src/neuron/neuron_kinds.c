@@ -3,7 +3,6 @@
 #include "spikestill/neuron.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "neuron/dynamics.h"
@@ -15,13 +14,16 @@ static const char *const neuron_words[] = {
 #undef NEURON_WORD
 };
 
-static const struct {
-  const char *word;
-  float alpha;
-} surrogates[] = {
-#define SURROGATE_ROW(name, word, alpha, derivative, primitive) {word, alpha},
-    SST_SURROGATE_LIST(SURROGATE_ROW)
-#undef SURROGATE_ROW
+static const char *const surrogate_words[] = {
+#define SURROGATE_WORD(name, word, alpha, derivative, primitive) word,
+    SST_SURROGATE_LIST(SURROGATE_WORD)
+#undef SURROGATE_WORD
+};
+
+static const float default_alphas[] = {
+#define SURROGATE_ALPHA(name, word, alpha, derivative, primitive) alpha,
+    SST_SURROGATE_LIST(SURROGATE_ALPHA)
+#undef SURROGATE_ALPHA
 };
 
 sst_neuron sst_neuron_default(void) {
@@ -56,22 +58,16 @@ bool sst_neuron_parse(const char *word, sst_neuron_kind *out) {
 }
 
 const char *sst_surrogate_word(sst_surrogate_kind kind) {
-  return is_surrogate(kind) ? surrogates[kind].word : "unknown";
+  return is_surrogate(kind) ? surrogate_words[kind] : "unknown";
 }
 
 bool sst_surrogate_parse(const char *word, sst_surrogate_kind *out) {
-  for (int i = 0; i < SST_SURROGATE_COUNT; i++) {
-    if (strcmp(word, surrogates[i].word) == 0) {
-      *out = (sst_surrogate_kind)i;
-      return true;
-    }
-  }
-  return false;
+  const int found = ssti_find_word(word, surrogate_words, SST_SURROGATE_COUNT);
+  if (found >= 0) { *out = (sst_surrogate_kind)found; }
+  return found >= 0;
 }
 
-float sst_surrogate_default_alpha(sst_surrogate_kind kind) {
-  return is_surrogate(kind) ? surrogates[kind].alpha : 1.0f;
-}
+float sst_surrogate_default_alpha(sst_surrogate_kind kind) { return is_surrogate(kind) ? default_alphas[kind] : 1.0f; }
 
 float sst_surrogate_derivative(sst_surrogate_kind kind, float alpha, float v) {
   return ssti_derivative(kind, alpha, v);

@@ -4,6 +4,7 @@
 // multiply zeros faster.
 
 #include "backend/cuda/cuda_products.h"
+#include "backend/norm_neuron_run.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -157,40 +158,15 @@ sst_status sst_measure_card(sst_context *context, int64_t side, int repetitions,
 
 // ---- neurons
 
-typedef struct neuron_run {
-  ssti_norm_neuron shape;
-  float *x, *spikes, *dspikes, *dx;
-  float *wide;    // what numbers are made in
-  float *vectors; // gamma, beta, mean, variance, what is saved [3], gradients [2]
-  void *workspace;
-} neuron_run;
-
 static void run_neurons(ssti_backend *backend, const void *what) {
-  const neuron_run *r = what;
+  const ssti_norm_neuron_run *r = what;
   const ssti_neuron_shape *shape = &r->shape.neuron;
   backend->kernels.neuron_forward(backend, shape, r->x, NULL, r->spikes, NULL);
   backend->kernels.neuron_backward(backend, shape, r->x, NULL, r->dspikes, NULL, r->dx, false, NULL, false,
                                    r->workspace);
 }
 
-static void run_fused(ssti_backend *backend, const void *what) {
-  const neuron_run *r = what;
-  const ssti_kernels *k = &backend->kernels;
-  const int64_t n = r->shape.norm.channels;
-  float *v = r->vectors, *saved = v + 4 * n;
-  k->norm_neuron_statistics(backend, &r->shape.norm, r->x, v, v + 2 * n, v + 3 * n, saved);
-  k->norm_neuron_forward(backend, &r->shape, r->x, v + n, saved, NULL, r->spikes, NULL, r->workspace);
-  const ssti_norm_neuron_gradients out = {.dx = r->dx, .dgamma = v + 7 * n, .dbeta = v + 8 * n};
-  k->norm_neuron_backward(backend, &r->shape, r->x, v, v + n, saved, true, NULL, r->dspikes, NULL, &out, r->workspace);
-}
-
-static size_t workspace_of(ssti_backend *backend, const neuron_run *r, bool norm) {
-  const ssti_kernels *k = &backend->kernels;
-  if (!norm) { return k->neuron_workspace(backend, &r->shape.neuron); }
-  const size_t forward = k->norm_neuron_workspace(backend, &r->shape, false);
-  const size_t backward = k->norm_neuron_workspace(backend, &r->shape, true);
-  return forward > backward ? forward : backward;
-}
+static void run_fused(ssti_backend *backend, const void *what) { ssti_norm_neuron_run_pass(backend, what); }
 
 // Normal numbers of either type; `wide` is room for as many of f32.
 static void fill_typed(ssti_backend *backend, int64_t count, const char *name, ssti_type type, float *wide, float *x) {
@@ -198,22 +174,25 @@ static void fill_typed(ssti_backend *backend, int64_t count, const char *name, s
   ssti_cuda_convert(backend, count, wide, SSTI_F32, x, type, false, false);
 }
 
-static sst_status measure_neurons(ssti_backend *backend, neuron_run *r, bool norm, int repetitions,
-                                  sst_card_speed *out) {
+// `wide`: what numbers are made in.
+static sst_status measure_neurons(ssti_backend *backend, ssti_norm_neuron_run *r, float **wide, bool norm,
+                                  int repetitions, sst_card_speed *out) {
   enum { ALONE_MOVED = 5, FUSED_MOVED = 8 };
   const ssti_type type = r->shape.norm.in_type;
-  const int64_t channels = r->shape.norm.channels, count = r->shape.norm.rows * channels;
-  const size_t bytes = (size_t)count * ssti_type_bytes(type), workspace = workspace_of(backend, r, norm);
+  const int64_t count = r->shape.norm.rows * r->shape.norm.channels;
+  const size_t bytes = (size_t)count * ssti_type_bytes(type);
+  const size_t vectors = (size_t)ssti_norm_neuron_run_vectors(&r->shape) * sizeof(float);
+  const size_t workspace = norm ? ssti_norm_neuron_run_workspace(backend, &r->shape)
+                                : backend->kernels.neuron_workspace(backend, &r->shape.neuron);
   float **const tensors[] = {&r->x, &r->spikes, &r->dspikes, &r->dx};
   for (int i = 0; i < 4; i++) { SST_TRY(ssti_allocate_in(backend->context, backend->space, bytes, tensors[i])); }
-  SST_TRY(ssti_allocate_in(backend->context, backend->space, (size_t)count * sizeof(float), &r->wide));
-  SST_TRY(ssti_allocate_in(backend->context, backend->space, (size_t)(9 * channels) * sizeof(float), &r->vectors));
+  SST_TRY(ssti_allocate_in(backend->context, backend->space, (size_t)count * sizeof(float), wide));
+  SST_TRY(ssti_allocate_in(backend->context, backend->space, vectors, &r->vectors));
   if (workspace > 0) { SST_TRY(ssti_allocate_in(backend->context, backend->space, workspace, &r->workspace)); }
   backend->kernels.begin_run(backend, 1, 0);
-  fill_typed(backend, count, "bench x", type, r->wide, r->x);
-  fill_typed(backend, count, "bench gradient", type, r->wide, r->dspikes);
-  backend->kernels.fill(backend, channels, 1.0f, r->vectors);
-  backend->kernels.fill(backend, channels, 1.0f, r->vectors + 3 * channels);
+  fill_typed(backend, count, "bench x", type, *wide, r->x);
+  fill_typed(backend, count, "bench gradient", type, *wide, r->dspikes);
+  ssti_norm_neuron_run_begin(backend, r);
   double least = 0;
   SST_TRY(time_work(backend, norm ? run_fused : run_neurons, r, repetitions, &least, &out->seconds));
   out->bytes = (norm ? FUSED_MOVED : ALONE_MOVED) * (double)bytes;
@@ -244,25 +223,15 @@ sst_status sst_measure_card_neuron(sst_context *context, const sst_neuron_work *
   ssti_backend *backend = NULL;
   SST_TRY(ssti_backend_create(context, SST_DEVICE_CUDA, &backend));
   const ssti_type type = work->bf16 ? SSTI_BF16 : SSTI_F32;
-  neuron_run r = {.shape = {.norm = {.rows = count / work->channels,
-                                     .channels = work->channels,
-                                     .steps = work->steps,
-                                     .epsilon = 1e-5f,
-                                     .momentum = 0.1f,
-                                     .scale = 1.0f,
-                                     .in_type = type},
-                            .neuron = {.neuron = sst_neuron_default(),
-                                       .steps = work->steps,
-                                       .input_steps = work->steps,
-                                       .count = count / work->steps,
-                                       .in_type = type,
-                                       .out_type = type}}};
+  ssti_norm_neuron_run r = {
+      .shape = ssti_norm_neuron_run_shape(work->steps, count / work->steps / work->channels, work->channels, type)};
+  float *wide = NULL;
   sst_status status = ssti_backend_check_precision(backend, work->bf16 ? SST_PRECISION_BF16 : SST_PRECISION_F32);
-  if (status == SST_OK) { status = measure_neurons(backend, &r, work->norm, repetitions, out); }
+  if (status == SST_OK) { status = measure_neurons(backend, &r, &wide, work->norm, repetitions, out); }
   (void)ssti_backend_wait(backend);
   ssti_free(context, r.workspace);
   ssti_free(context, r.vectors);
-  ssti_free(context, r.wide);
+  ssti_free(context, wide);
   ssti_free(context, r.x);
   ssti_free(context, r.spikes);
   ssti_free(context, r.dspikes);

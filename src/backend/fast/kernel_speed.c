@@ -2,39 +2,23 @@
 // Measures single kernels for `spikestill bench` (spikestill/bench.h), on numbers around zero.
 
 #include "backend/fast/fast.h"
+#include "backend/norm_neuron_run.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "spikestill/bench.h"
 
-typedef struct fused_bench {
-  ssti_norm_neuron shape;
-  float *x, *spikes, *other;
-  float *vectors; // gamma, beta, mean, variance, what is saved [3], gradients [2]
-  void *workspace;
-} fused_bench;
-
-static void run_fused(ssti_backend *backend, const fused_bench *b) {
-  const ssti_kernels *k = &backend->kernels;
-  const int64_t n = b->shape.norm.channels;
-  float *v = b->vectors, *saved = v + 4 * n;
-  k->norm_neuron_statistics(backend, &b->shape.norm, b->x, v, v + 2 * n, v + 3 * n, saved);
-  k->norm_neuron_forward(backend, &b->shape, b->x, v + n, saved, NULL, b->spikes, NULL, b->workspace);
-  // The spikes serve as their own gradient, and are overwritten by that of x, as in a graph.
-  const ssti_norm_neuron_gradients out = {.dx = b->spikes, .dgamma = v + 7 * n, .dbeta = v + 8 * n};
-  k->norm_neuron_backward(backend, &b->shape, b->x, v, v + n, saved, true, NULL, b->spikes, NULL, &out, b->workspace);
-}
-
 typedef struct triad_work {
   const ssti_simd *simd;
-  const fused_bench *bench;
+  const float *x, *other;
+  float *to;
 } triad_work;
 
 // What stood in the spikes is made anew by the next run.
 static void triad_range(void *arg, int64_t begin, int64_t end) {
   const triad_work *w = arg;
-  w->simd->triad(end - begin, 0.5f, w->bench->x + begin, w->bench->other + begin, w->bench->spikes + begin);
+  w->simd->triad(end - begin, 0.5f, w->x + begin, w->other + begin, w->to + begin);
 }
 
 static double median(double *seconds, int count) {
@@ -42,29 +26,21 @@ static double median(double *seconds, int count) {
   return seconds[count / 2];
 }
 
-static void fill(fused_bench *b, int64_t count) {
-  const int64_t n = b->shape.norm.channels;
+// Memory that nobody has written is not read from memory.
+static void fill(int64_t count, float *x, float *other) {
   const uint64_t stream = ssti_random_stream("bench");
   for (int64_t i = 0; i < count; i++) {
-    b->x[i] = ssti_random_uniform(1, stream, (uint64_t)i) - 0.5f;
-    b->other[i] = 1.0f; // memory that nobody has written is not read from memory
+    x[i] = ssti_random_uniform(1, stream, (uint64_t)i) - 0.5f;
+    other[i] = 1.0f;
   }
-  for (int64_t c = 0; c < 9 * n; c++) { b->vectors[c] = c < n || (c >= 3 * n && c < 4 * n) ? 1.0f : 0.0f; }
 }
 
 sst_status sst_measure_norm_neuron(sst_context *context, int repetitions, sst_kernel_speed *out) {
   enum { STEPS = 4, BATCH = 64, SIZE = 32, CHANNELS = 64, TENSORS_MOVED = 8, TRIAD_GRAIN = 1 << 16 };
   const int64_t pixels = BATCH * SIZE * SIZE, count = STEPS * pixels * CHANNELS;
   *out = (sst_kernel_speed){0};
-  fused_bench b = {
-      .shape = {.norm = {.rows = STEPS * pixels,
-                         .channels = CHANNELS,
-                         .steps = STEPS,
-                         .epsilon = 1e-5f,
-                         .momentum = 0.1f,
-                         .scale = 1.0f},
-                .neuron = {
-                    .neuron = sst_neuron_default(), .steps = STEPS, .input_steps = STEPS, .count = pixels * CHANNELS}}};
+  ssti_norm_neuron_run b = {.shape = ssti_norm_neuron_run_shape(STEPS, pixels, CHANNELS, SSTI_F32)};
+  float *other = NULL;
   ssti_backend *backend = NULL;
   double *seconds = NULL, *triads = NULL;
   sst_status status = SST_OK;
@@ -76,15 +52,17 @@ sst_status sst_measure_norm_neuron(sst_context *context, int repetitions, sst_ke
   SST_TRY_GOTO(ssti_allocate_tensors(context, (size_t)count * sizeof(float), &b.x));
   SST_TRY_GOTO(ssti_allocate(context, (size_t)repetitions, sizeof *triads, &triads));
   SST_TRY_GOTO(ssti_allocate_tensors(context, (size_t)count * sizeof(float), &b.spikes));
-  SST_TRY_GOTO(ssti_allocate_tensors(context, (size_t)count * sizeof(float), &b.other));
-  SST_TRY_GOTO(ssti_allocate(context, (size_t)9 * CHANNELS, sizeof(float), &b.vectors));
-  SST_TRY_GOTO(
-      ssti_allocate_tensors(context, backend->kernels.norm_neuron_workspace(backend, &b.shape, true), &b.workspace));
-  fill(&b, count);
-  triad_work triad = {.simd = &ssti_fast_state_of(backend)->simd, .bench = &b};
+  SST_TRY_GOTO(ssti_allocate_tensors(context, (size_t)count * sizeof(float), &other));
+  SST_TRY_GOTO(ssti_allocate(context, (size_t)ssti_norm_neuron_run_vectors(&b.shape), sizeof *b.vectors, &b.vectors));
+  SST_TRY_GOTO(ssti_allocate_tensors(context, ssti_norm_neuron_run_workspace(backend, &b.shape), &b.workspace));
+  // The spikes serve as their own gradient, and are overwritten by that of x, as in a graph.
+  b.dspikes = b.dx = b.spikes;
+  fill(count, b.x, other);
+  ssti_norm_neuron_run_begin(backend, &b);
+  triad_work triad = {.simd = &ssti_fast_state_of(backend)->simd, .x = b.x, .other = other, .to = b.spikes};
   for (int i = -1; i < repetitions; i++) { // one to warm up
     const double start = ssti_clock_seconds();
-    run_fused(backend, &b);
+    ssti_norm_neuron_run_pass(backend, &b);
     const double between = ssti_clock_seconds();
     ssti_parallel_for(context, count, TRIAD_GRAIN, triad_range, &triad);
     if (i < 0) { continue; }
@@ -98,7 +76,7 @@ done:
   ssti_free(context, b.workspace);
   ssti_free(context, b.vectors);
   ssti_free(context, b.spikes);
-  ssti_free(context, b.other);
+  ssti_free(context, other);
   ssti_free(context, triads);
   ssti_free(context, b.x);
   ssti_free(context, seconds);
