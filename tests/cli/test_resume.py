@@ -55,7 +55,6 @@ class Same(ProgramTest):
             histories.append(self.files(f"w{workers}")["history.jsonl"])
         self.assertEqual(histories[1:], histories[:1] * 2)
 
-
     def test_teacher_is_computed_once_a_picture(self):
         """Kept or computed in every step: the same bits, also where terms begin and end, and a spiking teacher's."""
         for kind, steps in ("ann", 1), ("snn", 2):
@@ -64,13 +63,26 @@ class Same(ProgramTest):
             words = [*KD, "--set", "distill.2={method: feature_kd}", *NOT_AUGMENTED]
             results = {}
             for out, more in {"kept": [], "computed": ["--set", "teacher_memory=0"],
+                              "beyond": ["--set", "teacher_memory=1"],
                               "augmented": ["--set", "data.augment.flip=true"]}.items():
                 self.train(out, "--overwrite", *words, *more)
                 results[out] = json.loads(self.path(f"{out}/result.json").read_text())
             self.assertEqual(self.files("kept")["history.jsonl"], self.files("computed")["history.jsonl"])
             self.assertEqual(self.tensors("kept/checkpoint.safetensors"), self.tensors("computed/checkpoint.safetensors"))
-            self.assertGreater(results["kept"]["teacher_kept_bytes"], 0)
-            self.assertEqual([results[out]["teacher_kept_bytes"] for out in ("computed", "augmented")], [0, 0])
+            self.assertGreater(results["kept"]["teacher_kept_bytes"], 1 << 20)
+            self.assertEqual([results[out]["teacher_kept_bytes"] for out in ("computed", "beyond", "augmented")], [0] * 3)
+
+    def test_loss_of_each_step(self):
+        """The cross-entropy is convex: its mean over the steps is above that of their mean. One step is its own mean."""
+        losses = {}
+        for steps in 1, 3:
+            for each in "false", "true":
+                self.train("run", "--overwrite", *NOT_AUGMENTED, "--set", "train.epochs=1", "--set",
+                           f"student.timesteps={steps}", "--set", f"loss.per_step={each}", "--set",
+                           "optimizer.learning_rate=1e-12")
+                losses[steps, each] = json.loads(self.path("run/history.jsonl").read_text())["parts"]["cross_entropy"]
+        self.assertEqual(losses[1, "true"], losses[1, "false"])
+        self.assertGreater(losses[3, "true"], losses[3, "false"] + 1e-4)
 
     def test_terms_begin_and_end(self):
         """A term's value is recorded in every epoch, and in the loss from its first epoch to its last."""

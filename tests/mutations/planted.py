@@ -184,7 +184,7 @@ planted("bf16: the input's gradient is overwritten", FAST + "fast_bf16_slim.c",
         ("if (w->add) {", "if (w->add && w->bias != NULL) {"), suites=half_suites, needs=HALF)
 planted("bf16: a picture's second band of rows ends early", FAST + "fast_bf16_slim_weights.c",
         ("s->out_h - row), x, dy, sums);", "s->out_h - row) - (row > 0), x, dy, sums);"), suites=half_suites, needs=HALF)
-planted("bf16: the padding of strided rows is that of the row before", FAST + "fast_bf16_slim_weights.c",
+planted("bf16: strided rows are taken for padding too long", FAST + "fast_bf16_slim_weights.c",
         ("begin * s->stride_h + ky < s->pad_h", "begin + ky < s->pad_h"), suites=half_suites, needs=HALF)
 planted("bf16: odd kernel columns begin a pixel late", FAST + "fast_dense_weights.c",
         ("pair_row(&of_x, row, 1 - s->pad_w,", "pair_row(&of_x, row, 2 - s->pad_w,"), suites=half_suites, needs=HALF)

@@ -10,10 +10,11 @@
 #include "spikestill/c_source.h"
 
 // The folder "net<seed>" of a random network. Inputs are random too.
-static void export_random(sst_context *context, const char *folder, uint64_t seed) {
+static void export_random(sst_context *context, const char *folder, uint64_t seed,
+                          const random_integer_options *shape) {
   char name[32], path[TEST_PATH_SIZE];
   snprintf(name, sizeof name, "net%" PRIu64, seed);
-  sst_integer_network *network = random_integer_network(context, seed, NULL);
+  sst_integer_network *network = random_integer_network(context, seed, shape);
   const sst_c_source_options options = {.name = "net", .samples = 3, .seed = seed};
   assert_ok(context, sst_c_source_write(network, test_path(path, folder, name), &options, NULL));
   sst_integer_network_free(network);
@@ -46,16 +47,27 @@ static bool has_tool(const char *name) {
 #define SOURCES "-DNET_TRACE main.c golden.c net.c"
 
 // Exports random networks and runs the line for each. `first` keeps the cases of different tests apart.
-static void check_random(sst_context *context, uint64_t first, int64_t cases, const char *line) {
+static void check_shaped(sst_context *context, uint64_t first, int64_t cases, const random_integer_options *shape,
+                         const char *line) {
   char folder[TEST_PATH_SIZE];
   temp_folder_make(folder);
-  for (int64_t i = 0; i < cases; i++) { export_random(context, folder, first + (uint64_t)i); }
+  for (int64_t i = 0; i < cases; i++) { export_random(context, folder, first + (uint64_t)i, shape); }
   run_in_each(folder, line);
   temp_folder_remove(folder);
 }
 
+static void check_random(sst_context *context, uint64_t first, int64_t cases, const char *line) {
+  check_shaped(context, first, cases, NULL, line);
+}
+
 static void test_random_networks_give_the_same_spikes(void **state) {
   check_random(*state, 1, case_count(30), "cc " STRICT "-O1 " SOURCES " -o example && ./example");
+}
+
+// Windows that overlap or leave something out, right behind neurons: each spike looks for the windows that hold it.
+static void test_pools_of_spikes(void **state) {
+  const random_integer_options shape = {.pools = 0.5f, .most_size = 16, .most_channels = 4};
+  check_shaped(*state, 5001, case_count(30) / 5, &shape, "cc " STRICT "-O1 " SOURCES " -o example && ./example");
 }
 
 // What the first test's compiler leaves undefined is found here.
@@ -87,7 +99,10 @@ static void test_risc_v(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(test_random_networks_give_the_same_spikes),
-                                     TEST(test_sanitizers_find_nothing), TEST(test_cmake), TEST(test_cortex_m),
+                                     TEST(test_pools_of_spikes),
+                                     TEST(test_sanitizers_find_nothing),
+                                     TEST(test_cmake),
+                                     TEST(test_cortex_m),
                                      TEST(test_risc_v)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

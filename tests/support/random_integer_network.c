@@ -193,7 +193,7 @@ static int add_flatten(maker *m, int input) {
 static int add_layer(maker *m, int x) {
   if (size_of(m, x) > MOST_BEFORE_NEURONS) { return add_neurons(m, x); }
   const float kind = ssti_draw_uniform(&m->draw);
-  if (kind < 0.15f) { return add_pool(m, x); }
+  if (kind < m->options.pools) { return add_pool(m, x); }
   if (kind < 0.35f) { return add_block(m, x); }
   if (kind < 0.4f) { return add_flatten(m, x); }
   x = add_synapses(m, x, between(m, 1, m->options.most_channels), ANY_WINDOW);
@@ -232,7 +232,8 @@ sst_integer_network *random_integer_network(sst_context *context, uint64_t seed,
                                        .most_size = given.most_size > 0 ? given.most_size : 9,
                                        .most_channels = given.most_channels > 0 ? given.most_channels : 9,
                                        .most_layers = given.most_layers > 0 ? given.most_layers : 6,
-                                       .most_steps = given.most_steps > 0 ? given.most_steps : 5};
+                                       .most_steps = given.most_steps > 0 ? given.most_steps : 5,
+                                       .pools = given.pools > 0.0f ? given.pools : 0.15f};
   ssti_integer_header header = {.timesteps = between(&m, 1, m.options.most_steps), .classes = between(&m, 2, 6)};
   header.input_each_step = chance(&m, 0.3f);
   const bool spikes = chance(&m, 0.3f), negative = chance(&m, 0.5f);

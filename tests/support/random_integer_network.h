@@ -14,6 +14,7 @@ typedef struct random_integer_options {
   int64_t most_channels; // of any layer; default 9
   int most_layers;       // layers, pools and blocks before the readout; default 6
   int64_t most_steps;    // default 5
+  float pools;           // share of pools among layers; default 0.15
 } random_integer_options;
 
 // Ends the test if the library refuses what was made. `options` may be NULL. The same seed makes the same network.

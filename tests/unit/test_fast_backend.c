@@ -105,21 +105,30 @@ static void test_conv2d(void **state) {
   pair p = pair_make(*state);
   const ssti_conv2d shapes[] = {
       conv(3, 8, 8, 3, 16, 3, 3, 1, 1, 1, 1), // stems
-      conv(2, 9, 7, 1, 32, 3, 3, 1, 1, 1, 1),    conv(2, 9, 9, 2, 8, 5, 5, 2, 2, 1, 1),
-      conv(2, 8, 8, 16, 16, 3, 3, 1, 1, 1, 1),   conv(2, 8, 6, 64, 32, 3, 3, 1, 1, 1, 1),
-      conv(1, 5, 7, 5, 7, 3, 3, 1, 0, 1, 1),                                              // odd channels
-      conv(2, 7, 7, 17, 33, 3, 3, 2, 1, 1, 1),   conv(2, 8, 8, 16, 32, 1, 1, 1, 0, 1, 1), // pointwise
+      conv(2, 9, 7, 1, 32, 3, 3, 1, 1, 1, 1),
+      conv(2, 9, 9, 2, 8, 5, 5, 2, 2, 1, 1),
+      conv(2, 8, 8, 16, 16, 3, 3, 1, 1, 1, 1),
+      conv(2, 8, 6, 64, 32, 3, 3, 1, 1, 1, 1),
+      conv(1, 5, 7, 5, 7, 3, 3, 1, 0, 1, 1), // odd channels
+      conv(2, 7, 7, 17, 33, 3, 3, 2, 1, 1, 1),
+      conv(2, 8, 8, 16, 32, 1, 1, 1, 0, 1, 1), // pointwise
       conv(2, 8, 8, 16, 32, 1, 1, 2, 0, 1, 1), // strided so that the last column is left out
       conv(2, 8, 8, 12, 10, 3, 3, 1, 2, 2, 1), // dilated
-      conv(2, 9, 9, 8, 8, 3, 3, 2, 2, 3, 1),     conv(2, 6, 6, 16, 32, 3, 3, 1, 1, 1, 4),  // grouped
-      conv(2, 7, 5, 6, 9, 3, 3, 1, 1, 1, 3),     conv(2, 8, 8, 32, 32, 3, 3, 1, 1, 1, 32), // depthwise
-      conv(2, 7, 7, 20, 20, 3, 3, 2, 1, 1, 20),  conv(2, 6, 9, 8, 16, 1, 3, 1, 1, 1, 1),   // not square
+      conv(2, 9, 9, 8, 8, 3, 3, 2, 2, 3, 1),
+      conv(2, 6, 6, 16, 32, 3, 3, 1, 1, 1, 4), // grouped
+      conv(2, 7, 5, 6, 9, 3, 3, 1, 1, 1, 3),
+      conv(2, 8, 8, 32, 32, 3, 3, 1, 1, 1, 32), // depthwise
+      conv(2, 7, 7, 20, 20, 3, 3, 2, 1, 1, 20),
+      conv(2, 6, 9, 8, 16, 1, 3, 1, 1, 1, 1),  // not square
       conv(2, 6, 6, 4, 4, 2, 2, 1, 2, 1, 1),   // more padding than a turned convolution can have
       conv(1, 1, 1, 24, 40, 1, 1, 1, 0, 1, 1), // a single pixel
       conv(2, 4, 4, 10, 12, 4, 4, 1, 0, 1, 1), // a single window
-      conv(1, 16, 16, 8, 8, 7, 7, 1, 3, 1, 1),   conv(5, 9, 7, 32, 64, 3, 3, 1, 1, 1, 1), // own weight gradients
-      conv(3, 4, 5, 16, 128, 5, 5, 1, 2, 1, 1),  conv(3, 6, 6, 48, 64, 4, 2, 1, 1, 1, 1),
+      conv(1, 16, 16, 8, 8, 7, 7, 1, 3, 1, 1),
+      conv(5, 9, 7, 32, 64, 3, 3, 1, 1, 1, 1), // own weight gradients
+      conv(3, 4, 5, 16, 128, 5, 5, 1, 2, 1, 1),
+      conv(3, 6, 6, 48, 64, 4, 2, 1, 1, 1, 1),
       conv(2, 17, 20, 16, 64, 1, 1, 1, 0, 1, 1),
+      conv(9, 24, 24, 16, 64, 1, 1, 1, 0, 1, 1), // more than a group of pictures
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) { check_conv(&p, &shapes[i]); }
   pair_end(&p);
