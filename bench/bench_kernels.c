@@ -280,7 +280,7 @@ static void norm_backward(bench *b, void *arg) {
 
 static void neuron_forward(bench *b, void *arg) {
   field_case *c = arg;
-  b->backend->kernels.neuron_forward(b->backend, &c->neuron, c->x, NULL, c->y, NULL);
+  b->backend->kernels.neuron_forward(b->backend, &c->neuron, c->x, NULL, c->y, NULL, c->workspace);
 }
 
 static void neuron_backward(bench *b, void *arg) {
@@ -374,7 +374,7 @@ static void bench_field(bench *b, int64_t size, int64_t channels, bool with_pool
                .stride_w = 2}};
   c.x = filled(count), c.y = filled(count), c.dx = filled(count), c.vectors = filled(6 * channels);
   c.saved = memory_of((size_t)count),
-  c.workspace = memory_of(b->backend->kernels.neuron_workspace(b->backend, &c.neuron) +
+  c.workspace = memory_of(b->backend->kernels.neuron_workspace(b->backend, &c.neuron, true) +
                           b->backend->kernels.batch_norm_workspace(b->backend, &c.norm));
   char shape[96];
   snprintf(shape, sizeof shape, "%dx%" PRId64 "x%" PRId64 "x%" PRId64, IMAGES, size, size, channels);

@@ -124,9 +124,9 @@ typedef struct ssti_batch_norm {
   int64_t rows, channels;
   int64_t steps; // T of the rows, outermost: the order of sums in backward may depend on it
   float epsilon;
-  float momentum;    // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
-  float scale;       // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
-  ssti_type in_type; // of x; bf16 only in front of neurons
+  float momentum;              // running = (1 - momentum) * running + momentum * batch (variance unbiased, as PyTorch)
+  float scale;                 // multiplies gamma: alpha * threshold of threshold-dependent batch norm; 1 otherwise
+  ssti_type in_type, out_type; // of x and y; a norm in fixed point has f32
 } ssti_batch_norm;
 
 // What changes from one optimiser step to the next.
@@ -171,6 +171,13 @@ typedef enum ssti_binary_kind {
 #undef SSTI_BINARY_ENUM
 } ssti_binary_kind;
 
+// Two tensors that are combined element by element.
+typedef struct ssti_binary {
+  ssti_binary_kind kind;
+  sst_shape a, b;
+  ssti_type a_type, b_type, out_type; // bf16 only in sums of two equal shapes
+} ssti_binary;
+
 #define SSTI_REDUCE_LIST(X) X(SUM, sum) X(MEAN, mean) X(MAX, max) /* max: gradient to the first largest */
 typedef enum ssti_reduce_kind {
 #define SSTI_REDUCE_ENUM(name, word) SSTI_REDUCE_##name,
@@ -185,7 +192,7 @@ typedef struct ssti_neuron_shape {
   int64_t input_steps; // T of x: `steps` or 1
   int64_t count;       // neurons: N*H*W*C
   bool smooth;         // forward on the surrogate's primitive instead of the step, for gradient tests
-  // Of x and of the spikes; x is the norm's where it is fused with one. bf16 only there, but on device cuda also alone.
+  // Of x and of the spikes; x is the norm's where it is fused with one. bf16 only where neuron_takes_bf16.
   ssti_type in_type, out_type;
   // Forward only: [ssti_neuron_state_rows, n], what the neurons carry over the last step; NULL: nobody wants it. With
   // `resumes` they go on from what is there, otherwise they start fresh.
@@ -294,12 +301,10 @@ typedef struct ssti_kernels {
                         float *y);
   void (*unary_backward)(ssti_backend *backend, ssti_unary_kind kind, float a, float b, int64_t count, const float *x,
                          const float *y, const float *dy, float *dx, bool accumulate);
-  void (*binary_forward)(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
-                         const float *a, const float *b, float *y);
+  void (*binary_forward)(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b, float *y);
   // da and db may each be NULL; a gradient of a broadcast side is summed over the repeated axes.
-  void (*binary_backward)(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
-                          const float *a, const float *b, const float *dy, float *da, bool accumulate_a, float *db,
-                          bool accumulate_b);
+  void (*binary_backward)(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b,
+                          const float *dy, float *da, bool accumulate_a, float *db, bool accumulate_b);
 
   // `axes` is a set of SST_AXES_*; the result has length 1 there.
   void (*reduce_forward)(ssti_backend *backend, ssti_reduce_kind kind, sst_shape shape, int axes, const float *x,
@@ -365,15 +370,17 @@ typedef struct ssti_kernels {
                      const ssti_picture_plan *plans, float *out);
 
   // spikes [T,n] (for LI: the membrane); membrane [T,n] before firing, or NULL when nobody asked for it.
-  // `decay_parameter` is PLIF's w (one float), else NULL.
+  // `decay_parameter` is PLIF's w (one float), else NULL. `workspace`, here and below, holds neuron_workspace() bytes.
   void (*neuron_forward)(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
-                         const float *decay_parameter, float *spikes, float *membrane);
+                         const float *decay_parameter, float *spikes, float *membrane, void *workspace);
   // dspikes and dmembrane may each be NULL (zero). dx [input_steps,n]; ddecay (one float) for PLIF; each may be NULL.
-  // Recomputes the forward pass from x. `workspace` holds neuron_workspace() bytes.
+  // Recomputes the forward pass from x.
   void (*neuron_backward)(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
                           const float *decay_parameter, const float *dspikes, const float *dmembrane, float *dx,
                           bool accumulate_dx, float *ddecay, bool accumulate_ddecay, void *workspace);
-  size_t (*neuron_workspace)(ssti_backend *backend, const ssti_neuron_shape *shape);
+  size_t (*neuron_workspace)(ssti_backend *backend, const ssti_neuron_shape *shape, bool backward);
+  // Whether x and the spikes of this kind may be bf16; NULL where none may.
+  bool (*neuron_takes_bf16)(sst_neuron_kind kind);
 
   // Batch norm and neurons in one, without the tensor between them. These slots are empty in backends that do not fuse
   // (the reference: its own two kernels are the judge), and for kinds of neurons that norm_neuron_fuses denies.

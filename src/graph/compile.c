@@ -52,7 +52,16 @@ static void mark_backward(sst_graph *graph) {
 }
 
 // The graph's own pointers into its arrays, which no longer move.
-static void resolve_calls(sst_graph *graph) {
+static void resolve_tensors(sst_graph *graph) {
+  for (int n = 0; n < graph->node_count; n++) {
+    const ssti_node *node = &graph->steps[n];
+    const ssti_call *call = &node->call;
+    for (int i = 0; i < call->input_count; i++) { call->x[i] = &graph->values[node->inputs[i]].tensor; }
+    for (int i = 0; i < call->output_count; i++) { call->y[i] = &graph->values[node->outputs[i]].tensor; }
+  }
+}
+
+static void resolve_gradients(sst_graph *graph) {
   for (int n = 0; n < graph->node_count; n++) {
     ssti_node *node = &graph->steps[n];
     ssti_call *call = &node->call;
@@ -60,12 +69,10 @@ static void resolve_calls(sst_graph *graph) {
     call->streams = graph->streams;
     for (int i = 0; i < call->input_count; i++) {
       ssti_value *value = &graph->values[node->inputs[i]];
-      call->x[i] = &value->tensor;
       call->dx[i] = node->live_backward && value->has_gradient ? &value->gradient : NULL;
     }
     for (int i = 0; i < call->output_count; i++) {
       ssti_value *value = &graph->values[node->outputs[i]];
-      call->y[i] = &value->tensor;
       call->dy[i] = value->has_gradient ? &value->gradient : NULL;
     }
   }
@@ -146,10 +153,11 @@ static sst_status compile(sst_graph *graph) {
   graph->holds_stores = true;
   mark_live(graph);
   SST_TRY(make_steps(graph));
+  resolve_tensors(graph);
   SST_TRY(ssti_choose_types(graph));
   SST_TRY(ssti_find_settled(graph));
   mark_backward(graph);
-  resolve_calls(graph);
+  resolve_gradients(graph);
   SST_TRY(order_gradients(graph));
   SST_TRY(prepare_nodes(graph));
   SST_TRY(ssti_lay_out(graph));

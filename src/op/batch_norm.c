@@ -59,7 +59,9 @@ static ssti_batch_norm kernel_shape(const ssti_call *call) {
                            .steps = x.dim[SST_AXIS_T],
                            .epsilon = a->epsilon,
                            .momentum = a->momentum,
-                           .scale = a->scale};
+                           .scale = a->scale,
+                           .in_type = call->x[X]->type,
+                           .out_type = call->y[0]->type};
 }
 
 static int bits_of(const ssti_call *call) { return ((const ssti_batch_norm_attributes *)call->attributes)->bits; }
@@ -80,6 +82,9 @@ static sst_status prepare(ssti_call *call, ssti_needs *needs) {
   if (needs->backward_workspace < offset) { needs->backward_workspace = offset; }
   return SST_OK;
 }
+
+// Fixed point is exact, so it stays what it is.
+static bool takes_bf16(const ssti_call *call) { return bits_of(call) == 0; }
 
 static bool uses_batch_statistics(const ssti_call *call) { return call->run->training && !call->frozen; }
 
@@ -164,4 +169,7 @@ const ssti_op ssti_op_batch_norm = {
     .cost = cost,
     .bits = bits_of,
     .backward_reads_inputs = 1u << X | 1u << GAMMA,
+    .bf16_inputs = 1u << X,
+    .bf16_outputs = 1u << 0,
+    .takes_bf16 = takes_bf16,
 };

@@ -35,18 +35,31 @@ static sst_status infer(sst_context *context, ssti_call *call) {
   return SST_OK;
 }
 
+static ssti_binary kernel_shape(const ssti_call *call) {
+  return (ssti_binary){.kind = kind_of(call),
+                       .a = call->x[0]->shape,
+                       .b = call->x[1]->shape,
+                       .a_type = call->x[0]->type,
+                       .b_type = call->x[1]->type,
+                       .out_type = call->y[0]->type};
+}
+
 static void forward(ssti_call *call) {
-  const ssti_tensor *a = call->x[0], *b = call->x[1];
-  call->backend->kernels.binary_forward(call->backend, kind_of(call), a->shape, b->shape, a->data, b->data,
-                                        call->y[0]->data);
+  const ssti_binary shape = kernel_shape(call);
+  call->backend->kernels.binary_forward(call->backend, &shape, call->x[0]->data, call->x[1]->data, call->y[0]->data);
 }
 
 static void backward(ssti_call *call) {
-  const ssti_tensor *a = call->x[0], *b = call->x[1], *da = call->dx[0], *db = call->dx[1];
+  const ssti_binary shape = kernel_shape(call);
+  const ssti_tensor *da = call->dx[0], *db = call->dx[1];
   if (da == NULL && db == NULL) { return; }
-  call->backend->kernels.binary_backward(call->backend, kind_of(call), a->shape, b->shape, a->data, b->data,
-                                         call->dy[0]->data, da ? da->data : NULL, call->accumulate[0],
-                                         db ? db->data : NULL, call->accumulate[1]);
+  call->backend->kernels.binary_backward(call->backend, &shape, call->x[0]->data, call->x[1]->data, call->dy[0]->data,
+                                         da ? da->data : NULL, call->accumulate[0], db ? db->data : NULL,
+                                         call->accumulate[1]);
+}
+
+static bool takes_bf16(const ssti_call *call) {
+  return kind_of(call) == SSTI_BINARY_ADD && sst_shape_equal(call->x[0]->shape, call->x[1]->shape);
 }
 
 static bool backward_reads(const ssti_call *call) {
@@ -67,4 +80,8 @@ const ssti_op ssti_op_binary = {
     .cost = cost,
     .backward_reads_inputs = 1u << 0 | 1u << 1,
     .backward_reads = backward_reads,
+    .bf16_inputs = 1u << 0 | 1u << 1,
+    .bf16_outputs = 1u << 0,
+    .takes_bf16 = takes_bf16,
+    .keeps_type = true,
 };

@@ -17,6 +17,8 @@ static ssti_neuron_shape kernel_shape(const ssti_call *call) {
                              .steps = attributes->steps,
                              .input_steps = input_steps,
                              .count = sst_shape_count(x),
+                             .in_type = call->x[0]->type,
+                             .out_type = call->y[0]->type,
                              .smooth = call->run != NULL && call->run->smooth,
                              .state = call->state,
                              .resumes = call->run != NULL && call->run->resumes};
@@ -60,7 +62,9 @@ static sst_status prepare(ssti_call *call, ssti_needs *needs) {
   if (call->streams) {
     needs->state = (size_t)ssti_neuron_state_rows(shape.neuron.kind) * (size_t)shape.count * sizeof(float);
   }
-  if (call->training) { needs->backward_workspace = call->backend->kernels.neuron_workspace(call->backend, &shape); }
+  const ssti_kernels *kernels = &call->backend->kernels;
+  needs->forward_workspace = kernels->neuron_workspace(call->backend, &shape, false);
+  if (call->training) { needs->backward_workspace = kernels->neuron_workspace(call->backend, &shape, true); }
   return SST_OK;
 }
 
@@ -72,7 +76,7 @@ static void forward(ssti_call *call) {
   const ssti_neuron_shape shape = kernel_shape(call);
   float *membrane = call->output_count > 1 ? call->y[1]->data : NULL;
   call->backend->kernels.neuron_forward(call->backend, &shape, call->x[0]->data, decay_parameter_of(call),
-                                        call->y[0]->data, membrane);
+                                        call->y[0]->data, membrane, call->workspace);
 }
 
 static void backward(ssti_call *call) {
@@ -89,6 +93,11 @@ static void backward(ssti_call *call) {
 
 static void cost(const ssti_call *call, sst_cost *cost) { cost->neuron_updates = sst_shape_count(call->y[0]->shape); }
 
+static bool takes_bf16(const ssti_call *call) {
+  const ssti_kernels *kernels = &call->backend->kernels;
+  return kernels->neuron_takes_bf16 != NULL && kernels->neuron_takes_bf16(attributes_of(call)->neuron.kind);
+}
+
 static int bits(const ssti_call *call) { return attributes_of(call)->neuron.membrane_bits; }
 
 const ssti_op ssti_op_neuron = {
@@ -104,4 +113,7 @@ const ssti_op ssti_op_neuron = {
     .backward_reads_inputs = SSTI_ALL_INPUTS,
     .is_cheap = true,
     .backward_in_place = true,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .takes_bf16 = takes_bf16,
 };

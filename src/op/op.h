@@ -96,6 +96,10 @@ typedef struct ssti_op {
 
   // Which tensors may be bf16 where precision is BF16, values and gradients; as bit masks over inputs and outputs.
   unsigned bf16_inputs, bf16_outputs;
+  // Optional; false for a call whose kernels take no bf16 after all.
+  bool (*takes_bf16)(const ssti_call *call);
+  // What it makes is bf16 only where all it reads is: what came in f32 was made so for a reason (integer networks).
+  bool keeps_type;
 
   // Optional; true for a call whose output for a sample (a place on axis N, which weights do not have) depends on the
   // inputs of the same sample alone and on no random number, if as many samples come out as go in.

@@ -41,59 +41,6 @@ static void test_convert(void **state) {
   pair_end(&p);
 }
 
-// Neurons alone: the f32 kernel on the same numbers, with what is written rounded once.
-static void check_neuron_types(pair *p, const ssti_neuron_shape *s, bool accumulate) {
-  const int64_t nx = s->input_steps * s->count, ny = s->steps * s->count;
-  either x = either_of(filled(nx, false, 1), nx, s->in_type),
-         dspikes = either_of(filled(ny, false, 2), ny, s->out_type);
-  either spikes = either_of(floats(ny), ny, s->out_type), dx = either_of(target(nx, accumulate, false), nx, s->in_type);
-  float *dmembrane = filled(ny, false, 3), *membrane = floats(ny), *membrane_expected = floats(ny);
-  float *spikes_expected = floats(ny), *dx_expected = floats(nx), *w = floats(1), *ddecay = floats(2);
-  *w = 0.3f;
-  memcpy(dx_expected, dx.wide, (size_t)nx * sizeof *w);
-  const float *decay = s->neuron.kind == SST_NEURON_PLIF ? w : NULL;
-  ssti_neuron_shape plain = *s;
-  plain.in_type = plain.out_type = SSTI_F32;
-  void *workspace = memory_of(p->tested->kernels.neuron_workspace(p->tested, s));
-  const ssti_kernels *k = &p->tested->kernels;
-  k->neuron_forward(p->tested, &plain, x.wide, decay, spikes_expected, membrane_expected);
-  k->neuron_backward(p->tested, &plain, x.wide, decay, dspikes.wide, dmembrane, dx_expected, accumulate,
-                     decay ? ddecay : NULL, false, workspace);
-  k->neuron_forward(p->tested, s, data_of(&x), decay, data_of(&spikes), membrane);
-  k->neuron_backward(p->tested, s, data_of(&x), decay, data_of(&dspikes), dmembrane, data_of(&dx), accumulate,
-                     decay ? ddecay + 1 : NULL, false, workspace);
-  pair_wait(p);
-  read_back(&spikes), read_back(&dx);
-  if (s->out_type == SSTI_BF16) { round_all(spikes_expected, ny); }
-  if (s->in_type == SSTI_BF16) { round_all(dx_expected, nx); }
-  assert_same_bits(spikes.wide, spikes_expected, ny);
-  assert_same_bits(membrane, membrane_expected, ny);
-  assert_same_bits(dx.wide, dx_expected, nx);
-  if (decay) { assert_near(ddecay[1], ddecay[0], 1e-4, 1e-4); }
-  either_end(&x), either_end(&dspikes), either_end(&spikes), either_end(&dx);
-  release(dmembrane), release(membrane), release(membrane_expected), release(spikes_expected), release(dx_expected);
-  release(w), release(ddecay), release(workspace);
-}
-
-static void test_neuron_bf16(void **state) {
-  pair p = pair_make(*state);
-  const int64_t counts[] = {37, 512, 1028};
-  for (int number = 0; number < 8 * SST_NEURON_COUNT; number++) {
-    const sst_neuron_kind kind = (sst_neuron_kind)(number / 8);
-    sst_neuron neuron = numbered_neuron(kind, number % 8, number % SST_SURROGATE_COUNT, number);
-    if (kind >= SST_NEURON_LI) { neuron.membrane_bits = 0; }
-    const int64_t steps = number % 5 == 0 ? 17 : 1 + number % 4;
-    const ssti_neuron_shape shape = {.neuron = neuron,
-                                     .steps = steps,
-                                     .input_steps = number % 7 == 3 ? 1 : steps,
-                                     .count = counts[number % 3],
-                                     .in_type = (ssti_type)(number % 4 != 1),
-                                     .out_type = (ssti_type)(number % 4 != 2)};
-    EACH_LEVEL(&p, level) { check_neuron_types(&p, &shape, number % 2); }
-  }
-  pair_end(&p);
-}
-
 // With TF32 products are near and not the same, from full f32 factors; everything else stays f32. Numbers of 11 bits
 // are exact.
 static void check_tf32(pair *p, bool whole) {
@@ -150,8 +97,10 @@ static void test_refusal(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_convert), TEST(test_bf16_conv2d), TEST(test_bf16_linear), TEST(test_bf16_pool), TEST(test_neuron_bf16),
-      TEST(test_tf32),    TEST(test_storage),     TEST(test_gradients),   TEST(test_spikes),    TEST(test_refusal),
+      TEST(test_convert),          TEST(test_bf16_conv2d),     TEST(test_bf16_linear), TEST(test_bf16_pool),
+      TEST(test_bf16_neuron),      TEST(test_bf16_batch_norm), TEST(test_bf16_sum),    TEST(test_residual_gradients),
+      TEST(test_residual_storage), TEST(test_repeated_sum),    TEST(test_tf32),        TEST(test_storage),
+      TEST(test_gradients),        TEST(test_spikes),          TEST(test_refusal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

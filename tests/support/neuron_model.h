@@ -219,12 +219,12 @@ static inline const float *neuron_w(const neuron_arrays *c) {
 }
 
 static inline void neuron_forward(ssti_backend *backend, neuron_arrays *c) {
-  backend->kernels.neuron_forward(backend, &c->shape, c->x, neuron_w(c), c->spikes, c->membrane);
+  backend->kernels.neuron_forward(backend, &c->shape, c->x, neuron_w(c), c->spikes, c->membrane, NULL);
 }
 
 // The workspace ends where its size says: a kernel that writes past it is caught by the address sanitizer.
 static inline void neuron_backward(ssti_backend *backend, neuron_arrays *c, bool accumulate) {
-  const size_t size = backend->kernels.neuron_workspace(backend, &c->shape);
+  const size_t size = backend->kernels.neuron_workspace(backend, &c->shape, true);
   free(c->workspace);
   void *block = NULL;
   assert_int_equal(posix_memalign(&block, 64, size > 0 ? size : 1), 0);

@@ -30,13 +30,14 @@ static void check_binary(pair *p, ssti_binary_kind kind, sst_shape shape_a, sst_
   float *y_expected = floats(n), *da_expected = target(na, accumulate, false),
         *db_expected = target(nb, accumulate, false);
   const ssti_kernels *r = &p->reference->kernels, *t = &p->tested->kernels;
-  r->binary_forward(p->reference, kind, shape_a, shape_b, a, b, y_expected);
-  r->binary_backward(p->reference, kind, shape_a, shape_b, a, b, dy, da_expected, accumulate, db_expected, accumulate);
+  const ssti_binary shape = {.kind = kind, .a = shape_a, .b = shape_b};
+  r->binary_forward(p->reference, &shape, a, b, y_expected);
+  r->binary_backward(p->reference, &shape, a, b, dy, da_expected, accumulate, db_expected, accumulate);
   EACH_LEVEL(p, level) {
     float *y = floats(n), *da = target(na, accumulate, false), *db = target(nb, accumulate, false);
-    t->binary_forward(p->tested, kind, shape_a, shape_b, a, b, y);
-    t->binary_backward(p->tested, kind, shape_a, shape_b, a, b, dy, da, accumulate, NULL, false);
-    t->binary_backward(p->tested, kind, shape_a, shape_b, a, b, dy, NULL, false, db, accumulate);
+    t->binary_forward(p->tested, &shape, a, b, y);
+    t->binary_backward(p->tested, &shape, a, b, dy, da, accumulate, NULL, false);
+    t->binary_backward(p->tested, &shape, a, b, dy, NULL, false, db, accumulate);
     pair_wait(p);
     assert_same_bits(y, y_expected, n);
     compare(da, da_expected, na, axes_tolerance(n / na), "da");

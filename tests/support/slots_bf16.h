@@ -296,4 +296,188 @@ static void test_bf16_pool(void **state) {
   pair_end(&p);
 }
 
+// ---- batch norm alone: the f32 kernel on the same numbers, with what is written in bf16 rounded once
+
+static void check_bf16_norm(pair *p, const ssti_batch_norm *s, bool batch_statistics, bool accumulate) {
+  const int64_t c = s->channels, count = s->rows * c;
+  ssti_batch_norm plain = *s;
+  plain.in_type = plain.out_type = SSTI_F32;
+  either x = either_of(filled(count, false, 1), count, s->in_type);
+  either dy = either_of(filled(count, false, 2), count, s->out_type), y = either_of(floats(count), count, s->out_type);
+  either constant = either_of(floats(count), count, s->out_type);
+  either dx = either_of(target(count, accumulate, false), count, s->in_type);
+  float *y_expected = floats(count), *constant_expected = floats(count), *dx_expected = floats(count);
+  memcpy(dx_expected, dx.wide, (size_t)count * sizeof(float));
+  // gamma, beta, running mean and variance, saved [2], gradients [2]
+  float *found = filled(8 * c, false, 3), *expected = filled(8 * c, false, 3);
+  for (int64_t i = 3 * c; i < 4 * c; i++) { found[i] = expected[i] = fabsf(found[i]) + 0.5f; }
+  const ssti_kernels *k = &p->tested->kernels;
+  const size_t bytes = k->batch_norm_workspace(p->tested, s);
+  void *space = memory_of(bytes), *plain_space = memory_of(k->batch_norm_workspace(p->tested, &plain));
+  const struct {
+    const ssti_batch_norm *shape;
+    const float *x, *dy;
+    float *y, *constant, *dx, *v;
+    void *space;
+  } runs[] = {{&plain, x.wide, dy.wide, y_expected, constant_expected, dx_expected, expected, plain_space},
+              {s, data_of(&x), data_of(&dy), data_of(&y), data_of(&constant), data_of(&dx), found, space}};
+  for (int i = 0; i < 2; i++) {
+    float *v = runs[i].v;
+    k->batch_norm_forward_inference(p->tested, runs[i].shape, runs[i].x, v, v + c, v + 2 * c, v + 3 * c,
+                                    runs[i].constant);
+    k->batch_norm_forward_training(p->tested, runs[i].shape, runs[i].x, v, v + c, v + 2 * c, v + 3 * c, runs[i].y,
+                                   v + 4 * c);
+    k->batch_norm_backward(p->tested, runs[i].shape, runs[i].x, runs[i].dy, v, v + 4 * c, batch_statistics, runs[i].dx,
+                           accumulate, v + 6 * c, accumulate, v + 7 * c, accumulate, runs[i].space);
+  }
+  pair_wait(p);
+  read_back(&y), read_back(&constant), read_back(&dx);
+  if (s->out_type == SSTI_BF16) { round_all(y_expected, count), round_all(constant_expected, count); }
+  if (s->in_type == SSTI_BF16) { round_all(dx_expected, count); }
+  assert_same_bits(y.wide, y_expected, count);
+  assert_same_bits(constant.wide, constant_expected, count);
+  assert_same_bits(dx.wide, dx_expected, count);
+  assert_same_bits(found, expected, 8 * c);
+  check_canary(space, bytes);
+  either_end(&x), either_end(&dy), either_end(&y), either_end(&constant), either_end(&dx);
+  release(y_expected), release(constant_expected), release(dx_expected), release(found), release(expected);
+  release(space), release(plain_space);
+}
+
+static void test_bf16_batch_norm(void **state) {
+  pair p = pair_make(*state);
+  const struct {
+    int64_t rows, channels, steps;
+  } shapes[] = {{2, 1, 1},     {1000, 1, 4}, {777, 3, 3},  {300, 17, 2},  {129, 64, 1},
+                {4100, 16, 4}, {70, 100, 2}, {30, 513, 3}, {20, 2048, 2}, {9, 2300, 1}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (int k = 0; k < 12; k++) {
+      const ssti_batch_norm s = {.rows = shapes[i].rows,
+                                 .channels = shapes[i].channels,
+                                 .steps = shapes[i].steps,
+                                 .epsilon = 1e-5f,
+                                 .momentum = 0.1f,
+                                 .scale = i % 2 ? 1.0f : 0.5f,
+                                 .in_type = (ssti_type)(k % 3 != 1),
+                                 .out_type = (ssti_type)(k % 3 != 2)};
+      EACH_LEVEL(&p, level) { check_bf16_norm(&p, &s, k & 4, k & 1); }
+    }
+  }
+  pair_end(&p);
+}
+
+// ---- sums of two tensors: added up in f32, rounded once
+
+static void check_bf16_sum(pair *p, const ssti_binary *s, bool accumulate_a, bool accumulate_b) {
+  const int64_t count = sst_shape_count(s->a);
+  either a = either_of(filled(count, false, 1), count, s->a_type),
+         b = either_of(filled(count, false, 2), count, s->b_type);
+  either y = either_of(floats(count), count, s->out_type), dy = either_of(filled(count, false, 3), count, s->out_type);
+  either da = either_of(target(count, accumulate_a, false), count, s->a_type);
+  either db = either_of(target(count, accumulate_b, false), count, s->b_type);
+  float *expected[3] = {floats(count), floats(count), floats(count)};
+  for (int64_t i = 0; i < count; i++) {
+    expected[0][i] = a.wide[i] + b.wide[i];
+    expected[1][i] = accumulate_a ? da.wide[i] + dy.wide[i] : dy.wide[i];
+    expected[2][i] = accumulate_b ? db.wide[i] + dy.wide[i] : dy.wide[i];
+  }
+  const ssti_kernels *k = &p->tested->kernels;
+  k->binary_forward(p->tested, s, data_of(&a), data_of(&b), data_of(&y));
+  k->binary_backward(p->tested, s, data_of(&a), data_of(&b), data_of(&dy), data_of(&da), accumulate_a, NULL, false);
+  k->binary_backward(p->tested, s, data_of(&a), data_of(&b), data_of(&dy), NULL, false, data_of(&db), accumulate_b);
+  pair_wait(p);
+  either *const found[3] = {&y, &da, &db};
+  for (int i = 0; i < 3; i++) {
+    read_back(found[i]);
+    if (found[i]->type == SSTI_BF16) { round_all(expected[i], count); }
+    assert_same_bits(found[i]->wide, expected[i], count);
+    release(expected[i]);
+  }
+  either_end(&a), either_end(&b), either_end(&y), either_end(&dy), either_end(&da), either_end(&db);
+}
+
+static void test_bf16_sum(void **state) {
+  pair p = pair_make(*state);
+  const sst_shape shapes[] = {sst_shape_make(1, 1, 1, 1, 1), sst_shape_make(2, 3, 5, 7, 11),
+                              sst_shape_make(4, 8, 16, 16, 16)};
+  for (int k = 1; k < 8; k++) {
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+      const ssti_binary s = {.kind = SSTI_BINARY_ADD,
+                             .a = shapes[i],
+                             .b = shapes[i],
+                             .a_type = (ssti_type)(k & 1),
+                             .b_type = (ssti_type)(k >> 1 & 1),
+                             .out_type = (ssti_type)(k >> 2 & 1)};
+      EACH_LEVEL(&p, level) {
+        check_bf16_sum(&p, &s, false, false);
+        check_bf16_sum(&p, &s, true, k % 2);
+        check_bf16_sum(&p, &s, k % 2, true);
+      }
+    }
+  }
+  pair_end(&p);
+}
+
+// ---- neurons
+
+// Neurons alone: the f32 kernel on the same numbers, with what is written rounded once.
+static void check_neuron_types(pair *p, const ssti_neuron_shape *s, bool accumulate) {
+  const int64_t nx = s->input_steps * s->count, ny = s->steps * s->count;
+  either x = either_of(filled(nx, false, 1), nx, s->in_type),
+         dspikes = either_of(filled(ny, false, 2), ny, s->out_type);
+  either spikes = either_of(floats(ny), ny, s->out_type), dx = either_of(target(nx, accumulate, false), nx, s->in_type);
+  float *dmembrane = filled(ny, false, 3), *membrane = floats(ny), *membrane_expected = floats(ny);
+  float *spikes_expected = floats(ny), *dx_expected = floats(nx), *w = floats(1), *ddecay = floats(2);
+  *w = 0.3f;
+  memcpy(dx_expected, dx.wide, (size_t)nx * sizeof *w);
+  const float *decay = s->neuron.kind == SST_NEURON_PLIF ? w : NULL;
+  ssti_neuron_shape plain = *s;
+  plain.in_type = plain.out_type = SSTI_F32;
+  const ssti_kernels *k = &p->tested->kernels;
+  const size_t forward_bytes = k->neuron_workspace(p->tested, s, false);
+  const size_t backward_bytes = k->neuron_workspace(p->tested, s, true);
+  void *forward_space = memory_of(forward_bytes), *workspace = memory_of(backward_bytes);
+  k->neuron_forward(p->tested, &plain, x.wide, decay, spikes_expected, membrane_expected, NULL);
+  k->neuron_backward(p->tested, &plain, x.wide, decay, dspikes.wide, dmembrane, dx_expected, accumulate,
+                     decay ? ddecay : NULL, false, workspace);
+  k->neuron_forward(p->tested, s, data_of(&x), decay, data_of(&spikes), membrane, forward_space);
+  k->neuron_backward(p->tested, s, data_of(&x), decay, data_of(&dspikes), dmembrane, data_of(&dx), accumulate,
+                     decay ? ddecay + 1 : NULL, false, workspace);
+  pair_wait(p);
+  read_back(&spikes), read_back(&dx);
+  if (s->out_type == SSTI_BF16) { round_all(spikes_expected, ny); }
+  if (s->in_type == SSTI_BF16) { round_all(dx_expected, nx); }
+  assert_same_bits(spikes.wide, spikes_expected, ny);
+  assert_same_bits(membrane, membrane_expected, ny);
+  assert_same_bits(dx.wide, dx_expected, nx);
+  if (decay) { assert_near(ddecay[1], ddecay[0], 1e-4, 1e-4); }
+  check_canary(forward_space, forward_bytes), check_canary(workspace, backward_bytes);
+  either_end(&x), either_end(&dspikes), either_end(&spikes), either_end(&dx);
+  release(dmembrane), release(membrane), release(membrane_expected), release(spikes_expected), release(dx_expected);
+  release(w), release(ddecay), release(forward_space), release(workspace);
+}
+
+static void test_bf16_neuron(void **state) {
+  pair p = pair_make(*state);
+  const int64_t counts[] = {37, 512, 1028};
+  int taken = 0;
+  for (int number = 0; number < 8 * SST_NEURON_COUNT; number++) {
+    const sst_neuron_kind kind = (sst_neuron_kind)(number / 8);
+    if (!p.tested->kernels.neuron_takes_bf16(kind)) { continue; }
+    taken++;
+    sst_neuron neuron = numbered_neuron(kind, number % 8, number % SST_SURROGATE_COUNT, number);
+    if (kind >= SST_NEURON_LI) { neuron.membrane_bits = 0; }
+    const int64_t steps = number % 5 == 0 ? 17 : 1 + number % 4;
+    const ssti_neuron_shape shape = {.neuron = neuron,
+                                     .steps = steps,
+                                     .input_steps = number % 7 == 3 ? 1 : steps,
+                                     .count = counts[number % 3],
+                                     .in_type = (ssti_type)(number % 4 != 1),
+                                     .out_type = (ssti_type)(number % 4 != 2)};
+    EACH_LEVEL(&p, level) { check_neuron_types(&p, &shape, number % 2); }
+  }
+  assert_true(taken >= 3 * 8); // IF, LIF, PLIF
+  pair_end(&p);
+}
+
 #endif

@@ -22,17 +22,17 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
   float *spikes_expected = floats(ny), *h_expected = floats(ny), *dx_expected = target(nx, accumulate, false);
   float ddecay_expected = 0.5f;
   const ssti_kernels *r = &p->reference->kernels, *f = &p->tested->kernels;
-  void *reference_space = memory_of(r->neuron_workspace(p->reference, s));
-  r->neuron_forward(p->reference, s, x, learns ? w : NULL, spikes_expected, h_expected);
+  void *reference_space = memory_of(r->neuron_workspace(p->reference, s, true));
+  r->neuron_forward(p->reference, s, x, learns ? w : NULL, spikes_expected, h_expected, NULL);
   r->neuron_backward(p->reference, s, x, learns ? w : NULL, dspikes, dmembrane, dx_expected, accumulate,
                      learns ? &ddecay_expected : NULL, accumulate, reference_space);
   EACH_LEVEL(p, level) {
     float *spikes = floats(ny), *h = floats(ny), *dx = target(nx, accumulate, false);
     float *ddecay = decay_of_test(0.5f);
-    const size_t bytes = f->neuron_workspace(p->tested, s);
+    const size_t bytes = f->neuron_workspace(p->tested, s, true);
     void *workspace = memory_of(bytes);
     uint64_t count = sst_context_allocation_count(p->context);
-    f->neuron_forward(p->tested, s, x, learns ? w : NULL, spikes, with_membrane ? h : NULL);
+    f->neuron_forward(p->tested, s, x, learns ? w : NULL, spikes, with_membrane ? h : NULL, NULL);
     f->neuron_backward(p->tested, s, x, learns ? w : NULL, dspikes, dmembrane, dx, accumulate, learns ? ddecay : NULL,
                        accumulate, workspace);
     assert_int_equal(sst_context_allocation_count(p->context), count);
@@ -54,10 +54,10 @@ static void check_neuron(pair *p, const ssti_neuron_shape *s, bool with_membrane
       ssti_neuron_shape part = *s;
       part.state = carried;
       part.steps = part.input_steps = first;
-      f->neuron_forward(p->tested, &part, x, learns ? w : NULL, spikes, NULL);
+      f->neuron_forward(p->tested, &part, x, learns ? w : NULL, spikes, NULL, NULL);
       part.resumes = true;
       part.steps = part.input_steps = s->steps - first;
-      f->neuron_forward(p->tested, &part, x + first * n, learns ? w : NULL, spikes + first * n, NULL);
+      f->neuron_forward(p->tested, &part, x + first * n, learns ? w : NULL, spikes + first * n, NULL, NULL);
       pair_wait(p);
       assert_same_bits(spikes, spikes_expected, ny);
       release(spikes), release(carried);
@@ -110,8 +110,8 @@ static void test_neuron_without_some(void **state) {
   const ssti_neuron_shape shape = {.neuron = neuron, .steps = 3, .input_steps = 3, .count = 100};
   float *x = filled(300, false, 1), *dmembrane = filled(300, false, 2), expected = 0;
   float *found = decay_of_test(0.0f), *w = decay_of_test(0.1f);
-  void *reference_space = memory_of(p.reference->kernels.neuron_workspace(p.reference, &shape));
-  void *space = memory_of(p.tested->kernels.neuron_workspace(p.tested, &shape));
+  void *reference_space = memory_of(p.reference->kernels.neuron_workspace(p.reference, &shape, true));
+  void *space = memory_of(p.tested->kernels.neuron_workspace(p.tested, &shape, true));
   p.reference->kernels.neuron_backward(p.reference, &shape, x, w, NULL, dmembrane, NULL, false, &expected, false,
                                        reference_space);
   p.tested->kernels.neuron_backward(p.tested, &shape, x, w, NULL, dmembrane, NULL, false, found, false, space);

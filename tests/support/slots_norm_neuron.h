@@ -45,7 +45,7 @@ static void run_apart(pair *p, ssti_backend *b, const fused_case *c, fused_resul
   const ssti_norm_neuron *s = &c->shape;
   const int64_t channels = s->norm.channels, count = s->norm.rows * channels;
   float *y = floats(count), *dy = floats(count), *saved = floats(2 * channels);
-  void *workspace = memory_of(k->neuron_workspace(b, &s->neuron));
+  void *workspace = memory_of(k->neuron_workspace(b, &s->neuron, true));
   void *norm_workspace = memory_of(k->batch_norm_workspace(b, &s->norm));
   float *mean = r->vectors, *variance = mean + channels;
   if (c->batch_statistics) {
@@ -59,7 +59,7 @@ static void run_apart(pair *p, ssti_backend *b, const fused_case *c, fused_resul
   }
   pair_wait(p);
   memcpy(r->vectors + 2 * channels, saved, (size_t)(2 * channels) * sizeof(float));
-  k->neuron_forward(b, &s->neuron, y, decay_of(c), r->spikes, c->membrane ? r->membrane : NULL);
+  k->neuron_forward(b, &s->neuron, y, decay_of(c), r->spikes, c->membrane ? r->membrane : NULL, NULL);
   k->neuron_backward(b, &s->neuron, y, decay_of(c), c->dspikes, c->membrane ? c->dmembrane : NULL, dy, false,
                      decay_of(c) != NULL ? r->ddecay : NULL, c->accumulate, workspace);
   k->batch_norm_backward(b, &s->norm, c->x, dy, c->gamma, saved, c->batch_statistics, r->dx, c->accumulate,

@@ -71,6 +71,21 @@ static void test_refusal(void **state) {
   sst_parameters_destroy(store);
 }
 
+// With one thread or two, a run is the same bits when it is done again.
+static void test_threads(void **state) {
+  skip_without_bf16(*state);
+  for (int threads = 1; threads <= 2; threads++) {
+    sst_context *context = NULL;
+    assert_int_equal(sst_context_create(&(sst_context_options){.threads = threads}, &context), SST_OK);
+    network first = build_residual(context, SST_PRECISION_BF16, 0);
+    network again = build_residual(context, SST_PRECISION_BF16, 0);
+    run(&first, false), run(&again, false);
+    assert_same_gradients(&first, &again);
+    end(&first), end(&again);
+    sst_context_destroy(context);
+  }
+}
+
 static void test_words(void **state) {
   (void)state;
   for (int i = 0; i < SST_PRECISION_COUNT; i++) {
@@ -85,8 +100,10 @@ static void test_words(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_conversions), TEST(test_bf16_conv2d), TEST(test_bf16_linear),
-                                     TEST(test_bf16_pool),   TEST(test_storage),     TEST(test_gradients),
-                                     TEST(test_spikes),      TEST(test_refusal),     TEST(test_words)};
+  const struct CMUnitTest tests[] = {
+      TEST(test_conversions),      TEST(test_bf16_conv2d),  TEST(test_bf16_linear), TEST(test_bf16_pool),
+      TEST(test_bf16_batch_norm),  TEST(test_bf16_sum),     TEST(test_bf16_neuron), TEST(test_residual_gradients),
+      TEST(test_residual_storage), TEST(test_repeated_sum), TEST(test_threads),     TEST(test_storage),
+      TEST(test_gradients),        TEST(test_spikes),       TEST(test_refusal),     TEST(test_words)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

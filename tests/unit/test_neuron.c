@@ -117,10 +117,10 @@ static void test_state_is_carried(void **state) {
     shape.state = carried;
     shape.steps = shape.input_steps = FIRST;
     const float *w = neuron_w(&whole);
-    backend.kernels.neuron_forward(&backend, &shape, whole.x, w, spikes, NULL);
+    backend.kernels.neuron_forward(&backend, &shape, whole.x, w, spikes, NULL, NULL);
     shape.resumes = true;
     shape.steps = shape.input_steps = STEPS - FIRST;
-    backend.kernels.neuron_forward(&backend, &shape, whole.x + FIRST * COUNT, w, spikes + FIRST * COUNT, NULL);
+    backend.kernels.neuron_forward(&backend, &shape, whole.x + FIRST * COUNT, w, spikes + FIRST * COUNT, NULL, NULL);
     assert_same_bits(spikes, whole.spikes, STEPS * COUNT);
     neuron_arrays_end(&whole);
     free(carried);

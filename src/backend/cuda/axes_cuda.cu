@@ -6,6 +6,7 @@
 // be they of one result (the innermost axis is reduced) or of several (it is kept). Where results are few, what is
 // reduced is cut into chunks, a number that depends on the shape alone, whose totals a second kernel adds in order.
 #include "backend/cuda/cuda_reduce.h"
+#include "backend/cuda/lanes_cuda.h"
 
 namespace {
 
@@ -237,17 +238,57 @@ template <typename T> __device__ T side_gradient(ssti_binary_kind kind, bool is_
   return (T)0;
 }
 
-// 12 bytes an element where nothing is repeated.
-void binary_forward(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b, const float *a,
-                    const float *b, float *y) {
-  const sst_shape shape = broadcast(shape_a, shape_b);
-  if (sst_shape_equal(shape_a, shape_b)) {
+// y = a + b, of which y may be either; b may be NULL: y = a.
+template <int V, typename X> __global__ void __launch_bounds__(256) sum_kernel(int64_t count, X a, X b, X y) {
+  for (int64_t i = ssti_thread_index() * V; i < count; i += ssti_thread_count() * V) {
+    ssti_lanes<V> lanes = ssti_load<V>(a + i);
+    if (ssti_is_there(b)) {
+      const ssti_lanes<V> other = ssti_load<V>(b + i);
+      for (int v = 0; v < V; v++) { lanes.at[v] += other.at[v]; }
+    }
+    ssti_store<V>(y + i, lanes);
+  }
+}
+
+struct typed {
+  const float *data;
+  ssti_type type;
+};
+
+// Where something is bf16; in whole accesses where all is.
+void sum(ssti_backend *backend, int64_t count, typed a, typed b, typed y) {
+  if (count == 0) { return; }
+  const bool all = a.type == SSTI_BF16 && (b.data == nullptr || b.type == SSTI_BF16) && y.type == SSTI_BF16;
+  const bool whole = all && count % ssti_lane_count(SSTI_BF16, SSTI_BF16) == 0 && ssti_is_aligned16(a.data) &&
+                     ssti_is_aligned16(b.data) && ssti_is_aligned16(y.data);
+  const auto start = [&](auto access) {
+    using types = decltype(access);
+    constexpr int V = types::V;
+    ssti_launch(backend, sum_kernel<V, typename types::A>,
+                dim3((unsigned)ssti_blocks_for(count / V, ssti_block_threads)), dim3(ssti_block_threads), count,
+                types::a(a.data, a.type), types::a(b.data, b.type), types::a(y.data, y.type));
+  };
+  whole ? start(ssti_access<8, ssti_bf16, ssti_bf16>()) : start(ssti_single_access());
+}
+
+bool is_f32(const ssti_binary *s) { return s->a_type == SSTI_F32 && s->b_type == SSTI_F32 && s->out_type == SSTI_F32; }
+
+// 12 bytes an element where nothing is repeated, half of that in bf16.
+void binary_forward(ssti_backend *backend, const ssti_binary *s, const float *a, const float *b, float *y) {
+  const sst_shape shape = broadcast(s->a, s->b);
+  const ssti_binary_kind kind = s->kind;
+  if (!is_f32(s)) {
+    assert(kind == SSTI_BINARY_ADD && sst_shape_equal(s->a, s->b));
+    sum(backend, sst_shape_count(shape), {a, s->a_type}, {b, s->b_type}, {y, s->out_type});
+    return;
+  }
+  if (sst_shape_equal(s->a, s->b)) {
     ssti_map(
         backend, sst_shape_count(shape), y, false,
         [=] __device__(int64_t, float p, float q) { return binary_value(kind, p, q); }, a, b);
     return;
   }
-  const walk w = elementwise(shape, shape_a, shape_b);
+  const walk w = elementwise(shape, s->a, s->b);
   ssti_for_each(backend, w.count, [=] __device__(int64_t i) {
     const offsets at = walk_at(w, i);
     y[i] = binary_value(kind, a[at.of[1]], b[at.of[2]]);
@@ -283,12 +324,23 @@ void side_backward(ssti_backend *backend, ssti_binary_kind kind, bool is_second,
   reduce<1, sum_of>(backend, reduction_of(shape, own.shape, other.shape), term, finish);
 }
 
-void binary_backward(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b, const float *a,
-                     const float *b, const float *dy, float *da, bool accumulate_a, float *db, bool accumulate_b) {
-  const sst_shape shape = broadcast(shape_a, shape_b);
-  const side first = {shape_a, a, da, accumulate_a}, second = {shape_b, b, db, accumulate_b};
-  side_backward(backend, kind, false, shape, dy, first, second);
-  side_backward(backend, kind, true, shape, dy, second, first);
+// Of a sum: what arrives there arrives at each side.
+void hand_on(ssti_backend *backend, int64_t count, typed dy, typed dx, bool accumulate) {
+  if (dx.data == nullptr) { return; }
+  sum(backend, count, dy, {accumulate ? dx.data : nullptr, dx.type}, dx);
+}
+
+void binary_backward(ssti_backend *backend, const ssti_binary *s, const float *a, const float *b, const float *dy,
+                     float *da, bool accumulate_a, float *db, bool accumulate_b) {
+  const sst_shape shape = broadcast(s->a, s->b);
+  if (!is_f32(s)) {
+    hand_on(backend, sst_shape_count(shape), {dy, s->out_type}, {da, s->a_type}, accumulate_a);
+    hand_on(backend, sst_shape_count(shape), {dy, s->out_type}, {db, s->b_type}, accumulate_b);
+    return;
+  }
+  const side first = {s->a, a, da, accumulate_a}, second = {s->b, b, db, accumulate_b};
+  side_backward(backend, s->kind, false, shape, dy, first, second);
+  side_backward(backend, s->kind, true, shape, dy, second, first);
 }
 
 // ---- sum, mean, maximum

@@ -112,8 +112,8 @@ struct norm_numbers { // [channels] each
   const float *mean, *factor, *beta;
 };
 
-template <int V, typename X>
-__global__ void __launch_bounds__(256) normalize_kernel(ssti_tiling t, norm_numbers n, X x, X y) {
+template <int V, typename X, typename Y>
+__global__ void __launch_bounds__(256) normalize_kernel(ssti_tiling t, norm_numbers n, X x, Y y) {
   const ssti_tile_place p = ssti_place_in<V>(t);
   if (p.channel >= t.channels) { return; }
   const ssti_lanes<V> mean = ssti_load<V>(n.mean + p.channel), factor = ssti_load<V>(n.factor + p.channel);
@@ -136,15 +136,15 @@ float *numbers_in_scratch(const ssti_backend *backend, int64_t channels, int cou
 }
 
 void normalize(ssti_backend *backend, const ssti_batch_norm *shape, const norm_numbers &n, const float *x, float *y) {
-  const ssti_type type = SSTI_F32;
-  const bool whole = is_whole(shape->channels, type, type, x) && ssti_is_aligned16(y) && ssti_is_aligned16(n.mean) &&
+  const ssti_type in = shape->in_type, out = shape->out_type;
+  const bool whole = is_whole(shape->channels, in, out, x) && ssti_is_aligned16(y) && ssti_is_aligned16(n.mean) &&
                      ssti_is_aligned16(n.factor) && ssti_is_aligned16(n.beta);
-  ssti_with_f32_access(whole, [&](auto access) {
+  ssti_with_access(whole, in, out, [&](auto access) {
     using types = decltype(access);
     constexpr int V = types::V;
     const ssti_tiling t = ssti_tiling_of<V>(shape->rows, shape->channels);
-    ssti_launch(backend, normalize_kernel<V, typename types::A>, ssti_tiling_grid<V>(t), dim3(ssti_block_threads), t, n,
-                types::a(x, type), types::a(y, type));
+    ssti_launch(backend, normalize_kernel<V, typename types::A, typename types::B>, ssti_tiling_grid<V>(t),
+                dim3(ssti_block_threads), t, n, types::a(x, in), types::b(y, out));
   });
 }
 
@@ -352,14 +352,14 @@ void backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *
   call.out.dx = dx, call.out.dgamma = dgamma, call.out.dbeta = dbeta;
   call.out.accumulate_dx = accumulate_dx, call.out.accumulate_dgamma = accumulate_dgamma;
   call.out.accumulate_dbeta = accumulate_dbeta;
-  const ssti_type type = SSTI_F32;
-  const bool whole = is_whole(shape->channels, type, type, x) && ssti_is_aligned16(dy) && ssti_is_aligned16(dx) &&
+  const ssti_type in = shape->in_type, out = shape->out_type;
+  const bool whole = is_whole(shape->channels, in, out, x) && ssti_is_aligned16(dy) && ssti_is_aligned16(dx) &&
                      ssti_is_aligned16(saved);
-  ssti_with_f32_access(whole, [&](auto access) {
+  ssti_with_access(whole, in, out, [&](auto access) {
     using types = decltype(access);
-    const norm_source<typename types::A, typename types::B> source = {types::a(x, type), types::b(dy, type), (int)steps,
+    const norm_source<typename types::A, typename types::B> source = {types::a(x, in), types::b(dy, out), (int)steps,
                                                                       call.count};
-    go_back<types::V>(backend, call, source, types::a(dx, type), false);
+    go_back<types::V>(backend, call, source, types::a(dx, in), false);
   });
 }
 

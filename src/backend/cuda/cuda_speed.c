@@ -161,7 +161,7 @@ sst_status sst_measure_card(sst_context *context, int64_t side, int repetitions,
 static void run_neurons(ssti_backend *backend, const void *what) {
   const ssti_norm_neuron_run *r = what;
   const ssti_neuron_shape *shape = &r->shape.neuron;
-  backend->kernels.neuron_forward(backend, shape, r->x, NULL, r->spikes, NULL);
+  backend->kernels.neuron_forward(backend, shape, r->x, NULL, r->spikes, NULL, r->workspace);
   backend->kernels.neuron_backward(backend, shape, r->x, NULL, r->dspikes, NULL, r->dx, false, NULL, false,
                                    r->workspace);
 }
@@ -183,7 +183,7 @@ static sst_status measure_neurons(ssti_backend *backend, ssti_norm_neuron_run *r
   const size_t bytes = (size_t)count * ssti_type_bytes(type);
   const size_t vectors = (size_t)ssti_norm_neuron_run_vectors(&r->shape) * sizeof(float);
   const size_t workspace = norm ? ssti_norm_neuron_run_workspace(backend, &r->shape)
-                                : backend->kernels.neuron_workspace(backend, &r->shape.neuron);
+                                : backend->kernels.neuron_workspace(backend, &r->shape.neuron, true);
   float **const tensors[] = {&r->x, &r->spikes, &r->dspikes, &r->dx};
   for (int i = 0; i < 4; i++) { SST_TRY(ssti_allocate_in(backend->context, backend->space, bytes, tensors[i])); }
   SST_TRY(ssti_allocate_in(backend->context, backend->space, (size_t)count * sizeof(float), wide));

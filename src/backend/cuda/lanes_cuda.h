@@ -151,16 +151,13 @@ template <typename F> void ssti_with_access(bool whole, ssti_type a, ssti_type b
   }
 }
 
-// The same for tensors of one type, and where that is f32: fewer versions.
+// The same for tensors of one type: fewer versions.
 template <typename F> void ssti_with_access(bool whole, ssti_type type, const F &f) {
   if (!whole) {
     f(ssti_single_access());
   } else {
     type == SSTI_BF16 ? f(ssti_access<8, ssti_bf16, ssti_bf16>()) : f(ssti_access<4, float, float>());
   }
-}
-template <typename F> void ssti_with_f32_access(bool whole, const F &f) {
-  whole ? f(ssti_access<4, float, float>()) : f(ssti_single_access());
 }
 
 #endif

@@ -47,7 +47,7 @@ bool is_whole(const ssti_neuron_shape *shape, const float *x) {
 }
 
 void forward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x, const float *decay_parameter,
-             float *spikes, float *membrane) {
+             float *spikes, float *membrane, void *) {
   assert(shape->state != nullptr || !shape->resumes);
   if (shape->count == 0) { return; }
   const ssti_neuron_task task = ssti_neuron_task_of(shape, decay_parameter);
@@ -91,7 +91,12 @@ int64_t start_backward(ssti_backend *backend, const ssti_neuron_shape *shape, co
   return blocks;
 }
 
-size_t workspace_bytes(ssti_backend *, const ssti_neuron_shape *shape) { return ssti_checkpoint_bytes(shape); }
+size_t workspace_bytes(ssti_backend *, const ssti_neuron_shape *shape, bool is_backward) {
+  return is_backward ? ssti_checkpoint_bytes(shape) : 0;
+}
+
+// What LI gives is no spikes but a membrane, which stays f32.
+bool takes_bf16(sst_neuron_kind kind) { return kind != SST_NEURON_LI; }
 
 void backward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x, const float *decay_parameter,
               const float *dspikes, const float *dmembrane, float *dx, bool accumulate_dx, float *ddecay,
@@ -131,4 +136,5 @@ void ssti_cuda_fill_neuron(ssti_kernels *kernels) {
   kernels->neuron_forward = forward;
   kernels->neuron_backward = backward;
   kernels->neuron_workspace = workspace_bytes;
+  kernels->neuron_takes_bf16 = takes_bf16;
 }

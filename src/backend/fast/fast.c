@@ -118,6 +118,7 @@ sst_status ssti_fast_begin(ssti_backend *backend) {
   ssti_fast_fill_batch_norm(kernels);
   ssti_fast_fill_neuron(kernels);
   ssti_fast_fill_norm_neuron(kernels);
+  ssti_fast_fill_binary(kernels);
   ssti_fast_fill_flat(kernels);
   ssti_fast_fill_quantize(kernels);
   ssti_fast_fill_reduce(kernels);

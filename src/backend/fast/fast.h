@@ -146,6 +146,7 @@ void ssti_fast_fill_pool(ssti_kernels *kernels);
 void ssti_fast_fill_batch_norm(ssti_kernels *kernels);
 void ssti_fast_fill_neuron(ssti_kernels *kernels);
 void ssti_fast_fill_norm_neuron(ssti_kernels *kernels);
+void ssti_fast_fill_binary(ssti_kernels *kernels);
 void ssti_fast_fill_flat(ssti_kernels *kernels);
 void ssti_fast_fill_quantize(ssti_kernels *kernels);
 void ssti_fast_fill_reduce(ssti_kernels *kernels);

@@ -30,9 +30,9 @@ typedef struct sweep {
   // Per column of the sweep, `fold` times over: see ssti_simd.
   float *mean, *factor, *offset;
   const float *x;
-  ssti_type type; // of x; bf16 in reductions only
+  ssti_type type, out_type; // of x and of `out`
   float *out;
-  bool accumulate; // into `out`
+  bool accumulate; // into `out`; f32 alone
   reduction kind;
 } sweep;
 
@@ -150,8 +150,15 @@ static void fold_columns(const sweep *s, float *values) {
 // ---- forward
 
 static void apply_part(const sweep *s, const ssti_columns *m, int64_t at, int64_t column) {
-  s->simd->batch_norm_apply(m, s->x + at, s->mean + column, s->factor + column, s->offset + column, s->out + at,
-                            s->accumulate);
+  const float *mean = s->mean + column, *factor = s->factor + column, *offset = s->offset + column;
+  if (s->type == SSTI_F32 && s->out_type == SSTI_F32) {
+    s->simd->batch_norm_apply(m, s->x + at, mean, factor, offset, s->out + at, s->accumulate);
+  } else {
+    assert(!s->accumulate);
+    const size_t in = (size_t)at * ssti_type_bytes(s->type), out = (size_t)at * ssti_type_bytes(s->out_type);
+    s->simd->batch_norm_apply_bf16(m, (const char *)s->x + in, s->type, mean, factor, offset, (char *)s->out + out,
+                                   s->out_type);
+  }
 }
 
 static void each_part(const sweep *s, int64_t begin, int64_t end,
@@ -208,6 +215,8 @@ static void forward_training(ssti_backend *backend, const ssti_batch_norm *shape
   for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
     sweep s = sweep_make(backend, shape->rows, shape->channels, first);
     s.x = x;
+    s.type = shape->in_type;
+    s.out_type = shape->out_type;
     norm_work work = {.shape = shape,
                       .s = &s,
                       .gamma = gamma,
@@ -242,6 +251,8 @@ static void forward_inference(ssti_backend *backend, const ssti_batch_norm *shap
   for (int64_t first = 0; first < shape->channels; first += SSTI_FAST_PARTIAL_COLUMNS) {
     sweep s = sweep_make(backend, shape->rows, shape->channels, first);
     s.x = x;
+    s.type = shape->in_type;
+    s.out_type = shape->out_type;
     for (int64_t c = 0; c < s.columns; c++) {
       const int64_t channel = first + c;
       const double inverse = 1.0 / sqrt((double)running_variance[channel] + (double)shape->epsilon);

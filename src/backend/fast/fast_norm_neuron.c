@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "backend/fast/fast.h"
+#include "backend/fast/fast_neuron_block.h"
 #include "base/parallel.h"
 #include "base/sizes.h"
 
 enum {
   BLOCK = SSTI_SIMD_NEURON_BLOCK,
-  ROW = BLOCK + 32, // of the scratch: rows of several tensors a power of two apart would get into each other's way
   GRAIN_ELEMENTS = 16384, // that are worth a thread
   CHUNK_BLOCKS = 16,      // a chunk has at least as many blocks of a piece
   BAND_TERMS = 64         // that a sum in f32 takes before it is added to one in double
@@ -56,88 +56,27 @@ typedef struct fused_work {
   double *sum, *centred;   // [chunks, channels]
   double *dleak;           // [chunks * pieces], or NULL
   void (*go_back)(const ssti_neuron_block *block);
-  float *scratch; // [slots, scratch_rows, ROW] where something is bf16
+  float *scratch; // [slots, block_scratch], or NULL
 } fused_work;
 
-// Where x or the spikes are bf16, blocks are laid out in f32 in a scratch, in which the kernels work as in a tensor of
-// one block: after another rounding on the way back they know no difference.
-static bool needs_scratch(const ssti_norm_neuron *shape) {
-  return shape->norm.in_type == SSTI_BF16 || shape->neuron.out_type == SSTI_BF16;
+static ssti_block_types types_of(const ssti_norm_neuron *shape) {
+  return (ssti_block_types){.in = shape->norm.in_type, .out = shape->neuron.out_type};
 }
 
-// x, its gradient, spikes or their gradient, membrane or its gradient.
-static int64_t scratch_rows(const ssti_norm_neuron *shape) {
-  return needs_scratch(shape) ? 2 * shape->neuron.input_steps + 2 * shape->neuron.steps : 0;
+// Floats of a thread.
+static int64_t block_scratch(const ssti_norm_neuron *shape) {
+  return ssti_block_scratch(types_of(shape), shape->neuron.input_steps, shape->neuron.steps);
 }
 
-// Rows of a block from or to a tensor; those of the next block are asked for.
-static void gather(const fused_work *w, const ssti_neuron_block *b, const float *tensor, ssti_type type, int64_t steps,
-                   float *rows) {
-  const bool more = b->begin + 2 * b->length <= b->count;
-  for (int64_t t = 0; t < steps; t++) {
-    const int64_t at = t * b->count + b->begin;
-    if (type == SSTI_BF16) {
-      const ssti_bf16 *from = (const ssti_bf16 *)(const void *)tensor + at;
-      for (int64_t i = 0; more && i < b->length; i += 32) { __builtin_prefetch(from + b->length + i, 0, 3); }
-      w->simd->widen(b->length, from, rows + t * ROW);
-    } else {
-      for (int64_t i = 0; more && i < b->length; i += 16) { __builtin_prefetch(tensor + at + b->length + i, 0, 3); }
-      memcpy(rows + t * ROW, tensor + at, (size_t)b->length * sizeof *rows);
-    }
-  }
-}
-
-static void scatter(const fused_work *w, const ssti_neuron_block *b, const float *rows, ssti_type type, int64_t steps,
-                    float *tensor) {
-  for (int64_t t = 0; t < steps; t++) {
-    const int64_t at = t * b->count + b->begin;
-    if (type == SSTI_BF16) {
-      w->simd->narrow(b->length, rows + t * ROW, (ssti_bf16 *)(void *)tensor + at);
-    } else {
-      memcpy(tensor + at, rows + t * ROW, (size_t)b->length * sizeof *rows);
-    }
-  }
-}
-
-static void run_block(const fused_work *w, void (*kernel)(const ssti_neuron_block *), const ssti_neuron_block *b,
-                      float *scratch) {
-  if (scratch == NULL) {
-    kernel(b);
-    return;
-  }
-  const ssti_type in = w->shape->norm.in_type, out = w->shape->neuron.out_type;
-  float *x = scratch, *dx = x + b->input_steps * ROW, *spikes = dx + b->input_steps * ROW;
-  float *membrane = spikes + b->steps * ROW;
-  ssti_neuron_block local = *b;
-  local.begin = 0;
-  local.count = ROW;
-  gather(w, b, b->x, in, b->input_steps, x);
-  local.x = x;
-  if (b->spikes != NULL) { local.spikes = spikes; }
-  if (b->membrane != NULL) { local.membrane = membrane; }
-  if (b->state != NULL) { local.state = b->state + b->begin; }
-  if (b->dspikes != NULL) {
-    gather(w, b, b->dspikes, out, b->steps, spikes);
-    local.dspikes = spikes;
-  }
-  if (b->dmembrane != NULL) {
-    gather(w, b, b->dmembrane, SSTI_F32, b->steps, membrane);
-    local.dmembrane = membrane;
-  }
-  if (b->dx != NULL) {
-    if (b->accumulate_dx) { gather(w, b, b->dx, in, b->input_steps, dx); }
-    local.dx = dx;
-  }
-  kernel(&local);
-  if (b->spikes != NULL) { scatter(w, b, spikes, out, b->steps, b->spikes); }
-  if (b->membrane != NULL) { scatter(w, b, membrane, SSTI_F32, b->steps, b->membrane); }
-  if (b->dx != NULL) { scatter(w, b, dx, in, b->input_steps, b->dx); }
-}
-
-static int64_t scratch_count(const fused_work *w) { return w->cut.slots * scratch_rows(w->shape) * ROW; }
+static int64_t scratch_count(const fused_work *w) { return w->cut.slots * block_scratch(w->shape); }
 
 static float *scratch_of(const fused_work *w, int64_t slot) {
-  return w->scratch == NULL ? NULL : w->scratch + slot * scratch_rows(w->shape) * ROW;
+  return w->scratch == NULL ? NULL : w->scratch + slot * block_scratch(w->shape);
+}
+
+static void run_block(const fused_work *w, void (*kernel)(const ssti_neuron_block *), const ssti_neuron_block *block,
+                      float *scratch) {
+  ssti_run_block(w->simd, kernel, block, types_of(w->shape), scratch);
 }
 
 static size_t numbers_bytes(const cut *c, int count) {
@@ -233,7 +172,7 @@ static void forward(ssti_backend *backend, const ssti_norm_neuron *shape, const 
   work.block.state = shape->neuron.state;
   work.block.resumes = shape->neuron.resumes;
   float *behind = (float *)(void *)take_numbers(&work, GRADIENT_FACTOR, workspace);
-  if (needs_scratch(shape)) { work.scratch = behind; }
+  if (block_scratch(shape) > 0) { work.scratch = behind; }
   lay_out_saved(&work, saved, beta);
   ssti_parallel_for(backend->context, work.cut.slots, 1, forward_range, &work);
 }
@@ -351,7 +290,7 @@ typedef struct norm_side {
 static double *take_sums(fused_work *w, const norm_side *norm, int64_t potential, void *workspace) {
   const int64_t channels = w->shape->norm.channels, sums = w->cut.chunks * channels;
   w->potential = (float *)(void *)take_numbers(w, NUMBERS, workspace);
-  if (needs_scratch(w->shape)) { w->scratch = w->potential + potential; }
+  if (block_scratch(w->shape) > 0) { w->scratch = w->potential + potential; }
   potential += scratch_count(w);
   w->sum = (double *)(void *)(w->potential + potential);
   w->centred = w->sum + sums;
@@ -387,15 +326,16 @@ static void kept_range(void *arg, int64_t begin, int64_t end) {
 // Whether what comes to the norm stays in the place of dx from the first trip, and the second is plain arithmetic on
 // it: one tensor more to move, but a small one, of which there is one step, or one of bf16: going back through time
 // twice would take longer.
-static bool keeps(const ssti_norm_neuron *shape, const ssti_norm_neuron_gradients *out) {
-  const bool once = shape->neuron.input_steps < shape->neuron.steps;
-  return (shape->norm.in_type == SSTI_BF16 || once) && !out->accumulate_dx;
+static bool keeps(const fused_work *w, const ssti_norm_neuron_gradients *out) {
+  const ssti_norm_neuron *shape = w->shape;
+  const bool once = shape->neuron.input_steps < shape->neuron.steps, has_neurons = w->block.dynamics != NULL;
+  return has_neurons && (shape->norm.in_type == SSTI_BF16 || once) && !out->accumulate_dx;
 }
 
 static void go_back(ssti_backend *backend, fused_work *w, const norm_side *norm,
                     const ssti_norm_neuron_gradients *out) {
   const bool use = norm->batch_statistics && out->dx != NULL;
-  const bool kept = use && keeps(w->shape, out);
+  const bool kept = use && keeps(w, out);
   if (kept) { w->block.dx = out->dx; }
   if (w->dleak != NULL || out->dgamma != NULL || out->dbeta != NULL || use) {
     ssti_parallel_for(backend->context, w->cut.slots, 1, sums_range, w);
@@ -454,8 +394,11 @@ static size_t workspace_bytes(ssti_backend *backend, const ssti_norm_neuron *sha
 // As if neurons followed that hand on what comes in.
 static ssti_norm_neuron alone(const ssti_batch_norm *shape) {
   const int64_t steps = shape->steps > 0 ? shape->steps : 1;
-  return (ssti_norm_neuron){
-      .norm = *shape, .neuron = {.steps = steps, .input_steps = steps, .count = shape->rows * shape->channels / steps}};
+  return (ssti_norm_neuron){.norm = *shape,
+                            .neuron = {.steps = steps,
+                                       .input_steps = steps,
+                                       .count = shape->rows * shape->channels / steps,
+                                       .out_type = shape->out_type}};
 }
 
 static void norm_backward(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *dy,

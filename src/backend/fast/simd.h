@@ -80,6 +80,9 @@ typedef struct ssti_simd {
   // y = (x - mean) * factor + offset; or that is added to y.
   void (*batch_norm_apply)(const ssti_columns *m, const float *x, const float *mean, const float *factor,
                            const float *offset, float *y, bool accumulate);
+  // The same where x or y is bf16, or both, without adding.
+  void (*batch_norm_apply_bf16)(const ssti_columns *m, const void *x, ssti_type in, const float *mean,
+                                const float *factor, const float *offset, void *y, ssti_type out);
   // In place, from dy to dx: see ssti_block_norm.
   void (*norm_gradient)(int64_t count, const ssti_block_norm *norm, const float *x, float *dx);
   void (*norm_gradient_bf16)(int64_t count, const ssti_block_norm *norm, const ssti_bf16 *x, ssti_bf16 *dx);
@@ -100,6 +103,9 @@ typedef struct ssti_simd {
   // y += x
   void (*add)(int64_t count, const float *x, float *y);
   void (*add_bf16)(int64_t count, const ssti_bf16 *x, ssti_bf16 *y);
+  // y = a + b, of any types; y may be b. NULL: y = a.
+  void (*sum_bf16)(int64_t count, const void *a, ssti_type a_type, const void *b, ssti_type b_type, void *y,
+                   ssti_type out);
   void (*narrow)(int64_t count, const float *x, ssti_bf16 *y);
   void (*widen)(int64_t count, const ssti_bf16 *x, float *y);
   // Element i of a and of b side by side, a in the lower half; NULL: zeros. Blocks of `block` lie `distance` apart in

@@ -126,6 +126,37 @@ static void batch_norm_apply(const ssti_columns *m, const float *x, const float 
   }
 }
 
+INLINE void apply_as(const ssti_columns *m, const void *x, bool in_bf16, const float *restrict mean,
+                     const float *restrict factor, const float *restrict offset, void *y, bool out_bf16) {
+  for (int64_t r = 0; r < m->rows; r++) {
+    const int64_t at = r * m->stride;
+    const float *x_wide = (const float *)x + at;
+    const ssti_bf16 *x_half = (const ssti_bf16 *)x + at;
+    float *restrict y_wide = (float *)y + at;
+    ssti_bf16 *restrict y_half = (ssti_bf16 *)y + at;
+    for (int64_t c = 0; c < m->columns; c++) {
+      const float in = in_bf16 ? ssti_bf16_value(x_half[c]) : x_wide[c];
+      const float out = (in - mean[c]) * factor[c] + offset[c];
+      if (out_bf16) {
+        y_half[c] = ssti_bf16_of(out);
+      } else {
+        y_wide[c] = out;
+      }
+    }
+  }
+}
+
+static void batch_norm_apply_bf16(const ssti_columns *m, const void *x, ssti_type in, const float *mean,
+                                  const float *factor, const float *offset, void *y, ssti_type out) {
+  if (in == SSTI_F32) {
+    apply_as(m, x, false, mean, factor, offset, y, true);
+  } else if (out == SSTI_F32) {
+    apply_as(m, x, true, mean, factor, offset, y, false);
+  } else {
+    apply_as(m, x, true, mean, factor, offset, y, true);
+  }
+}
+
 static void norm_gradient(int64_t count, const ssti_block_norm *norm, const float *restrict x, float *restrict dx) {
   const float *restrict mean = norm->mean, *restrict factor = norm->gradient_factor;
   const float *restrict mean_dy = norm->mean_dy, *restrict slope = norm->slope;
@@ -148,6 +179,7 @@ void SSTI_SIMD(ssti_simd_fill_batch_norm)(ssti_simd *table) {
   table->column_sums = column_sums;
   table->column_sums_bf16 = column_sums_bf16;
   table->batch_norm_apply = batch_norm_apply;
+  table->batch_norm_apply_bf16 = batch_norm_apply_bf16;
   table->norm_gradient = norm_gradient;
   table->norm_gradient_bf16 = norm_gradient_bf16;
 }

@@ -57,16 +57,16 @@ static void forward_span(void *arg, const int64_t offset[SSTI_REFERENCE_OPERANDS
   }
 }
 
-void ssti_reference_binary_forward(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
-                                   const float *a, const float *b, float *y) {
-  const sst_shape shape = broadcast(shape_a, shape_b);
+void ssti_reference_binary_forward(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b,
+                                   float *y) {
+  const sst_shape whole = broadcast(shape->a, shape->b);
   int64_t stride[SSTI_REFERENCE_OPERANDS][SST_AXIS_COUNT];
-  ssti_reference_strides(shape, stride[0]);
-  ssti_reference_strides(shape_a, stride[1]);
-  ssti_reference_strides(shape_b, stride[2]);
+  ssti_reference_strides(whole, stride[0]);
+  ssti_reference_strides(shape->a, stride[1]);
+  ssti_reference_strides(shape->b, stride[2]);
   ssti_reference_walk walk;
-  ssti_reference_walk_make(shape, stride, &walk);
-  binary_job job = {.kind = kind, .a = a, .b = b, .y = y};
+  ssti_reference_walk_make(whole, stride, &walk);
+  binary_job job = {.kind = shape->kind, .a = a, .b = b, .y = y};
   ssti_reference_elementwise(backend->context, &walk, forward_span, &job);
 }
 
@@ -175,9 +175,8 @@ static void side_backward(sst_context *context, gradient_job *job, sst_shape sha
   ssti_reference_reduce(context, &reduction);
 }
 
-void ssti_reference_binary_backward(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
-                                    const float *a, const float *b, const float *dy, float *da, bool accumulate_a,
-                                    float *db, bool accumulate_b) {
+void ssti_reference_binary_backward(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b,
+                                    const float *dy, float *da, bool accumulate_a, float *db, bool accumulate_b) {
   static const gradient_kind kind_a[] = {
       [SSTI_BINARY_ADD] = GRADIENT_COPY,
       [SSTI_BINARY_SUBTRACT] = GRADIENT_COPY,
@@ -190,13 +189,13 @@ void ssti_reference_binary_backward(ssti_backend *backend, ssti_binary_kind kind
       [SSTI_BINARY_MULTIPLY] = GRADIENT_TIMES,
       [SSTI_BINARY_DIVIDE] = GRADIENT_DIVISOR,
   };
-  const sst_shape shape = broadcast(shape_a, shape_b);
+  const sst_shape whole = broadcast(shape->a, shape->b);
   if (da) {
-    gradient_job job = {kind_a[kind], dy, a, b, da, accumulate_a};
-    side_backward(backend->context, &job, shape, shape_a, shape_b);
+    gradient_job job = {kind_a[shape->kind], dy, a, b, da, accumulate_a};
+    side_backward(backend->context, &job, whole, shape->a, shape->b);
   }
   if (db) {
-    gradient_job job = {kind_b[kind], dy, b, a, db, accumulate_b};
-    side_backward(backend->context, &job, shape, shape_b, shape_a);
+    gradient_job job = {kind_b[shape->kind], dy, b, a, db, accumulate_b};
+    side_backward(backend->context, &job, whole, shape->b, shape->a);
   }
 }

@@ -181,8 +181,9 @@ static void assert_shape(const ssti_neuron_shape *shape) {
 }
 
 void ssti_reference_neuron_forward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
-                                   const float *decay_parameter, float *spikes, float *membrane) {
+                                   const float *decay_parameter, float *spikes, float *membrane, void *workspace) {
   assert_shape(shape);
+  (void)workspace;
   forward_call call = {.shape = shape,
                        .dynamics = ssti_dynamics_make(&shape->neuron, decay_parameter),
                        .x = x,
@@ -371,7 +372,8 @@ static int64_t slot_count(const ssti_backend *backend, const ssti_neuron_shape *
   return slots < 1 ? 1 : slots;
 }
 
-size_t ssti_reference_neuron_workspace(ssti_backend *backend, const ssti_neuron_shape *shape) {
+size_t ssti_reference_neuron_workspace(ssti_backend *backend, const ssti_neuron_shape *shape, bool is_backward) {
+  if (!is_backward) { return 0; }
   const size_t rows = (size_t)(slot_count(backend, shape) * rows_a_slot(shape)) * CHUNK * sizeof(float);
   return rows + (size_t)chunk_count(shape) * sizeof(double);
 }

@@ -89,11 +89,10 @@ void ssti_reference_unary_forward(ssti_backend *backend, ssti_unary_kind kind, f
                                   const float *x, float *y);
 void ssti_reference_unary_backward(ssti_backend *backend, ssti_unary_kind kind, float a, float b, int64_t count,
                                    const float *x, const float *y, const float *dy, float *dx, bool accumulate);
-void ssti_reference_binary_forward(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
-                                   const float *a, const float *b, float *y);
-void ssti_reference_binary_backward(ssti_backend *backend, ssti_binary_kind kind, sst_shape shape_a, sst_shape shape_b,
-                                    const float *a, const float *b, const float *dy, float *da, bool accumulate_a,
-                                    float *db, bool accumulate_b);
+void ssti_reference_binary_forward(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b,
+                                   float *y);
+void ssti_reference_binary_backward(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b,
+                                    const float *dy, float *da, bool accumulate_a, float *db, bool accumulate_b);
 
 // Reductions over axes.
 void ssti_reference_reduce_forward(ssti_backend *backend, ssti_reduce_kind kind, sst_shape shape, int axes,
@@ -143,12 +142,12 @@ void ssti_reference_fill_value(ssti_backend *backend, int64_t count, float value
 
 // Neurons.
 void ssti_reference_neuron_forward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
-                                   const float *decay_parameter, float *spikes, float *membrane);
+                                   const float *decay_parameter, float *spikes, float *membrane, void *workspace);
 void ssti_reference_neuron_backward(ssti_backend *backend, const ssti_neuron_shape *shape, const float *x,
                                     const float *decay_parameter, const float *dspikes, const float *dmembrane,
                                     float *dx, bool accumulate_dx, float *ddecay, bool accumulate_ddecay,
                                     void *workspace);
-size_t ssti_reference_neuron_workspace(ssti_backend *backend, const ssti_neuron_shape *shape);
+size_t ssti_reference_neuron_workspace(ssti_backend *backend, const ssti_neuron_shape *shape, bool is_backward);
 
 // Optimiser steps.
 void ssti_reference_clip_gradient(ssti_backend *backend, int64_t count, const float *gradient, float clip_norm,
