@@ -222,7 +222,7 @@ planted("self_distillation: steps are distilled after the readout", "src/distill
         ('o->per_step ? "step_logits" : "logits"', 'o->per_step ? "logits" : "logits"'),
         suites=("unit/test_method_self_distillation",))
 planted("step_kd: samples without a correct step count too", "src/distill/step_kd.c",
-        ("sst_multiply(g, divergence, has_correct)", "(void)has_correct, divergence"),
+        ("sst_multiply(g, divergence, has_correct)", "((void)has_correct, divergence)"),
         suites=("unit/test_method_step_kd",))
 planted("the loss of each step is that after the readout", "src/run/assemble.c",
         ("recipe->loss_per_step ? step_logits : logits", "recipe->loss_per_step && !loss ? step_logits : logits"),
