@@ -5,13 +5,16 @@
 // dense tap.
 //
 //   forward 1 walk           the bits of each tap walked for each output, 64 sums in registers
-//   forward 2 taps           a list for each pixel; tap after tap over a tile of 128 pixels, whose weights stay in the
-//   L1 cache: the kept one forward 3 sorted taps    the same, pixels with equally many spikes together, so that loops
-//   end where they are expected to forward 4 output lists   a list for each output over all its taps forward 5 slide a
-//   list a pixel; a row of three taps at a time, whose three sums move on in registers forward 6 slide, halves  the
-//   same for 32 outputs at a time, so that the weights of three taps stay in the L1 cache weights 1 scatter        the
-//   row of dy in registers, added to the row of each input that fired weights 2 channel lists  a list for each input
-//   channel over 256 pixels, sums in registers: the kept one
+//   forward 2 taps           a list for each pixel; tap after tap over 128 pixels, whose weights stay in the L1 cache
+//   forward 3 sorted taps    the same, pixels with equally many spikes together: loops end where expected
+//   forward 4 output lists   a list for each output over all its taps
+//   forward 5 slide          a list a pixel; a row of three taps at a time, whose sums move on in registers
+//   forward 6 slide, halves  the same, 32 outputs at a time: the weights of three taps stay in the L1 cache
+//   forward 7 nine taps      a list a pixel, walked once for all nine taps and 16 outputs
+//   weights 1 scatter        the row of dy in registers, added to the row of each input that fired
+//   weights 2 channel lists  a list for each input channel over 256 pixels, sums in registers
+//
+// Kept are forward 7 (with AVX-512; else 2, as for other kernels than 3x3 of stride 1) and weights 2.
 //
 //   event_convolution [DENSITY]
 #include <stdio.h>
@@ -175,6 +178,44 @@ static float *halves; // [2, TAPS, C, 32]
 static void forward_slide_wide(void) { forward_slide(4, weights); }
 static void forward_slide_half(void) { forward_slide(2, halves); }
 
+// A list a pixel; all nine taps at a time, 16 outputs at a time: a pixel's spikes add to nine outputs, whose sums move
+// on in registers along a row. Sums of a row of outputs begin in the first of its three input rows and are written in
+// the last one; between, they are in memory.
+static float *sixteens; // [C / 16, C, TAPS, 16]
+static void forward_nine(void) {
+  static uint32_t start[GRID * GRID + 1];
+  static uint16_t list[GRID * GRID * C + SSTI_EVENT_SLACK];
+  static lanes memory[2][GRID + 2], *const rows[] = {memory[0] + 2,
+                                                     memory[1] + 2}; // sums of the two rows above that of the inputs
+  for (int64_t image = 0; image < IMAGES; image++) {
+    const int64_t first = image * GRID * GRID;
+    simd.event_pixel_lists(GRID * GRID, 1, bits + first, start, list);
+    for (int block = 0; block < C / 16; block++) {
+      const float *from = sixteens + (size_t)block * C * TAPS * 16;
+      for (int64_t row = 0; row < GRID; row++) {
+        lanes a[3][3] = {{{0}}};
+        lanes *above = rows[1], *next = rows[0];
+        float *target = y + (first + (row - 2) * GRID - 2) * C + block * 16;
+        for (int64_t p = row * GRID; p < (row + 1) * GRID; p++, above++, next++, target += C) {
+          a[0][0] = (lanes){0};
+          a[1][0] = *next;
+          a[2][0] = *above;
+          for (uint32_t k = start[p]; k < start[p + 1]; k++) {
+            const float *w = from + list[k] * (TAPS * 16);
+            for (int ky = 0; ky < 3; ky++) {
+              for (int kx = 0; kx < 3; kx++) { a[ky][kx] += *(const lanes *)(const void *)(w + (3 * ky + kx) * 16); }
+            }
+          }
+          *(next - 2) = a[0][2];
+          *(above - 2) = a[1][2];
+          *(lanes *)(void *)target = a[2][2];
+          for (int ky = 0; ky < 3; ky++) { a[ky][2] = a[ky][1], a[ky][1] = a[ky][0]; }
+        }
+      }
+    }
+  }
+}
+
 static void weights_scatter(void) {
   memset(dw, 0, (size_t)TAPS * C * C * sizeof *dw);
   for (int64_t q = 0; q < PIXELS; q++) {
@@ -237,6 +278,10 @@ static void fill(double density) {
   for (int i = 0; i < TAPS * C * C; i++) { weights[i] = (float)(i * 7 % 13 - 6); }
   halves = aligned_alloc(64, (size_t)TAPS * C * C * sizeof *halves);
   for (int i = 0; i < TAPS * C * C; i++) { halves[(i % C / 32 * TAPS * C + i / C) * 32 + i % 32] = weights[i]; }
+  sixteens = aligned_alloc(64, (size_t)TAPS * C * C * sizeof *sixteens);
+  for (int i = 0; i < TAPS * C * C; i++) {
+    sixteens[((i % C / 16 * C + i / C % C) * TAPS + i / C / C) * 16 + i % 16] = weights[i];
+  }
   uint32_t state = 1;
   for (int image = 0; image < IMAGES; image++) {
     for (int p = 0; p < SIZE * SIZE; p++) {
@@ -263,6 +308,7 @@ int main(int argc, char **argv) {
                   {"forward 4 output lists", forward_output_lists, true},
                   {"forward 5 slide", forward_slide_wide, true},
                   {"forward 6 slide, halves", forward_slide_half, true},
+                  {"forward 7 nine taps", forward_nine, true},
                   {"weights 1 scatter", weights_scatter, false},
                   {"weights 2 channel lists", weights_channel_lists, false},
                   {"dense tap", dense_tap, false}};

@@ -11,9 +11,8 @@
 //     best.safetensors       parameters of the epoch that was best on the validation part
 //     costs.json             cost record of the last epoch's network on the test part (energy.h)
 //     mistakes.json          what it takes for what there, and the pictures that it is most surely wrong about
-//     activity.json          spikes and membranes of a picture classified correctly and of one that is not; histograms
-//     of
-//                            membranes and weights, before and after quantisation
+//     activity.json          spikes and membranes of a picture classified correctly and of one that is not;
+//                            histograms of membranes and weights, before and after quantisation
 //     result.json            written when the run is complete
 #ifndef SPIKESTILL_RUN_H
 #define SPIKESTILL_RUN_H

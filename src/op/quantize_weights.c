@@ -5,8 +5,8 @@
 //   outputs: codes, as weight; scale [1,1,1,1,1 or O], a constant to the backward pass
 //   saved:   the scale
 //
-//   ternary       Delta = 0.7 mean|W|, code = sign(W) [|W| > Delta], s = mean(|W| : |W| > Delta), 1 where no code is
-//   left learned_step  code = round(clip(W / s, -Q, Q)), Q = 2^(bits-1) - 1, s = step
+//   ternary       Delta = 0.7 mean|W|, code = sign(W) [|W| > Delta], s = mean(|W| : |W| > Delta), 1 where that is empty
+//   learned_step  code = round(clip(W / s, -Q, Q)), Q = 2^(bits-1) - 1, s = step
 //
 // A step that is not above 0 (as each is at first, or where training drove it there) is 2 mean|W| / sqrt(Q); a training
 // run writes it down.

@@ -4,9 +4,8 @@
 //   static void test_something(void **state) {
 //     sst_context *context = *state;
 //     assert_ok(context, sst_something(context, ...));
-//     assert_fails(context, SST_SHAPE, sst_something(context, ...), "expected 3");  // status, call, part of the
-//     sentence assert_near(value, 0.25f, 1e-6f, 0);                                          // relative and absolute
-//     tolerance
+//     assert_fails(context, SST_SHAPE, sst_something(context, ...), "expected 3"); // part of the sentence
+//     assert_near(value, 0.25f, 1e-6f, 0);                                         // relative, absolute
 //   }
 //   int main(void) {
 //     const struct CMUnitTest tests[] = {TEST(test_something)};

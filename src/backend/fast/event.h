@@ -59,6 +59,16 @@ typedef struct ssti_event_tap {
   const uint16_t *list;          // channels
 } ssti_event_tap;
 
+// A row of input pixels against a 3x3 kernel of stride 1 and SSTI_EVENT_LANES outputs, for one word of channels.
+typedef struct ssti_event_row {
+  int64_t pixels, words;
+  const uint32_t *start; // of this word's list of the first pixel; lists as of ssti_event_tap
+  const uint16_t *list;
+  const float *weights; // [in channels, 9 taps, lanes]
+  float *sums[3];       // by ky, of three rows of outputs, [pixels + 2, lanes]: pixel p adds to p + 2 - kx
+  const float *bias;    // what sums[0] begins with; NULL: with what it holds
+} ssti_event_row;
+
 // What functions that make lists may overwrite beyond their end, in entries.
 enum { SSTI_EVENT_SLACK = 16 };
 

@@ -44,6 +44,7 @@ ssti_simd_level ssti_simd_best(void) {
 
 bool ssti_simd_fill(ssti_simd_level level, ssti_simd *table) {
   if (!is_supported(level)) { return false; }
+  *table = (ssti_simd){0}; // loops that a level lacks are NULL
   switch (level) {
 #if HAS_X86_LEVELS
   case SSTI_SIMD_V3: ssti_simd_fill_v3(table); return true;

@@ -177,7 +177,7 @@ void ssti_event_join_sums(ssti_backend *backend, const ssti_conv2d *s, float sca
 // ---- forward
 
 // Output rows are worked on in bands of a picture, whose sums stay in the first-level cache, one kernel position and
-// two words of channels after the other, so that their weights do too; or a row of three positions and one word.
+// two words of channels after the other, so that their weights do too.
 static int64_t band_of(const ssti_conv2d *s) { return ssti_smaller(ssti_larger(1, BAND_PIXELS / s->out_w), s->out_h); }
 
 // Input rows that a band sees.
@@ -201,14 +201,20 @@ static band_layout band_layout_of(const ssti_conv2d *s) {
 
 static int64_t bands_of(const ssti_conv2d *s) { return (s->out_h + band_of(s) - 1) / band_of(s); }
 
+static bool takes_nine(ssti_backend *backend, const ssti_conv2d *s) {
+  return ssti_event_is_nine(s) && ssti_fast_state_of(backend)->simd.event_nine_taps != NULL;
+}
+
 static int64_t forward_slots(ssti_backend *backend, const ssti_conv2d *s) {
   return ssti_smaller(sst_context_threads(backend->context), s->images * bands_of(s));
 }
 
+// Enough for the loops of any instruction set.
 size_t ssti_event_forward_workspace(ssti_backend *backend, const ssti_conv2d *s) {
   const size_t padded = (size_t)ssti_event_padded(s->out_c);
-  return round_up(padded * sizeof(float)) + round_up((size_t)filter_of(s) * padded * sizeof(float)) +
-         (size_t)forward_slots(backend, s) * band_layout_of(s).all;
+  const size_t banded = round_up(padded * sizeof(float)) + round_up((size_t)filter_of(s) * padded * sizeof(float)) +
+                        (size_t)forward_slots(backend, s) * band_layout_of(s).all;
+  return ssti_event_is_nine(s) ? ssti_larger_size(banded, ssti_event_nine_workspace(backend, s)) : banded;
 }
 
 typedef struct forward_work {
@@ -226,18 +232,18 @@ static void add_all_taps(const forward_work *w, const ssti_event_tap *band, int6
                          float *sums) {
   const ssti_conv2d *s = w->s;
   const int64_t words = ssti_event_words(s->in_c);
-  const bool three = s->kernel_w == 3 && s->stride_w == 1 && s->dilation_w == 1;
+  // The order of additions of ssti_event_nine_forward, so that sums are the same bits with any instruction set.
+  const int64_t together = ssti_event_is_nine(s) ? 1 : words;
   ssti_event_tap tap = *band;
-  for (tap.ky = 0; tap.ky < s->kernel_h; tap.ky++) {
-    const float *row = weights + tap.ky * s->kernel_w * s->in_c * width;
-    for (tap.first_word = 0; three && tap.first_word < words; tap.first_word = tap.last_word) {
-      tap.last_word = tap.first_word + 1;
-      w->simd->event_three_taps(&tap, width, row, sums);
-    }
-    for (tap.kx = 0; !three && tap.kx < s->kernel_w; tap.kx++) {
-      for (tap.first_word = 0; tap.first_word < words; tap.first_word = tap.last_word) {
-        tap.last_word = ssti_smaller(tap.first_word + TOGETHER, words);
-        w->simd->event_tap(&tap, width, row + tap.kx * s->in_c * width, sums);
+  for (int64_t from = 0; from < words; from += together) {
+    const int64_t to = ssti_smaller(from + together, words);
+    for (tap.ky = 0; tap.ky < s->kernel_h; tap.ky++) {
+      for (tap.kx = 0; tap.kx < s->kernel_w; tap.kx++) {
+        const float *source = weights + (tap.ky * s->kernel_w + tap.kx) * s->in_c * width;
+        for (tap.first_word = from; tap.first_word < to; tap.first_word = tap.last_word) {
+          tap.last_word = ssti_smaller(tap.first_word + TOGETHER, to);
+          w->simd->event_tap(&tap, width, source, sums);
+        }
       }
     }
   }
@@ -293,6 +299,10 @@ static void forward_range(void *arg, int64_t begin, int64_t end) {
 
 void ssti_event_conv2d_forward(ssti_backend *backend, const ssti_conv2d *s, const void *saved, const float *weight,
                                const float *bias, float *y, void *workspace) {
+  if (takes_nine(backend, s)) {
+    ssti_event_nine_forward(backend, s, saved, weight, bias, y, workspace);
+    return;
+  }
   const ssti_event_saved found = ssti_event_found(saved);
   const ssti_simd *simd = &ssti_fast_state_of(backend)->simd;
   const size_t padded = (size_t)ssti_event_padded(s->out_c);
@@ -346,7 +356,7 @@ static slot_layout slot_layout_of(const ssti_conv2d *s) {
                    .rows = round_up((size_t)((g.tile + g.reach) * SSTI_EVENT_WIDTH) * sizeof(float)),
                    .pixels = round_up((size_t)g.tile * sizeof(uint64_t)),
                    .start = round_up((size_t)(words * (SSTI_EVENT_WORD + 1)) * sizeof(uint32_t)),
-                   .list = round_up((size_t)(g.tile * s->in_c) * sizeof(uint16_t))};
+                   .list = round_up((size_t)(g.tile * s->in_c + SSTI_EVENT_SLACK) * sizeof(uint16_t))};
   l.all = l.gradient + l.rows + l.pixels + l.start + l.list;
   return l;
 }

@@ -21,6 +21,11 @@ size_t ssti_event_saved_bytes(int64_t pixels, int64_t channels);
 size_t ssti_event_forward_workspace(ssti_backend *backend, const ssti_conv2d *shape);
 void ssti_event_conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, const void *saved, const float *weight,
                                const float *bias, float *y, void *workspace);
+// The same for kernels of 3x3 and stride 1 by the loops that the table has for them (simd.h).
+bool ssti_event_is_nine(const ssti_conv2d *shape);
+size_t ssti_event_nine_workspace(ssti_backend *backend, const ssti_conv2d *shape);
+void ssti_event_nine_forward(ssti_backend *backend, const ssti_conv2d *shape, const void *saved, const float *weight,
+                             const float *bias, void *y, void *workspace);
 size_t ssti_event_conv2d_weights_workspace(ssti_backend *backend, const ssti_conv2d *shape);
 void ssti_event_conv2d_weights(ssti_backend *backend, const ssti_conv2d *shape, const void *saved, const float *dy,
                                float *dweight, bool accumulate, void *workspace);

@@ -22,7 +22,7 @@ static slot_layout slot_layout_of(const ssti_linear *s) {
   slot_layout l = {.sums = (size_t)(SSTI_EVENT_WORD * ssti_event_padded(s->out)) * sizeof(float),
                    .pixels = TILE * sizeof(uint64_t),
                    .start = ssti_fast_round_up((SSTI_EVENT_WORD + 1) * sizeof(uint32_t)),
-                   .list = (size_t)TILE * SSTI_EVENT_WORD * sizeof(uint16_t)};
+                   .list = ssti_fast_round_up((size_t)(TILE * SSTI_EVENT_WORD + SSTI_EVENT_SLACK) * sizeof(uint16_t))};
   l.all = l.sums + l.pixels + l.start + l.list;
   return l;
 }

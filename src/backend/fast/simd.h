@@ -142,8 +142,13 @@ typedef struct ssti_simd {
   void (*event_pixel_lists)(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list);
   // Adds to the sums of each output, rows of `width` elements, the rows of `source` that its pixel's lists name.
   void (*event_tap)(const ssti_event_tap *tap, int64_t width, const float *source, float *target);
-  // The same for the taps kx = 0, 1, 2 at once, where the stride and the dilation of columns are 1.
-  void (*event_three_taps)(const ssti_event_tap *tap, int64_t width, const float *source, float *target);
+  // 3x3 of stride 1, all nine taps at once; NULL where there are too few registers. Channels [begin, end) of the
+  // weights as blocks of SSTI_EVENT_LANES outputs, each [channels, 9, lanes]; a row of pixels; a row of finished sums
+  // to `real` channels of pixels that are `step` elements apart.
+  void (*event_to_nines)(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks);
+  void (*event_nine_taps)(const ssti_event_row *row);
+  void (*event_put)(int64_t pixels, int64_t real, const float *sums, int64_t step, float *y);
+  void (*event_put_bf16)(int64_t pixels, int64_t real, const float *sums, int64_t step, ssti_bf16 *y);
   // For each channel of one word the pixels in which it fires, among `groups` times 64 pixels whose words are in
   // `pixels`, which is overwritten. Lists are written from list[at] on; returns where they end.
   int64_t (*event_channel_lists)(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,

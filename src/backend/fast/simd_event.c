@@ -156,26 +156,22 @@ static void transpose_bits(uint64_t *m) {
   }
 }
 
-// Where channel c of a word fires among `groups` times 64 pixels, of which `pixels` holds the words; they are
-// overwritten.
-static int64_t event_channel_lists(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
-                                   int64_t at) {
-  for (int64_t g = 0; g < groups; g++) { transpose_bits(pixels + g * WORD); }
-  for (int64_t c = 0; c < channels; c++) {
-    start[c] = (uint32_t)at;
-    for (int64_t g = 0; g < groups; g++) {
-      for (uint64_t left = pixels[g * WORD + c]; left != 0; left &= left - 1) {
-        list[at++] = (uint16_t)(g * WORD + __builtin_ctzll(left));
-      }
-    }
+// Appends the places of the bits. Up to SSTI_EVENT_SLACK entries beyond the end are overwritten.
+#ifdef __AVX512F__
+INLINE uint16_t *append_bits(uint64_t word, uint16_t base, uint16_t *to) {
+  const __m512i places = _mm512_add_epi32(_mm512_set1_epi32(base),
+                                          _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  for (int i = 0; i < WORD; i += LANES) {
+    const __mmask16 fired = (__mmask16)(word >> i);
+    const __m512i found = _mm512_maskz_compress_epi32(fired, _mm512_add_epi32(places, _mm512_set1_epi32(i)));
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16(found));
+    to += __builtin_popcount(fired);
   }
-  start[channels] = (uint32_t)at;
-  return at;
+  return to;
 }
-
-// Appends the places of the bits. Eight at a time, more than there are where need be: the loop's end is guessed right
-// more often than with one at a time. Up to seven entries beyond the end are overwritten.
-static inline uint16_t *append_bits(uint64_t word, uint16_t base, uint16_t *to) {
+#else
+// Eight at a time, more than there are where need be: the loop's end is guessed right more often than with one.
+INLINE uint16_t *append_bits(uint64_t word, uint16_t base, uint16_t *to) {
   uint16_t *end = to + __builtin_popcountll(word);
   for (; word != 0; to += 8) {
     for (int i = 0; i < 8; i++) {
@@ -184,6 +180,21 @@ static inline uint16_t *append_bits(uint64_t word, uint16_t base, uint16_t *to) 
     }
   }
   return end;
+}
+#endif
+
+// Where channel c of a word fires among `groups` times 64 pixels, of which `pixels` holds the words; they are
+// overwritten.
+static int64_t event_channel_lists(int64_t channels, int64_t groups, uint64_t *pixels, uint32_t *start, uint16_t *list,
+                                   int64_t at) {
+  for (int64_t g = 0; g < groups; g++) { transpose_bits(pixels + g * WORD); }
+  uint16_t *to = list + at;
+  for (int64_t c = 0; c < channels; c++) {
+    start[c] = (uint32_t)(to - list);
+    for (int64_t g = 0; g < groups; g++) { to = append_bits(pixels[g * WORD + c], (uint16_t)(g * WORD), to); }
+  }
+  start[channels] = (uint32_t)(to - list);
+  return to - list;
 }
 
 static void event_pixel_lists(int64_t pixels, int64_t words, const uint64_t *bits, uint32_t *start, uint16_t *list) {
@@ -246,76 +257,74 @@ static void event_tap(const ssti_event_tap *t, int64_t width, const float *sourc
   }
 }
 
-// ---- a row of three taps at once
+// ---- nine taps at once
 
 #ifdef __AVX512F__
-// Outputs outside the picture are not there: their sums begin with zeros and are dropped.
-INLINE void load_inside(int vectors, int64_t ox, int64_t width, const float *row, lanes *a) {
-  if (ox >= 0 && ox < width) {
-    load(vectors, row + ox * vectors * LANES, a);
-  } else {
-    for (int i = 0; i < vectors; i++) { a[i] = (lanes){0}; }
-  }
-}
+enum { TAPS = 9 };
 
-INLINE void store_inside(int vectors, int64_t ox, int64_t width, const lanes *a, float *row) {
-  if (ox >= 0 && ox < width) { store(vectors, a, row + ox * vectors * LANES); }
-}
-
-// Input pixel ix adds to the outputs ix + pad, one left of that and two left of that; their sums move on in registers,
-// so that a pixel's list is walked once for three taps. `tap_distance`: from the weights of one tap to those of the
-// next.
-INLINE void slide(int vectors, const ssti_event_tap *t, const uint32_t *start, const float *source, float *row) {
-  const ssti_conv2d *s = t->shape;
-  const int64_t words = ssti_event_words(s->in_c), tap_distance = s->in_c * vectors * LANES;
-  lanes a0[MOST_VECTORS], a1[MOST_VECTORS], a2[MOST_VECTORS];
-  int64_t ox = s->pad_w;
-  load_inside(vectors, ox - 1, s->out_w, row, a1);
-  load_inside(vectors, ox - 2, s->out_w, row, a2);
-  for (int64_t ix = 0; ix < s->in_w; ix++, ox++) {
-    const uint32_t *pixel = start + ix * words;
-    const uint16_t *at = t->list + pixel[t->first_word], *end = t->list + pixel[t->last_word];
-    load_inside(vectors, ox, s->out_w, row, a0);
-    for (; at < end; at++) {
-      const float *from = source + *at * (vectors * LANES);
-      for (int i = 0; i < vectors; i++) { a0[i] += *(const lanes *)(const void *)(from + i * LANES); }
-      from += tap_distance;
-      for (int i = 0; i < vectors; i++) { a1[i] += *(const lanes *)(const void *)(from + i * LANES); }
-      from += tap_distance;
-      for (int i = 0; i < vectors; i++) { a2[i] += *(const lanes *)(const void *)(from + i * LANES); }
+static void event_to_nines(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks) {
+  const int64_t channels = m->rows / TAPS;
+  for (int64_t first = 0; first < m->out_c; first += LANES) {
+    const int64_t left = m->out_c - first, real = left < LANES ? left : LANES;
+    for (int64_t c = begin; c < end; c++) {
+      for (int64_t tap = 0; tap < TAPS; tap++) {
+        float *to = blocks + ((first / LANES * channels + c) * TAPS + tap) * LANES;
+        const float *from = weight + first * m->stride + tap * channels + c;
+        for (int64_t o = 0; o < real; o++) { to[o] = m->scale * from[o * m->stride]; }
+        for (int64_t o = real; o < LANES; o++) { to[o] = 0.0f; }
+      }
     }
-    store_inside(vectors, ox - 2, s->out_w, a2, row);
-    for (int i = 0; i < vectors; i++) { a2[i] = a1[i], a1[i] = a0[i]; }
   }
-  store_inside(vectors, ox - 1, s->out_w, a1, row);
-  store_inside(vectors, ox - 2, s->out_w, a2, row);
 }
 
-INLINE void three_taps(int vectors, const ssti_event_tap *t, const float *source, float *target) {
-  const ssti_conv2d *s = t->shape;
-  for (int64_t oy = t->row; oy < t->row + t->rows; oy++, target += s->out_w * vectors * LANES) {
-    const int64_t iy = oy * s->stride_h - s->pad_h + t->ky * s->dilation_h;
-    if (iy < 0 || iy >= s->in_h) { continue; }
-    slide(vectors, t, t->start + (iy - t->first_in) * s->in_w * ssti_event_words(s->in_c), source, target);
+// A pixel's spikes add to nine outputs, three in each of three rows. The sums of a row move on in registers from pixel
+// to pixel, so that each is loaded and stored once.
+INLINE void nine_taps(const ssti_event_row *r, bool begins) {
+  const lanes begin = begins ? *(const lanes *)(const void *)r->bias : (lanes){0};
+  const int64_t pixels = r->pixels, words = r->words;
+  const uint32_t *start = r->start;
+  const uint16_t *list = r->list;
+  const float *weights = r->weights;
+  lanes a[3][3], *sums[3];
+  for (int ky = 0; ky < 3; ky++) {
+    sums[ky] = (lanes *)(void *)r->sums[ky];
+    a[ky][2] = begins && ky == 0 ? begin : sums[ky][0];
+    a[ky][1] = begins && ky == 0 ? begin : sums[ky][1];
+  }
+  for (int64_t p = 0; p < pixels; p++, start += words) {
+    for (int ky = 0; ky < 3; ky++) { a[ky][0] = begins && ky == 0 ? begin : sums[ky][p + 2]; }
+    for (const uint16_t *at = list + start[0], *end = list + start[1]; at < end; at++) {
+      const lanes *w = (const lanes *)(const void *)(weights + (size_t)*at * (TAPS * LANES));
+      for (int ky = 0; ky < 3; ky++) {
+        for (int kx = 0; kx < 3; kx++) { a[ky][kx] += w[3 * ky + kx]; }
+      }
+    }
+    for (int ky = 0; ky < 3; ky++) { sums[ky][p] = a[ky][2], a[ky][2] = a[ky][1], a[ky][1] = a[ky][0]; }
+  }
+  for (int ky = 0; ky < 3; ky++) { sums[ky][pixels] = a[ky][2], sums[ky][pixels + 1] = a[ky][1]; }
+}
+
+static void event_nine_taps(const ssti_event_row *row) {
+  if (row->bias != NULL) {
+    nine_taps(row, true);
+  } else {
+    nine_taps(row, false);
   }
 }
-#else
-// Too few registers for three sums.
-INLINE void three_taps(int vectors, const ssti_event_tap *t, const float *source, float *target) {
-  ssti_event_tap tap = *t;
-  for (tap.kx = 0; tap.kx < 3; tap.kx++) {
-    tap_block(vectors, &tap, source + tap.kx * tap.shape->in_c * vectors * LANES, target);
+
+static void event_put(int64_t pixels, int64_t real, const float *sums, int64_t step, float *y) {
+  const __mmask16 there = (__mmask16)((1U << real) - 1);
+  for (int64_t p = 0; p < pixels; p++) {
+    _mm512_mask_storeu_ps(y + p * step, there, _mm512_loadu_ps(sums + p * LANES));
+  }
+}
+
+static void event_put_bf16(int64_t pixels, int64_t real, const float *sums, int64_t step, ssti_bf16 *y) {
+  for (int64_t p = 0; p < pixels; p++) {
+    for (int64_t o = 0; o < real; o++) { y[p * step + o] = ssti_bf16_of(sums[p * LANES + o]); }
   }
 }
 #endif
-
-static void event_three_taps(const ssti_event_tap *t, int64_t width, const float *source, float *target) {
-  switch (width) {
-  case 64: three_taps(4, t, source, target); break;
-  case 32: three_taps(2, t, source, target); break;
-  default: three_taps(1, t, source, target); break;
-  }
-}
 
 // ---- gradients of weights
 
@@ -341,7 +350,12 @@ void SSTI_SIMD(ssti_simd_fill_event)(ssti_simd *table) {
   table->event_from_blocks = event_from_blocks;
   table->event_pixel_lists = event_pixel_lists;
   table->event_tap = event_tap;
-  table->event_three_taps = event_three_taps;
+#ifdef __AVX512F__
+  table->event_to_nines = event_to_nines;
+  table->event_nine_taps = event_nine_taps;
+  table->event_put = event_put;
+  table->event_put_bf16 = event_put_bf16;
+#endif
   table->event_channel_lists = event_channel_lists;
   table->event_sum = event_sum;
 }
