@@ -21,7 +21,7 @@ extern "C" {
   X(convolution_weights, 0.3, "weight gradients of convolutions")                                                      \
   X(linear_forward, 0.15, "outputs of linear layers")                                                                  \
   X(linear_weights, -1, "weight gradients of linear layers")                                                           \
-  X(bf16_convolution_forward, 0.12, "outputs of convolutions in precision bf16")                                       \
+  X(bf16_convolution_forward, 0.25, "outputs of convolutions in precision bf16")                                       \
   X(bf16_convolution_weights, 0.19, "weight gradients of convolutions in precision bf16")                              \
   X(bf16_linear_forward, -1, "outputs of linear layers in precision bf16")                                             \
   X(bf16_linear_weights, -1, "weight gradients of linear layers in precision bf16")                                    \
