@@ -10,7 +10,7 @@
 enum { BATCH = 4, SIZE = 5, CHANNELS = 3, WIDTH = 6, CLASSES = 4, SAMPLES = 12, TIME = 2 };
 
 // What the teacher ends in, or what keeps it from being settled.
-typedef enum ending { PLAIN, SPIKES, NOISE, LEARNS, NORM_OVER_BATCH, PLACES } ending;
+typedef enum ending { PLAIN, SPIKES, SQUARED, NOISE, LEARNS, NORM_OVER_BATCH, PLACES } ending;
 
 typedef struct scene {
   sst_parameters *student, *teacher;
@@ -43,6 +43,7 @@ static sst_value build_teacher(sst_graph *g, sst_value x, ending end) {
   sst_graph_push(g, "second", false);
   x = sst_relu(g, layer(g, sst_dropout(g, x, 0.5f), WIDTH));
   sst_graph_pop(g);
+  if (end == SQUARED) { x = sst_square(g, x); }
   if (end == NOISE) { x = sst_noise(g, x, 0.1f); }
   if (end == NORM_OVER_BATCH) { x = sst_l2_normalize(g, x, SST_AXES_ALL, 1e-6f); }
   if (end == PLACES) { x = sst_multiply(g, x, graph_weight(g, "place", sst_shape_make(1, BATCH, 1, 1, 1))); }
@@ -288,17 +289,22 @@ static void test_wrong_arguments(void **state) {
 static void test_another_graph(void **state) {
   const int32_t samples[BATCH] = {0, 1, 2, 3};
   scene plain = begin(*state, SST_DEVICE_CPU, PLAIN, true), noisy = begin(*state, SST_DEVICE_CPU, NOISE, true);
-  scene spikes = begin(*state, SST_DEVICE_CPU, SPIKES, true);
+  scene spikes = begin(*state, SST_DEVICE_CPU, SPIKES, true), squared = begin(*state, SST_DEVICE_CPU, SQUARED, true);
   (void)pass(&plain, plain.recall, samples);
   // Of the same size: the features before the noise. They have the same name here, hence are the same.
   const float expected = pass(&noisy, NULL, samples), recalled = pass(&noisy, plain.recall, samples);
   assert_same_bits(&recalled, &expected, 1);
+  // Of the same size, but not the same.
+  const float squares = pass(&squared, NULL, samples), squares_recalled = pass(&squared, plain.recall, samples);
+  assert_true(squares != expected);
+  assert_same_bits(&squares_recalled, &squares, 1);
   const float other = pass(&spikes, plain.recall, samples), alone = pass(&spikes, NULL, samples);
   assert_same_bits(&other, &alone, 1);
   assert_int_equal(sst_recall_count(plain.recall), BATCH);
   end_scene(&plain);
   end_scene(&noisy);
   end_scene(&spikes);
+  end_scene(&squared);
 }
 
 // Whatever allocation fails, nothing is left behind.
