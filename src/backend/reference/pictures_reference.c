@@ -16,7 +16,7 @@ typedef struct batch {
 
 static void change(const batch *b, const ssti_picture_plan *plan, uint8_t *bytes, uint8_t *room) {
   const ssti_picture_form *form = b->form;
-  const size_t size = (size_t)(form->height * form->width * form->channels);
+  const size_t size = (size_t)form->height * (size_t)form->width * (size_t)form->channels;
   ssti_byte_picture picture = {bytes, room, form->height, form->width, form->channels};
   memcpy(bytes, b->set + (size_t)plan->picture * size, size);
   ssti_picture_follow(&picture, plan);
