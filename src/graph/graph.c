@@ -15,22 +15,28 @@ enum { REPLAY_FROM = 4 << 20, RECOMPUTE_FROM = 64 << 10 };
 
 sst_status sst_graph_create(sst_parameters *parameters, sst_device device, sst_graph **out) {
   sst_context *context = ssti_parameters_context(parameters);
-  SST_TRY(ssti_allocate(context, 1, sizeof **out, out));
-  sst_graph *graph = *out;
+  sst_graph *graph = NULL;
+  ssti_backend *backend = NULL;
+  *out = NULL;
+  SST_TRY(ssti_backend_create(context, device, &backend));
+  const sst_status status = ssti_allocate(context, 1, sizeof *graph, &graph);
+  if (status != SST_OK) {
+    ssti_backend_destroy(backend);
+    return status;
+  }
   graph->context = context;
+  graph->backend = backend;
   graph->loss = SST_NO_VALUE;
   graph->replay_from = REPLAY_FROM;
   graph->scope_name = ssti_text_begin(context);
-  sst_status status = ssti_backend_create(context, device, &graph->backend);
-  if (status == SST_OK) {
-    sst_graph_use_parameters(graph, parameters);
-    status = graph->status;
-  }
-  if (status != SST_OK) {
+  (void)sst_graph_use_parameters(graph, parameters);
+  const sst_status used = graph->status;
+  if (used == SST_OK) {
+    *out = graph;
+  } else {
     sst_graph_destroy(graph);
-    *out = NULL;
   }
-  return status;
+  return used;
 }
 
 static void free_node(sst_graph *graph, ssti_node *node) {
@@ -51,7 +57,7 @@ void sst_graph_destroy(sst_graph *graph) {
   if (!graph) { return; }
   sst_context *context = graph->context;
   // What a device is still at reads memory that goes now. Its failures have been asked for by whoever wanted results.
-  if (graph->backend) { (void)ssti_backend_wait(graph->backend); }
+  (void)ssti_backend_wait(graph->backend);
   for (int i = 0; graph->steps && i < graph->node_count; i++) { free_step(graph, &graph->steps[i]); }
   for (int i = 0; graph->inputs && i < graph->value_count; i++) {
     graph->backend->beside->passage_close(graph->backend, graph->inputs[i]);

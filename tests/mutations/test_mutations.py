@@ -19,7 +19,7 @@ SOURCE = Path(os.environ["SPIKESTILL_SOURCE_DIR"])
 NETWORK_SUITES = ("golden/test_step_golden", "grad/test_network_gradients", "property/test_network_properties",
                   "property/test_distill_properties")
 LEFT_OUT = {"build", "runs", "data", "shared"}  # what users have beside the sources
-SECONDS = 120  # for a suite; a bug may make it run forever
+SECONDS = 300  # for a suite, of which two run at a time; a bug may make it run forever
 
 
 def instructions():
