@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch norm and neurons in one. Forward reads x once for the statistics and once to normalise and fire; backward reads
-// x and the spikes' gradient once for the norm's sums and once for the gradient of x, and goes back through time both
-// times: less memory to move than keeping what the neurons' backward gives.
+// x and the spikes' gradient once, back through time, for the norm's sums and what comes to the norm, which waits in
+// the place of dx for the sums. Where dx is added to something there is no such place: then it goes back twice.
 //
 // Neurons are taken in blocks whose channels are known: as many whole pixels as fit into a block, or, where there are
 // more channels than that, a piece of one pixel. What the norm knows of a channel is laid out once a block's neurons.
@@ -324,12 +324,10 @@ static void kept_range(void *arg, int64_t begin, int64_t end) {
 }
 
 // Whether what comes to the norm stays in the place of dx from the first trip, and the second is plain arithmetic on
-// it: one tensor more to move, but a small one, of which there is one step, or one of bf16: going back through time
-// twice would take longer.
+// it: one tensor more to move than if both went back through time, which takes longer.
 static bool keeps(const fused_work *w, const ssti_norm_neuron_gradients *out) {
-  const ssti_norm_neuron *shape = w->shape;
-  const bool once = shape->neuron.input_steps < shape->neuron.steps, has_neurons = w->block.dynamics != NULL;
-  return has_neurons && (shape->norm.in_type == SSTI_BF16 || once) && !out->accumulate_dx;
+  const bool has_neurons = w->block.dynamics != NULL;
+  return has_neurons && !out->accumulate_dx;
 }
 
 static void go_back(ssti_backend *backend, fused_work *w, const norm_side *norm,
