@@ -402,14 +402,13 @@ planted("slices: the largest of a window misses its last", "src/deploy/kernel_sl
 
 # ---- residual networks in bf16 ----
 
-bf16_suites = ("unit/test_bf16",)
 planted("a sum of what is f32 becomes bf16", "src/op/binary.c", (".keeps_type = true", ".keeps_type = false"),
-        suites=bf16_suites, needs=HALF)
+        suites=half_suites, needs=HALF)
 planted("a sum that repeats a side takes bf16", "src/op/binary.c",
-        (" && sst_shape_equal(call->x[0]->shape, call->x[1]->shape)", ""), suites=bf16_suites, needs=HALF)
+        (" && sst_shape_equal(call->x[0]->shape, call->x[1]->shape)", ""), suites=half_suites, needs=HALF)
 planted("a norm that writes bf16 doubles its offset", FAST + "simd_batch_norm.c",
         ("const float out = (in - mean[c]) * factor[c] + offset[c];",
-         "const float out = (in - mean[c]) * factor[c] + 2.0f * offset[c];"), suites=bf16_suites, needs=HALF)
+         "const float out = (in - mean[c]) * factor[c] + 2.0f * offset[c];"), suites=half_suites, needs=HALF)
 planted("a sum's gradient in bf16 overwrites its side's", FAST + "simd_bf16.c",
         ("  } else if (y == b) {\n    add_bf16(count, a, y);", "  } else if (y == b) {\n    copy(count, a, a_type, y, out);"),
-        suites=bf16_suites, needs=HALF)
+        suites=half_suites, needs=HALF)
