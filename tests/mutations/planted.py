@@ -170,6 +170,12 @@ planted("average pooling overwrites its input's gradient, fast", FAST + "simd_po
 planted("pooling overwrites its input's gradient, reference", REFERENCE + "pool_reference.c",
         ("c < s->channels && !w->accumulate; c++", "c < s->channels; c++"), suites=("unit/test_pool",))
 
+planted("nine taps: each word of channels begins with the bias", FAST + "fast_event_nine.c",
+        (".bias = begins ? w->bias + p->first : NULL};", ".bias = w->bias + p->first};"),
+        suites=("unit/test_event_driven",), needs=WIDE)
+planted("nine taps: the last row is not written", FAST + "fast_event_nine.c",
+        ("for (; put < s->out_h; put++)", "for (; put + 1 < s->out_h; put++)"), suites=("unit/test_event_driven",),
+        needs=WIDE)
 planted("threads' sums overwrite the weights' gradient, fast", FAST + "fast_event.c",
         (".accumulate = accumulate};", ".accumulate = false};"), suites=fast_suites + ("unit/test_event_driven",))
 
