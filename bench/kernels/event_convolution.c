@@ -185,8 +185,8 @@ static float *sixteens; // [C / 16, C, TAPS, 16]
 static void forward_nine(void) {
   static uint32_t start[GRID * GRID + 1];
   static uint16_t list[GRID * GRID * C + SSTI_EVENT_SLACK];
-  static lanes memory[2][GRID + 2], *const rows[] = {memory[0] + 2,
-                                                     memory[1] + 2}; // sums of the two rows above that of the inputs
+  // Sums of the two rows above that of the inputs.
+  static lanes memory[2][GRID + 2], *const rows[] = {memory[0] + 2, memory[1] + 2};
   for (int64_t image = 0; image < IMAGES; image++) {
     const int64_t first = image * GRID * GRID;
     simd.event_pixel_lists(GRID * GRID, 1, bits + first, start, list);

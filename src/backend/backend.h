@@ -178,6 +178,10 @@ typedef struct ssti_binary {
   ssti_type a_type, b_type, out_type; // bf16 only in sums of two equal shapes
 } ssti_binary;
 
+static inline bool ssti_binary_is_f32(const ssti_binary *s) {
+  return s->a_type == SSTI_F32 && s->b_type == SSTI_F32 && s->out_type == SSTI_F32;
+}
+
 #define SSTI_REDUCE_LIST(X) X(SUM, sum) X(MEAN, mean) X(MAX, max) /* max: gradient to the first largest */
 typedef enum ssti_reduce_kind {
 #define SSTI_REDUCE_ENUM(name, word) SSTI_REDUCE_##name,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/norm_neuron_run.h"
 
+#include "base/sizes.h"
+
 enum { GAMMA, BETA, MEAN, VARIANCE, SAVED, DGAMMA = SAVED + SSTI_NORM_NEURON_SAVED, DBETA, VECTORS };
 
 ssti_norm_neuron ssti_norm_neuron_run_shape(int64_t steps, int64_t pixels, int64_t channels, ssti_type type) {
@@ -22,9 +24,8 @@ ssti_norm_neuron ssti_norm_neuron_run_shape(int64_t steps, int64_t pixels, int64
 int64_t ssti_norm_neuron_run_vectors(const ssti_norm_neuron *shape) { return VECTORS * shape->norm.channels; }
 
 size_t ssti_norm_neuron_run_workspace(ssti_backend *backend, const ssti_norm_neuron *shape) {
-  const size_t forward = backend->kernels.norm_neuron_workspace(backend, shape, false);
-  const size_t backward = backend->kernels.norm_neuron_workspace(backend, shape, true);
-  return forward > backward ? forward : backward;
+  return ssti_larger_size(backend->kernels.norm_neuron_workspace(backend, shape, false),
+                          backend->kernels.norm_neuron_workspace(backend, shape, true));
 }
 
 static float *vector_of(const ssti_norm_neuron_run *run, int which) {

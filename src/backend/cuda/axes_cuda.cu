@@ -271,13 +271,11 @@ void sum(ssti_backend *backend, int64_t count, typed a, typed b, typed y) {
   whole ? start(ssti_access<8, ssti_bf16, ssti_bf16>()) : start(ssti_single_access());
 }
 
-bool is_f32(const ssti_binary *s) { return s->a_type == SSTI_F32 && s->b_type == SSTI_F32 && s->out_type == SSTI_F32; }
-
 // 12 bytes an element where nothing is repeated, half of that in bf16.
 void binary_forward(ssti_backend *backend, const ssti_binary *s, const float *a, const float *b, float *y) {
   const sst_shape shape = broadcast(s->a, s->b);
   const ssti_binary_kind kind = s->kind;
-  if (!is_f32(s)) {
+  if (!ssti_binary_is_f32(s)) {
     assert(kind == SSTI_BINARY_ADD && sst_shape_equal(s->a, s->b));
     sum(backend, sst_shape_count(shape), {a, s->a_type}, {b, s->b_type}, {y, s->out_type});
     return;
@@ -333,7 +331,7 @@ void hand_on(ssti_backend *backend, int64_t count, typed dy, typed dx, bool accu
 void binary_backward(ssti_backend *backend, const ssti_binary *s, const float *a, const float *b, const float *dy,
                      float *da, bool accumulate_a, float *db, bool accumulate_b) {
   const sst_shape shape = broadcast(s->a, s->b);
-  if (!is_f32(s)) {
+  if (!ssti_binary_is_f32(s)) {
     hand_on(backend, sst_shape_count(shape), {dy, s->out_type}, {da, s->a_type}, accumulate_a);
     hand_on(backend, sst_shape_count(shape), {dy, s->out_type}, {db, s->b_type}, accumulate_b);
     return;

@@ -109,6 +109,12 @@ void ssti_fast_plan_destroy(ssti_backend *backend, ssti_plan *plan);
 
 static inline size_t ssti_fast_round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+// Of 3x3, stride 1, without dilation.
+static inline bool ssti_fast_is_3x3(const ssti_conv2d *s) {
+  return s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
+         s->dilation_w == 1;
+}
+
 // ---- shared
 
 // See norm_neuron_statistics in backend.h.

@@ -6,10 +6,6 @@
 
 enum { GRAIN = 65536 }; // elements that are worth a thread
 
-static bool is_f32(const ssti_binary *s) {
-  return s->a_type == SSTI_F32 && s->b_type == SSTI_F32 && s->out_type == SSTI_F32;
-}
-
 typedef struct sum_work {
   const ssti_simd *simd;
   const float *a, *b; // b may be NULL: nothing is added to a
@@ -29,7 +25,7 @@ static void sum_range(void *arg, int64_t begin, int64_t end) {
 
 static void forward(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b, float *y) {
   const ssti_fast_state *state = ssti_fast_state_of(backend);
-  if (is_f32(shape)) {
+  if (ssti_binary_is_f32(shape)) {
     state->reference.binary_forward(backend, shape, a, b, y);
     return;
   }
@@ -60,7 +56,7 @@ static void hand_on(ssti_backend *backend, const ssti_binary *shape, const float
 
 static void backward(ssti_backend *backend, const ssti_binary *shape, const float *a, const float *b, const float *dy,
                      float *da, bool accumulate_a, float *db, bool accumulate_b) {
-  if (is_f32(shape)) {
+  if (ssti_binary_is_f32(shape)) {
     ssti_fast_state_of(backend)->reference.binary_backward(backend, shape, a, b, dy, da, accumulate_a, db,
                                                            accumulate_b);
     return;

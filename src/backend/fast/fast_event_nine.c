@@ -19,8 +19,7 @@ enum {
 };
 
 bool ssti_event_is_nine(const ssti_conv2d *s) {
-  return s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
-         s->dilation_w == 1 && s->pad_h <= FARTHEST_PAD && s->pad_w <= FARTHEST_PAD;
+  return ssti_fast_is_3x3(s) && s->pad_h <= FARTHEST_PAD && s->pad_w <= FARTHEST_PAD;
 }
 
 static int64_t pictures_of_group(ssti_backend *backend, const ssti_conv2d *s) {

@@ -3,6 +3,7 @@
 #include "backend/fast/fast.h"
 #include "backend/fast/fast_neuron_block.h"
 #include "base/parallel.h"
+#include "base/sizes.h"
 
 enum { BLOCK = SSTI_SIMD_NEURON_BLOCK, GRAIN_ELEMENTS = 16384 };
 
@@ -26,8 +27,8 @@ typedef struct neuron_work {
 } neuron_work;
 
 static int64_t slot_count(const ssti_backend *backend, const ssti_neuron_shape *shape) {
-  const int64_t useful = block_count(shape) / block_grain(shape), threads = sst_context_threads(backend->context);
-  return useful < 1 ? 1 : useful < threads ? useful : threads;
+  const int64_t useful = block_count(shape) / block_grain(shape);
+  return ssti_smaller(ssti_larger(1, useful), sst_context_threads(backend->context));
 }
 
 static neuron_work work_make(const ssti_backend *backend, const ssti_neuron_shape *shape, const ssti_dynamics *dynamics,
@@ -63,7 +64,7 @@ static void each_block(const neuron_work *w, int64_t slot, void (*kernel)(const 
   for (int64_t i = slot * w->blocks / w->slots; i < last; i++) {
     ssti_neuron_block block = w->block;
     block.begin = i * BLOCK;
-    block.length = block.count - block.begin < BLOCK ? block.count - block.begin : BLOCK;
+    block.length = ssti_smaller(BLOCK, block.count - block.begin);
     if (w->potential != NULL) { block.potential = w->potential + slot * block.steps * BLOCK; }
     if (w->dleak != NULL) { block.dleak = w->dleak + i; }
     ssti_run_block(w->simd, kernel, &block, w->types, scratch);

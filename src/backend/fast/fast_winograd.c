@@ -25,8 +25,7 @@ static int64_t batch_of(const ssti_conv2d *s) {
 }
 
 static bool is_suited(const ssti_conv2d *s) {
-  return s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
-         s->dilation_w == 1 && s->groups == 1 && s->in_c >= LEAST_CHANNELS && s->out_c >= LEAST_CHANNELS;
+  return ssti_fast_is_3x3(s) && s->groups == 1 && s->in_c >= LEAST_CHANNELS && s->out_c >= LEAST_CHANNELS;
 }
 
 // The reorder between a layout of ours and the primitive's, and the bytes of the latter.

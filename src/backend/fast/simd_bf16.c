@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/fast/simd.h"
+#include "base/sizes.h"
 
 static void narrow(int64_t count, const float *restrict x, ssti_bf16 *restrict y) {
   for (int64_t i = 0; i < count; i++) { y[i] = ssti_bf16_of(x[i]); }
@@ -29,7 +30,7 @@ static void sum_pieces(int64_t count, const void *a, ssti_type a_type, const voi
   enum { PIECE = 512 };
   float first[PIECE], second[PIECE], sum[PIECE];
   for (int64_t at = 0; at < count; at += PIECE) {
-    const int64_t length = count - at < PIECE ? count - at : PIECE;
+    const int64_t length = ssti_smaller(PIECE, count - at);
     const float *restrict left = widened(length, a, a_type, at, first);
     const float *restrict right = widened(length, b, b_type, at, second);
     for (int64_t i = 0; i < length; i++) { sum[i] = left[i] + right[i]; }

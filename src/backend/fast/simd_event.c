@@ -8,6 +8,7 @@
 #endif
 
 #include "backend/fast/simd.h"
+#include "base/sizes.h"
 
 typedef float lanes __attribute__((vector_size(SSTI_EVENT_LANES * sizeof(float)), aligned(4), may_alias));
 enum { LANES = SSTI_EVENT_LANES, WORD = SSTI_EVENT_WORD, MOST_VECTORS = SSTI_EVENT_WIDTH / LANES };
@@ -109,7 +110,7 @@ static void event_to_blocks(const ssti_event_matrix *m, int64_t begin, int64_t e
                             float *blocks) {
   const int64_t padded = ssti_event_padded(m->out_c);
   for (int64_t first = 0; first < padded;) {
-    const int64_t width = ssti_event_width(padded - first), left = m->out_c - first, real = left < width ? left : width;
+    const int64_t width = ssti_event_width(padded - first), real = ssti_smaller(width, m->out_c - first);
     float *block = blocks + first * m->rows;
     for (int64_t r = begin; r < end; r++) {
       for (int64_t o = 0; o < real; o++) { block[r * width + o] = m->scale * weight[(first + o) * m->stride + r]; }
@@ -123,7 +124,7 @@ static void event_from_blocks(const ssti_event_matrix *m, int64_t begin, int64_t
                               int64_t count, int64_t distance, float *gradient, bool accumulate) {
   const int64_t padded = ssti_event_padded(m->out_c);
   for (int64_t first = 0; first < padded;) {
-    const int64_t width = ssti_event_width(padded - first), left = m->out_c - first, real = left < width ? left : width;
+    const int64_t width = ssti_event_width(padded - first), real = ssti_smaller(width, m->out_c - first);
     for (int64_t r = begin; r < end; r++) {
       float sum[SSTI_EVENT_WIDTH];
       const float *row = blocks + first * m->rows + r * width;
@@ -265,7 +266,7 @@ enum { TAPS = 9 };
 static void event_to_nines(const ssti_event_matrix *m, int64_t begin, int64_t end, const float *weight, float *blocks) {
   const int64_t channels = m->rows / TAPS;
   for (int64_t first = 0; first < m->out_c; first += LANES) {
-    const int64_t left = m->out_c - first, real = left < LANES ? left : LANES;
+    const int64_t real = ssti_smaller(LANES, m->out_c - first);
     for (int64_t c = begin; c < end; c++) {
       for (int64_t tap = 0; tap < TAPS; tap++) {
         float *to = blocks + ((first / LANES * channels + c) * TAPS + tap) * LANES;
