@@ -105,17 +105,19 @@ static void for_tiles(const slice_part *p, tile_function *run) {
 
 static ssti_slab *slab_of(const slice_part *p) { return (ssti_slab *)(void *)(p->worker->block + p->e->at.slab); }
 
-// Rows [first, first + rows) of all inputs, of one plane, into the slab.
-static void fill_slab(const slice_part *p, const window *w, const tile *t, int plane, int64_t first, int64_t rows) {
+// Rows [first, first + rows) of all inputs, of one plane, into the slab; `some`: in which of them any bit is set.
+static void fill_slab(const slice_part *p, const window *w, const tile *t, int plane, int64_t first, int64_t rows,
+                      uint32_t some[SSTI_SLAB_WORDS]) {
   ssti_slab *slab = slab_of(p);
   const int64_t channels = p->in->channels;
   const uint8_t fill = p->in->bias >> plane & 1 ? 255 : 0;
+  memset(some, 0, SSTI_SLAB_WORDS * sizeof *some);
   for (int64_t k = 0; k < rows;) {
     const int64_t tap = (first + k) / channels, channel = (first + k) % channels;
     const int64_t count = ssti_smaller(rows - k, channels - channel);
     const copy_list list = make_copies(p, w, t, tap);
     p->e->kernels.slab_fill(slab->row[k], count, plane_of(p, p->in, t->step, plane, channel), p->in->channel_bytes,
-                            list.copies, list.count, fill);
+                            list.copies, list.count, fill, some, k);
     k += count;
   }
   memset(slab->row[SSTI_SLAB_ZEROS], 0, SSTI_TILE_BYTES);
@@ -139,8 +141,7 @@ static void count_inputs(const slice_part *p, const tile *t) {
   for (int plane = 0; plane < p->in->planes; plane++) {
     for (int64_t k = 0; k < n->slabs; k++) {
       const int64_t first = k * n->slab_words * 32, rows = ssti_smaller(n->slab_words * 32, n->inputs - first);
-      fill_slab(p, &w, t, plane, first, rows);
-      kernels->slab_some(slab, (int)rows, some);
+      fill_slab(p, &w, t, plane, first, rows, some);
       const uint32_t *weights = (const uint32_t *)n->weights + k * p->out->channels * row;
       for (int64_t o = 0; o < p->out->channels; o++, weights += row) {
         for (int m = 0; m < n->magnitudes; m++) {
@@ -284,7 +285,7 @@ static void join_tap(const slice_part *p, const tile *t, int64_t tap, const copy
     for (int plane = 0; plane < p->in->planes; plane++) {
       const uint8_t fill = !largest && p->in->bias >> plane & 1 ? 255 : 0;
       k->slab_fill(row + plane * SSTI_TILE_BYTES, 1, plane_of(p, p->in, t->step, plane, c), 0, list->copies,
-                   list->count, fill);
+                   list->count, fill, NULL, 0);
     }
     const ssti_slice_term terms[2] = {{row, SSTI_TILE_BYTES, p->in->planes, &one},
                                       {sum, SSTI_TILE_BYTES, planes, &one}};

@@ -3,6 +3,7 @@
 // Eight rows go through a tree of full adders into the three lowest planes of the counters, which stay in registers;
 // their carries, of weight eight, are rows of the next three planes, and so on.
 #include <assert.h>
+#include <stddef.h>
 
 #include "deploy/kernel_vector.h"
 
@@ -62,32 +63,64 @@ INLINE uint8_t *add_list(counters *c, const uint16_t *list, int eights, const ui
   return carry;
 }
 
+// From the carries to the slab's row of zeros, which stands for rows behind the last.
+static const int64_t zeros_row =
+    (int64_t)offsetof(ssti_slab, row[SSTI_SLAB_ZEROS]) - (int64_t)offsetof(ssti_slab, carries);
+
 // Carries become rows: eight of them make one of the next.
 INLINE int add_carries(counters *c, uint8_t *carries, int count) {
-  static const uint64_t row[8] = {
-      0, PAIR_BYTES, 2 * PAIR_BYTES, 3 * PAIR_BYTES, 4 * PAIR_BYTES, 5 * PAIR_BYTES, 6 * PAIR_BYTES, 7 * PAIR_BYTES};
-  memset(carries + count * PAIR_BYTES, 0, (size_t)7 * PAIR_BYTES);
   const int eights = (count + 7) / 8;
   for (int n = 0; n < eights; n++) {
+    uint64_t row[8];
+    for (int i = 0; i < 8; i++) { row[i] = (uint64_t)(n * 8 + i < count ? (n * 8 + i) * PAIR_BYTES : zeros_row); }
     for (int v = 0; v < PAIR; v++) {
-      const vector carry = add_eight(c, v, carries + n * 8 * PAIR_BYTES, row, false);
-      store(carries + n * PAIR_BYTES + v * VECTOR_BYTES, carry);
+      store(carries + n * PAIR_BYTES + v * VECTOR_BYTES, add_eight(c, v, carries, row, false));
     }
   }
   return eights;
 }
 
-// Planes of counters in memory; above `width` there are none.
-INLINE void take_planes(counters *c, const uint8_t *sum, int width, bool first) {
+// Planes of counters in memory. What stands above the last of a sum is another's: it is counted on, and not kept.
+INLINE void take_planes(counters *c, const uint8_t *sum, bool first) {
   for (int i = 0; i < PLANES; i++) {
     for (int v = 0; v < PAIR; v++) {
-      c->plane[i][v] = first || i >= width ? zeros() : load(sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES);
+      c->plane[i][v] = first ? zeros() : load(sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES);
     }
   }
 }
 INLINE void keep_planes(const counters *c, uint8_t *sum, int width) {
-  for (int i = 0; i < PLANES && i < width; i++) {
+  for (int i = 0; i < PLANES; i++) {
+    if (i >= width) { return; }
     for (int v = 0; v < PAIR; v++) { store(sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES, c->plane[i][v]); }
+  }
+}
+
+// What is left are few rows: four at a time into two planes, their carry up through the others. Planes of a first sum
+// are made even where nothing is left.
+INLINE void add_fours(uint8_t *sum, int width, const uint8_t *rows, int count, bool first) {
+  for (int n = 0; n < count || (first && n == 0); n += 4) {
+    int64_t row[4];
+    for (int i = 0; i < 4; i++) { row[i] = n + i < count ? (n + i) * PAIR_BYTES : zeros_row; }
+    const bool none = first && n == 0;
+    vector carry[PAIR];
+    for (int v = 0; v < PAIR; v++) {
+      const uint8_t *at = rows + v * VECTOR_BYTES;
+      uint8_t *low = sum + v * VECTOR_BYTES, *high = low + SSTI_TILE_BYTES;
+      vector one = none ? zeros() : load(low), two = none || width < 2 ? zeros() : load(high);
+      const vector a = full_add(&one, load_once(at + row[0]), load_once(at + row[1]));
+      const vector b = full_add(&one, load_once(at + row[2]), load_once(at + row[3]));
+      carry[v] = full_add(&two, a, b);
+      store(low, one);
+      if (width > 1) { store(high, two); }
+    }
+    for (int i = 2; i < width; i++) {
+      for (int v = 0; v < PAIR; v++) {
+        uint8_t *plane = sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES;
+        vector s = none ? zeros() : load(plane);
+        carry[v] = half_add(&s, carry[v]);
+        store(plane, s);
+      }
+    }
   }
 }
 
@@ -116,33 +149,21 @@ INLINE int decode(const uint32_t *mask, int words, int pad, uint16_t list[SSTI_S
   return (count + 7) / 8;
 }
 
-static void sum_column(ssti_slab *slab, int plus_eights, int minus_eights, int at, uint8_t *sum, int width,
+INLINE void sum_column(ssti_slab *slab, int plus_eights, int minus_eights, int at, uint8_t *sum, int width,
                        bool first) {
   uint8_t *carries = slab->carries[0];
   counters c;
-  take_planes(&c, sum, width, first);
+  take_planes(&c, sum, first);
   uint8_t *end = add_list(&c, slab->plus, plus_eights, slab->row[0] + at, false, carries);
   (void)add_list(&c, slab->minus, minus_eights, slab->row[0] + at, true, end);
   keep_planes(&c, sum, width);
   sum += PLANES * SSTI_TILE_BYTES;
   width -= PLANES;
   if (width <= 0) { return; }
-  take_planes(&c, sum, width, first);
+  take_planes(&c, sum, first);
   const int eights = add_carries(&c, carries, plus_eights + minus_eights);
   keep_planes(&c, sum, width);
-  // What is left are few: up through all planes one after the other.
-  for (int i = PLANES; first && i < width; i++) { memset(sum + i * SSTI_TILE_BYTES, 0, PAIR_BYTES); }
-  for (int n = 0; n < eights; n++) {
-    for (int v = 0; v < PAIR; v++) {
-      vector carry = load(carries + n * PAIR_BYTES + v * VECTOR_BYTES);
-      for (int i = PLANES; i < width; i++) {
-        uint8_t *plane = sum + i * SSTI_TILE_BYTES + v * VECTOR_BYTES;
-        vector s = load(plane);
-        carry = half_add(&s, carry);
-        store(plane, s);
-      }
-    }
-  }
+  if (width > PLANES) { add_fours(sum + PLANES * SSTI_TILE_BYTES, width - PLANES, carries, eights, first); }
 }
 
 static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words, ssti_slab *slab,
@@ -159,16 +180,21 @@ static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint3
   const int minus_eights = decode(minus, words, SSTI_SLAB_ONES, slab->minus);
   if (plus_eights + minus_eights == 0 && !first) { return skipped; }
   for (int at = 0; at < SSTI_TILE_BYTES; at += PAIR_BYTES) {
-    sum_column(slab, plus_eights, minus_eights, at, acc + level * SSTI_TILE_BYTES + at, width - level, first);
+    uint8_t *sum = acc + level * SSTI_TILE_BYTES + at;
+    if (first) {
+      sum_column(slab, plus_eights, minus_eights, at, sum, width - level, true);
+    } else {
+      sum_column(slab, plus_eights, minus_eights, at, sum, width - level, false);
+    }
   }
   return skipped;
 }
 
-static void slab_some(const ssti_slab *slab, int rows, uint32_t *some) {
-  for (int w = 0; w * 32 < rows; w++) { some[w] = 0; }
-  for (int i = 0; i < rows; i++) {
-    vector any = load(slab->row[i]);
-    for (int at = VECTOR_BYTES; at < SSTI_TILE_BYTES; at += VECTOR_BYTES) { any |= load(slab->row[i] + at); }
+// Bits [first, first + rows) of `some`.
+static void find_some(const uint8_t *row, int64_t first, int64_t rows, uint32_t *some) {
+  for (int64_t i = first; i < first + rows; i++, row += SSTI_TILE_BYTES) {
+    vector any = load(row);
+    for (int at = VECTOR_BYTES; at < SSTI_TILE_BYTES; at += VECTOR_BYTES) { any |= load(row + at); }
     uint64_t word[VECTOR_BYTES / 8], bits = 0;
     memcpy(word, &any, sizeof word);
     for (int k = 0; k < VECTOR_BYTES / 8; k++) { bits |= word[k]; }
@@ -176,7 +202,7 @@ static void slab_some(const ssti_slab *slab, int rows, uint32_t *some) {
   }
 }
 
-static void slab_fill(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
+static void copy_rows(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
                       const ssti_copy *copies, int count, uint8_t fill) {
   uint8_t constant[32];
   memset(constant, fill, sizeof constant);
@@ -194,8 +220,60 @@ static void slab_fill(uint8_t *row, int64_t channels, const uint8_t *base, int64
   }
 }
 
+#if SSTI_HAS_AVX512
+// One half of a row as one load under a mask: bytes of a plane that are as far from each other there as here.
+typedef struct half_row {
+  int64_t src;
+  __mmask64 mask;
+} half_row;
+static_assert(SSTI_TILE_BYTES == 2 * 64, "a row is two halves");
+
+// Windows of stride 1 over rows as wide as the output's: whatever the tap, only borders are left out. False where a
+// half needs more than one load.
+static bool find_halves(const ssti_copy *copies, int count, half_row half[2]) {
+  half[0] = half[1] = (half_row){0, 0};
+  for (int k = 0; k < count; k++) {
+    for (int h = copies[k].dst / 64; copies[k].src >= 0 && h * 64 < copies[k].dst + copies[k].length; h++) {
+      const int64_t first = copies[k].dst - h * 64, end = first + copies[k].length, src = copies[k].src - first;
+      const uint64_t from = ~UINT64_C(0) << (first > 0 ? first : 0);
+      const uint64_t mask = end < 64 ? from & ~(~UINT64_C(0) << end) : from;
+      if (half[h].mask != 0 && half[h].src != src) { return false; }
+      half[h] = (half_row){src, half[h].mask | mask};
+    }
+  }
+  return true;
+}
+
+static void load_rows(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
+                      const half_row half[2], uint8_t fill, uint32_t *some, int64_t first) {
+  const __m512i constant = _mm512_set1_epi8((char)fill);
+  uint32_t bits = 0;
+  for (int64_t i = first; i < first + channels; i++, row += SSTI_TILE_BYTES, base += channel_stride) {
+    const __m512i a = _mm512_mask_loadu_epi8(constant, half[0].mask, base + half[0].src);
+    const __m512i b = _mm512_mask_loadu_epi8(constant, half[1].mask, base + half[1].src);
+    const __m512i both = _mm512_or_si512(a, b);
+    _mm512_storeu_si512(row, a);
+    _mm512_storeu_si512(row + 64, b);
+    bits |= (uint32_t)(_mm512_test_epi64_mask(both, both) != 0) << i % 32;
+    if (some != NULL && (i % 32 == 31 || i + 1 == first + channels)) { some[i / 32] |= bits, bits = 0; }
+  }
+}
+#endif
+
+static void slab_fill(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
+                      const ssti_copy *copies, int count, uint8_t fill, uint32_t *some, int64_t first) {
+#if SSTI_HAS_AVX512
+  half_row half[2];
+  if (find_halves(copies, count, half)) {
+    load_rows(row, channels, base, channel_stride, half, fill, some, first);
+    return;
+  }
+#endif
+  copy_rows(row, channels, base, channel_stride, copies, count, fill);
+  if (some != NULL) { find_some(row, first, channels, some); }
+}
+
 void SSTI_KERNEL(ssti_kernel_fill_slab)(ssti_kernels_of_level *table) {
   table->slab_sum = slab_sum;
-  table->slab_some = slab_some;
   table->slab_fill = slab_fill;
 }

@@ -182,11 +182,10 @@ typedef struct ssti_kernels_of_level {
   // a[i] bit j <-> a[j] bit i
   void (*transpose64)(uint64_t a[64]);
 
-  // Rows [first, first + channels) of a slab: row i from plane base + i * channel_stride.
+  // Rows of a slab, one behind the other: row i from plane base + i * channel_stride. Sets bit first + i of `some`, if
+  // that is not NULL, where any bit of row i is set.
   void (*slab_fill)(uint8_t *row, int64_t channels, const uint8_t *base, int64_t channel_stride,
-                    const ssti_copy *copies, int count, uint8_t fill);
-  // Bit i of `some`: whether any bit of row i is set.
-  void (*slab_some)(const ssti_slab *slab, int rows, uint32_t *some);
+                    const ssti_copy *copies, int count, uint8_t fill, uint32_t *some, int64_t first);
   // acc [width][TILE_BYTES] (+)= 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight),
   // without the rows in which nothing is set: returns how many of them have a minus weight, whose complements would
   // each have added 2^level. weights: sign words, then magnitude words. `first` is at level 0.
