@@ -188,7 +188,8 @@ typedef struct ssti_kernels_of_level {
                     const ssti_copy *copies, int count, uint8_t fill, uint32_t *some, int64_t first);
   // acc [width][TILE_BYTES] (+)= 2^level * (sum of rows with a plus weight + of complemented rows with a minus weight),
   // without the rows in which nothing is set: returns how many of them have a minus weight, whose complements would
-  // each have added 2^level. weights: sign words, then magnitude words. `first` is at level 0.
+  // each have added 2^level. weights: sign words, then magnitude words. `first` is at level 0. Reads up to five planes
+  // above the last.
   int (*slab_sum)(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words, ssti_slab *slab,
                   uint8_t *acc, int level, int width, bool first);
   // out [width][out_stride] = sum of one or two terms + offset, for `bytes` bytes.
