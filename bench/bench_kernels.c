@@ -4,7 +4,8 @@
 // of the seconds, the work done, and its share of the ceiling that bounds it ("f32" multiply-adds or "triad"
 // bandwidth).
 //
-//   bench_kernels [--device cpu|cpu-ref] [--threads N] [--repetitions N] [--only PART-OF-NAME] [--clock wall|processor]
+//   bench_kernels [--device cpu|cpu-ref] [--threads N] [--repetitions N] [--only PART-OF-NAME]
+//   [--clock wall|processor] [--convolution direct|winograd]
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -444,6 +445,7 @@ int main(int argc, char **argv) {
   static bench b = {.repetitions = 15};
   sst_device device = SST_DEVICE_CPU;
   sst_context_options options = {0};
+  sst_convolution convolution = SST_CONVOLUTION_DIRECT;
   for (int i = 1; i < argc; i += 2) {
     if (i + 1 == argc) { return usage(); }
     if (strcmp(argv[i], "--device") == 0 && sst_device_parse(argv[i + 1], &device)) { continue; }
@@ -456,10 +458,15 @@ int main(int argc, char **argv) {
       b.processor_time = strcmp(argv[i + 1], "processor") == 0;
       continue;
     }
+    if (strcmp(argv[i], "--convolution") == 0) {
+      convolution = strcmp(argv[i + 1], "winograd") == 0 ? SST_CONVOLUTION_WINOGRAD : SST_CONVOLUTION_DIRECT;
+      continue;
+    }
     if (strcmp(argv[i], "--only") != 0) { return usage(); }
     b.only = argv[i + 1];
   }
   if (sst_context_create(&options, &b.context) != SST_OK) { return usage(); }
+  sst_context_set_convolution(b.context, convolution);
   require(&b, ssti_backend_create(b.context, device, &b.backend));
   require(&b, sst_measure_ceiling(b.context, &b.ceiling));
   printf("{\"device\": \"%s\", \"threads\": %d, \"simd_level\": \"%s\", \"ceiling_f32_gflops\": %.4g, "

@@ -7,7 +7,8 @@ file(GLOB simd_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/backend/fast/
 # The ceiling measurement wants multiply-adds, on which no result depends; and products, whose last bits differ between
 # levels as oneDNN's do.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backend/fast/simd_ceiling.c
-  ${PROJECT_SOURCE_DIR}/src/backend/fast/simd_few_rows.c PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+  ${PROJECT_SOURCE_DIR}/src/backend/fast/simd_few_rows.c ${PROJECT_SOURCE_DIR}/src/backend/fast/simd_winograd.c
+  PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 
 function(spikestill_add_simd_level level flags)
   add_library(spikestill_simd_${level} OBJECT ${simd_sources})

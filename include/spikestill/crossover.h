@@ -25,6 +25,9 @@ extern "C" {
   X(bf16_convolution_weights, 0.19, "weight gradients of convolutions in precision bf16")                              \
   X(bf16_linear_forward, -1, "outputs of linear layers in precision bf16")                                             \
   X(bf16_linear_weights, -1, "weight gradients of linear layers in precision bf16")                                    \
+  X(winograd_convolution_forward, 0.17, "outputs of convolutions that Winograd's algorithm would give otherwise")      \
+  X(winograd_convolution_weights, 0.13,                                                                                \
+    "weight gradients of convolutions that Winograd's algorithm would give otherwise")                                 \
   X(code_convolution_forward, 0.15, "outputs of convolutions that 8-bit integers would give otherwise")                \
   X(code_linear_forward, 0.15, "outputs of linear layers that 8-bit integers would give otherwise")
 
@@ -41,9 +44,10 @@ SST_API sst_crossover sst_crossover_default(void);
 SST_API void sst_context_set_crossover(sst_context *context, sst_crossover crossover);
 SST_API sst_crossover sst_context_crossover(const sst_context *context);
 
-// X(NAME, word, meaning): the algorithm of dense 3x3 convolutions of stride 1 and of their input gradients. Winograd's
-// is 1.5 to 2.3 times as fast; its largest error is below 1e-4 of the outputs' standard deviation, where direct has
-// 1e-6. Weight gradients and all other convolutions are direct.
+// X(NAME, word, meaning): the algorithm of dense 3x3 convolutions of stride 1 whose channels are multiples of 16 and at
+// least 32, in all three passes. Winograd's is 2 to 3 times as fast in f32; its largest error is below 1e-4 of the
+// standard deviation of what it computes, where direct has 1e-6. In precision bf16 values between layers stay bf16, and
+// products are in f32. All other convolutions are direct.
 #define SST_CONVOLUTION_LIST(X) X(DIRECT, "direct", "as defined") X(WINOGRAD, "winograd", "fewer multiplications")
 typedef enum sst_convolution {
 #define SST_CONVOLUTION_ENUM(name, word, meaning) SST_CONVOLUTION_##name,

@@ -33,6 +33,7 @@ static const struct {
     {"vgg9", VGG9},
     {"vgg9, winograd", VGG9 "speed: {convolution: winograd}\n"},
     {"vgg9, bf16", VGG9 "precision: bf16\n"},
+    {"vgg9, winograd, bf16", VGG9 "precision: bf16\nspeed: {convolution: winograd}\n"},
     {"vgg9, 4 bits", VGG9_4_BITS},
     {"vgg9, 4 bits, bf16", VGG9_4_BITS "precision: bf16\n"},
 };

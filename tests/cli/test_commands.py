@@ -13,8 +13,8 @@ import unittest
 from program import COMMANDS, PROGRAM, SOURCE, ProgramTest, environment
 
 
-TASKS = ["mlp 784-800-10", "mnist cnn", "mnist cnn, bf16", "vgg9", "vgg9, winograd", "vgg9, bf16", "vgg9, 4 bits",
-         "vgg9, 4 bits, bf16"]
+TASKS = ["mlp 784-800-10", "mnist cnn", "mnist cnn, bf16", "vgg9", "vgg9, winograd", "vgg9, bf16", "vgg9, winograd, bf16",
+         "vgg9, 4 bits", "vgg9, 4 bits, bf16"]
 
 
 def has_bf16():

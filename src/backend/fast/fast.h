@@ -97,9 +97,9 @@ typedef struct ssti_fast_plan {
   bool has_events;                            // the input may be spikes: see fast_event.h
   bool own_weights;                           // the gradient of the weights by fast_dense_weights.c
   bool slim_forward, slim_data, slim_weights; // by fast_bf16_slim.h
+  bool winograd;                              // all three passes, by fast_winograd.h
   bool data_as_forward;                       // the gradient of the input is a convolution with turned weights
   size_t forward_layout_bytes, data_layout_bytes, weights_layout_bytes; // of weights in oneDNN's layout; 0: ours
-  struct ssti_winograd *winograd, *winograd_data;                       // forward and input gradient; or NULL
   struct ssti_codes *codes;                                             // forward in 8-bit integers; or NULL
   float *zero_bias;                                                     // [O]: primitives always add a bias
 } ssti_fast_plan;

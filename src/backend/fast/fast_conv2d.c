@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions by oneDNN, direct algorithm, activations channels last throughout. Weights are brought into the layout
+// Convolutions by Winograd's algorithm where that is asked for and suits (fast_winograd.h), else by oneDNN, direct
+// algorithm; activations channels last throughout. Weights are brought into the layout
 // that the primitive likes best in every call, because they change in every step; that is small beside the convolution.
 //
 // With stride 1 the gradient of the input is itself a convolution, of dy with turned weights. oneDNN's forward kernels
@@ -269,25 +270,11 @@ static void plan_slim(ssti_backend *backend, const ssti_conv2d *s, bool training
   }
 }
 
-static sst_status plan_winograd(ssti_backend *backend, const ssti_conv2d *s, const geometry *g, bool training,
-                                ssti_fast_plan *plan) {
-  if (ssti_fast_state_of(backend)->convolution != SST_CONVOLUTION_WINOGRAD) { return SST_OK; }
-  if (s->precision != SST_PRECISION_F32) { return SST_OK; }
-  SST_TRY(ssti_winograd_create(backend, s, &g->our_weights, true, &plan->winograd));
-  if (plan->winograd != NULL) {
-    plan->base.forward_workspace =
-        ssti_larger_size(plan->base.forward_workspace, ssti_winograd_workspace(plan->winograd));
-  }
-  if (!training || !plan->data_as_forward) { return SST_OK; }
-  const ssti_conv2d turned = turned_shape_of(s);
-  const geometry back = turned_geometry_of(s);
-  SST_TRY(ssti_winograd_create(backend, &turned, &back.our_weights, false, &plan->winograd_data));
-  if (plan->winograd_data != NULL) {
-    plan->base.backward_workspace =
-        ssti_larger_size(plan->base.backward_workspace,
-                         ssti_fast_round_up(weight_bytes(s)) + ssti_winograd_workspace(plan->winograd_data));
-  }
-  return SST_OK;
+static void plan_winograd(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
+  plan->base.forward_workspace = ssti_winograd_forward_workspace(backend, s);
+  if (!training) { return; }
+  plan->base.backward_workspace =
+      ssti_larger_size(ssti_winograd_data_workspace(backend, s), ssti_winograd_weights_workspace(backend, s));
 }
 
 static int64_t positions_of(const ssti_conv2d *s) { return s->images * s->out_h * s->out_w; }
@@ -297,8 +284,11 @@ typedef struct crossing {
   double forward, weights, codes;
 } crossing;
 
-static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s) {
+static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s, bool winograd) {
   const sst_crossover *c = &ssti_fast_state_of(backend)->crossover;
+  if (winograd) {
+    return (crossing){c->winograd_convolution_forward, c->winograd_convolution_weights, c->code_convolution_forward};
+  }
   if (s->precision == SST_PRECISION_BF16) {
     return (crossing){c->bf16_convolution_forward, c->bf16_convolution_weights, c->code_convolution_forward};
   }
@@ -307,7 +297,7 @@ static crossing crossover_of(const ssti_backend *backend, const ssti_conv2d *s) 
 
 // Room for spikes as bits, and for working on them.
 static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
-  const crossing at = crossover_of(backend, s);
+  const crossing at = crossover_of(backend, s, plan->winograd);
   // A part of a word of channels must fire so rarely for additions to win over own kernels that looking would cost
   // more.
   const bool slim = plan->slim_forward && (!training || plan->slim_weights) && s->in_c < SSTI_EVENT_WORD;
@@ -325,7 +315,7 @@ static void add_events(ssti_backend *backend, const ssti_conv2d *s, bool trainin
 
 static sst_status plan_codes(ssti_backend *backend, const ssti_conv2d *s, ssti_fast_plan *plan) {
   if (ssti_fast_state_of(backend)->codes != SST_CODES_INTEGER) { return SST_OK; }
-  SST_TRY(ssti_codes_create(backend, s, crossover_of(backend, s).codes, &plan->codes));
+  SST_TRY(ssti_codes_create(backend, s, crossover_of(backend, s, plan->winograd).codes, &plan->codes));
   if (plan->codes != NULL) {
     plan->base.forward_workspace = ssti_larger_size(plan->base.forward_workspace, ssti_codes_workspace(plan->codes));
   }
@@ -351,11 +341,9 @@ static sst_status check_refusals(ssti_backend *backend, const ssti_conv2d *s, co
   return SST_OK;
 }
 
-static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, bool training, ssti_plan **out) {
-  *out = NULL;
-  ssti_fast_plan *plan = NULL;
-  SST_TRY(ssti_fast_plan_create(backend, shape->out_c, &plan));
-  const geometry g = geometry_of(shape, factor_type(shape), factor_type(shape), shape->out_type);
+// oneDNN's primitives, own kernels where they are faster.
+static sst_status plan_direct(ssti_backend *backend, const ssti_conv2d *s, bool training, ssti_fast_plan *plan) {
+  const geometry g = geometry_of(s, factor_type(s), factor_type(s), s->out_type);
   dnnl_primitive_desc_t forward = NULL;
   bool made = false;
   sst_status status = make_forward(backend, &g, true, false, &plan->part[SSTI_FAST_FORWARD], &made, &forward);
@@ -367,16 +355,27 @@ static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, b
   plan->forward_refused = !made;
   // Without a forward descriptor there is no hint for the others.
   plan->data_refused = plan->weights_refused = training && forward == NULL;
-  if (status == SST_OK && training && forward != NULL) { status = plan_backward(backend, shape, forward, plan); }
+  if (status == SST_OK && training && forward != NULL) { status = plan_backward(backend, s, forward, plan); }
   if (forward != NULL) { (void)dnnl_primitive_desc_destroy(forward); }
-  if (status == SST_OK) {
-    size_workspace(backend, shape, training, plan);
-    plan_slim(backend, shape, training, plan);
-    status = plan_winograd(backend, shape, &g, training, plan);
+  if (status != SST_OK) { return status; }
+  size_workspace(backend, s, training, plan);
+  plan_slim(backend, s, training, plan);
+  return check_refusals(backend, s, plan);
+}
+
+static sst_status conv2d_plan(ssti_backend *backend, const ssti_conv2d *shape, bool training, ssti_plan **out) {
+  *out = NULL;
+  ssti_fast_plan *plan = NULL;
+  SST_TRY(ssti_fast_plan_create(backend, shape->out_c, &plan));
+  sst_status status = SST_OK;
+  plan->winograd = ssti_winograd_possible(backend, shape);
+  if (plan->winograd) {
+    plan_winograd(backend, shape, training, plan);
+  } else {
+    status = plan_direct(backend, shape, training, plan);
   }
   if (status == SST_OK) { status = plan_codes(backend, shape, plan); }
   if (status == SST_OK) { add_events(backend, shape, training, plan); }
-  if (status == SST_OK) { status = check_refusals(backend, shape, plan); }
   if (status != SST_OK) {
     ssti_fast_plan_destroy(backend, &plan->base);
     return status;
@@ -414,7 +413,7 @@ static const void *as_factor(ssti_backend *backend, const ssti_conv2d *s, const 
 static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *x,
                            const float *weight, const float *bias, float *y, void *saved, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
-  const crossing at = crossover_of(backend, shape);
+  const crossing at = crossover_of(backend, shape, plan->winograd);
   const bool codes = plan->codes != NULL && bias == NULL;
   base->forward_by_codes = false;
   bool events =
@@ -429,13 +428,12 @@ static void conv2d_forward(ssti_backend *backend, const ssti_conv2d *shape, ssti
     ssti_event_conv2d_forward(backend, shape, saved, weight, bias, y, workspace);
     return;
   }
-  if (plan->slim_forward) {
-    ssti_bf16_slim_forward(backend, shape, false, x, weight, bias, y, false, workspace);
+  if (plan->winograd) {
+    ssti_winograd_forward(backend, shape, x, weight, bias, y, workspace);
     return;
   }
-  if (plan->winograd != NULL) {
-    ssti_winograd_run(backend, plan->winograd, shape->images, x, weight, bias != NULL ? bias : plan->zero_bias, y,
-                      workspace);
+  if (plan->slim_forward) {
+    ssti_bf16_slim_forward(backend, shape, false, x, weight, bias, y, false, workspace);
     return;
   }
   if (plan->forward_refused) {
@@ -487,6 +485,10 @@ static const float *turn(ssti_backend *backend, const ssti_conv2d *s, const floa
 static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape, ssti_plan *base, const float *dy,
                                  const float *weight, float *dx, bool accumulate, void *workspace) {
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
+  if (plan->winograd) {
+    ssti_winograd_data(backend, shape, dy, weight, dx, accumulate, workspace);
+    return;
+  }
   if (plan->slim_data) {
     const ssti_conv2d turned = turned_shape_of(shape);
     ssti_bf16_slim_forward(backend, &turned, true, dy, weight, NULL, dx, accumulate, workspace);
@@ -502,10 +504,6 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
   ssti_dnnl *part = &plan->part[adds ? SSTI_FAST_DATA_ADD : SSTI_FAST_DATA];
   const void *source = as_factor(backend, shape, dy, shape->out_type, out_count(shape), &free_space);
   if (plan->data_as_forward) { weight = turn(backend, shape, weight, &free_space); }
-  if (plan->winograd_data != NULL && !accumulate) {
-    ssti_winograd_run(backend, plan->winograd_data, shape->images, dy, weight, NULL, dx, free_space);
-    return;
-  }
   const void *weights =
       reordered(backend, &plan->part[SSTI_FAST_DATA_REORDER], weight, plan->data_layout_bytes, &free_space);
   void *target = dx;
@@ -533,8 +531,13 @@ static void conv2d_backward_weights(ssti_backend *backend, const ssti_conv2d *sh
   }
   if (dweight == NULL) { return; }
   if (plan->has_events &&
-      ssti_event_recall(base, shape->in_c, saved, crossover_of(backend, shape).weights, positions_of(shape))) {
+      ssti_event_recall(base, shape->in_c, saved, crossover_of(backend, shape, plan->winograd).weights,
+                        positions_of(shape))) {
     ssti_event_conv2d_weights(backend, shape, saved, dy, dweight, accumulate_weight, workspace);
+    return;
+  }
+  if (plan->winograd) {
+    ssti_winograd_weights(backend, shape, x, dy, dweight, accumulate_weight, workspace);
     return;
   }
   if (plan->slim_weights) {

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "backend/fast/fast_codes.h"
-#include "backend/fast/fast_winograd.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -179,8 +178,6 @@ void ssti_fast_plan_destroy(ssti_backend *backend, ssti_plan *base) {
   if (base == NULL) { return; }
   ssti_fast_plan *plan = (ssti_fast_plan *)(void *)base;
   for (int i = 0; i < SSTI_FAST_PARTS; i++) { ssti_dnnl_end(&plan->part[i]); }
-  ssti_winograd_destroy(backend, plan->winograd);
-  ssti_winograd_destroy(backend, plan->winograd_data);
   ssti_codes_destroy(backend, plan->codes);
   ssti_free(backend->context, plan->zero_bias);
   ssti_free(backend->context, plan);

@@ -1,136 +1,214 @@
 // SPDX-License-Identifier: Apache-2.0
-// 3x3 convolutions by Winograd's algorithm, where the context asks for it: fewer multiplications, at the price of
-// rounding (largest error about 2e-5 of the output's deviation; direct convolution 1e-6). oneDNN has it for channels in
-// blocks only, so pictures are brought there and back, a batch at a time that stays in the caches.
+// Forward, and the gradient of the input, which is a convolution of dy with turned weights. A thread takes some tiles
+// at a time, whose points and some output channels of whose products stay in the second-level cache; the weights'
+// points stream by from wherever they are.
 #include "backend/fast/fast_winograd.h"
 
-#include "base/memory.h"
+#include <string.h>
+
+#include "base/parallel.h"
 #include "base/sizes.h"
 
-enum { BATCH_PIXELS = 32768, LEAST_CHANNELS = 32 };
-
-struct ssti_winograd {
-  ssti_dnnl conv, weights, source, target; // the others are reorders; not made where the layout is ours
-  int64_t batch;                           // pictures
-  int64_t source_step, target_step;        // elements of a batch
-  size_t weight_bytes, source_bytes, target_bytes, scratch;
+enum {
+  LEAST_CHANNELS = 32,
+  BLOCK_BYTES = 512 << 10, // of points and products of some tiles
+  TILE_STEP = 6,           // rows that a product takes together
+  LEAST_TILES = 24,        // of a block: below, weights stream by too often
+  FILTER = 9
 };
 
-// The largest divisor of the number of pictures whose batch is small enough.
-static int64_t batch_of(const ssti_conv2d *s) {
-  for (int64_t parts = 1; parts < s->images; parts++) {
-    if (s->images % parts == 0 && s->images / parts * s->in_h * s->in_w <= BATCH_PIXELS) { return s->images / parts; }
+bool ssti_winograd_possible(ssti_backend *backend, const ssti_conv2d *s) {
+  return ssti_fast_state_of(backend)->convolution == SST_CONVOLUTION_WINOGRAD && ssti_fast_is_3x3(s) &&
+         s->groups == 1 && s->pad_h <= 2 && s->pad_w <= 2 && s->in_c >= LEAST_CHANNELS && s->out_c >= LEAST_CHANNELS &&
+         s->in_c % SSTI_WINOGRAD_LANES == 0 && s->out_c % SSTI_WINOGRAD_LANES == 0;
+}
+
+static int64_t tiles_along(int64_t outputs) { return (outputs + SSTI_WINOGRAD_TILE - 1) / SSTI_WINOGRAD_TILE; }
+
+ssti_winograd_pictures ssti_winograd_pictures_in(const ssti_conv2d *s) {
+  return (ssti_winograd_pictures){.height = s->in_h,
+                                  .width = s->in_w,
+                                  .channels = s->in_c,
+                                  .type = s->in_type,
+                                  .down = tiles_along(s->out_h),
+                                  .across = tiles_along(s->out_w),
+                                  .top = -s->pad_h,
+                                  .left = -s->pad_w};
+}
+
+ssti_winograd_pictures ssti_winograd_pictures_out(const ssti_conv2d *s) {
+  return (ssti_winograd_pictures){.height = s->out_h,
+                                  .width = s->out_w,
+                                  .channels = s->out_c,
+                                  .type = s->out_type,
+                                  .down = tiles_along(s->out_h),
+                                  .across = tiles_along(s->out_w)};
+}
+
+// The convolution of dy that makes dx.
+static ssti_conv2d turned_shape_of(const ssti_conv2d *s) {
+  ssti_conv2d t = *s;
+  t.in_h = s->out_h, t.in_w = s->out_w, t.in_c = s->out_c, t.in_type = s->out_type;
+  t.out_h = s->in_h, t.out_w = s->in_w, t.out_c = s->in_c, t.out_type = s->in_type;
+  t.pad_h = 2 - s->pad_h, t.pad_w = 2 - s->pad_w;
+  return t;
+}
+
+static int64_t panel_of(const ssti_backend *backend) { return ssti_fast_state_of(backend)->simd.winograd_panel; }
+
+// Tiles that a thread takes together.
+static int64_t block_of(ssti_backend *backend, const ssti_conv2d *s) {
+  const int64_t tile = SSTI_WINOGRAD_POINTS * (s->in_c + panel_of(backend)) * (int64_t)sizeof(float);
+  const int64_t steps = ssti_larger(BLOCK_BYTES / tile, LEAST_TILES) / TILE_STEP;
+  return ssti_smaller(steps * TILE_STEP, ssti_winograd_tiles(s));
+}
+
+static int64_t slots_of(ssti_backend *backend, const ssti_conv2d *s) {
+  const int64_t block = block_of(backend, s);
+  return ssti_smaller(sst_context_threads(backend->context), (ssti_winograd_tiles(s) + block - 1) / block);
+}
+
+static ssti_winograd_layout weights_layout(const ssti_backend *backend, const ssti_conv2d *s) {
+  return (ssti_winograd_layout){.rows = s->in_c, .channels = s->out_c, .block = panel_of(backend)};
+}
+
+// Elements of a thread's own: points of tiles, products of theirs for some output channels.
+static int64_t slot_size(ssti_backend *backend, const ssti_conv2d *s) {
+  const int64_t panel = panel_of(backend), block = block_of(backend, s);
+  const ssti_winograd_layout points = {.rows = block, .channels = s->in_c, .block = s->in_c};
+  const ssti_winograd_layout products = {.rows = block, .channels = panel, .block = panel};
+  return ssti_winograd_size(&points) + ssti_winograd_size(&products);
+}
+
+// Workspace: zeros for pixels outside, the weights' points, each thread's own.
+static int64_t run_size(ssti_backend *backend, const ssti_conv2d *s) {
+  const ssti_winograd_layout weights = weights_layout(backend, s);
+  return s->in_c + ssti_winograd_size(&weights) + slots_of(backend, s) * slot_size(backend, s);
+}
+
+static size_t bytes_of(int64_t elements) { return ssti_fast_round_up((size_t)elements * sizeof(float)); }
+
+size_t ssti_winograd_forward_workspace(ssti_backend *backend, const ssti_conv2d *s) {
+  return bytes_of(run_size(backend, s) + FILTER * s->in_c * s->out_c);
+}
+
+size_t ssti_winograd_data_workspace(ssti_backend *backend, const ssti_conv2d *s) {
+  const ssti_conv2d turned = turned_shape_of(s);
+  return bytes_of(run_size(backend, &turned));
+}
+
+typedef struct turn_work {
+  const ssti_simd *simd;
+  int64_t rows, columns;
+  const float *from;
+  float *to;
+} turn_work;
+
+static void turn_range(void *arg, int64_t begin, int64_t end) {
+  const turn_work *w = arg;
+  w->simd->turn(w->rows, w->columns, 4 * begin, 4 * end, w->from, w->to);
+}
+
+void ssti_winograd_turn(ssti_backend *backend, int64_t rows, int64_t columns, const float *from, float *to) {
+  turn_work work = {&ssti_fast_state_of(backend)->simd, rows, columns, from, to};
+  ssti_parallel_for(backend->context, columns / 4, 1 + 16384 / (4 * rows), turn_range, &work);
+}
+
+// Filters with the output channels beside each other: see winograd_filters in simd.h.
+typedef struct filters {
+  const float *first;
+  int64_t row, step;
+} filters;
+
+typedef struct winograd_work {
+  const ssti_simd *simd;
+  const ssti_conv2d *s;
+  int64_t panel, block, slots, slot_size;
+  ssti_winograd_layout of_weights;
+  filters filters;
+  const void *x;
+  const float *bias, *zeros;
+  float *weights, *rooms;
+  void *y;
+  bool add;
+} winograd_work;
+
+static void filters_range(void *arg, int64_t begin, int64_t end) {
+  const winograd_work *w = arg;
+  w->simd->winograd_filters(&w->of_weights, begin, end, w->filters.first, w->filters.row, w->filters.step, w->weights);
+}
+
+// Tiles [begin, end), at most a block of them, in a thread's own room.
+static void convolve_block(const winograd_work *w, int64_t begin, int64_t end, float *room) {
+  const ssti_conv2d *s = w->s;
+  const ssti_winograd_pictures in = ssti_winograd_pictures_in(s), out = ssti_winograd_pictures_out(s);
+  const ssti_winograd_layout points = {.rows = end - begin, .channels = s->in_c, .block = s->in_c};
+  float *sums = room + ssti_winograd_size(&points);
+  w->simd->winograd_inputs(&in, begin, 0, end - begin, w->x, w->zeros, &points, room);
+  for (int64_t first = 0; first < s->out_c; first += w->panel) {
+    const int64_t width = ssti_smaller(w->panel, s->out_c - first);
+    const ssti_winograd_layout products = {.rows = end - begin, .channels = width, .block = width};
+    for (int64_t p = 0; p < SSTI_WINOGRAD_POINTS; p++) {
+      const ssti_winograd_product product = {.rows = end - begin,
+                                             .depth = s->in_c,
+                                             .columns = width,
+                                             .a = room + p * ssti_winograd_point_size(&points),
+                                             .a_row = s->in_c,
+                                             .a_step = 1,
+                                             .b = w->weights + p * ssti_winograd_point_size(&w->of_weights) +
+                                                  first * s->in_c,
+                                             .sums = sums + p * ssti_winograd_point_size(&products)};
+      w->simd->winograd_multiply(&product);
+    }
+    w->simd->winograd_outputs(&out, begin, end, &products, sums, first, w->bias, w->y, w->add);
   }
-  return 1;
 }
 
-static bool is_suited(const ssti_conv2d *s) {
-  return ssti_fast_is_3x3(s) && s->groups == 1 && s->in_c >= LEAST_CHANNELS && s->out_c >= LEAST_CHANNELS;
-}
-
-// The reorder between a layout of ours and the primitive's, and the bytes of the latter.
-static sst_status make_reorder(ssti_backend *backend, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
-                               const dnnl_memory_desc_t *theirs, ssti_dnnl *out, size_t *bytes, bool *made) {
-  *bytes = 0;
-  if (!*made || dnnl_memory_desc_equal(from, to)) { return SST_OK; }
-  *bytes = ssti_fast_round_up(dnnl_memory_desc_get_size(theirs));
-  return ssti_dnnl_make_reorder(backend, from, to, out, made);
-}
-
-static sst_status make_reorders(ssti_backend *backend, dnnl_primitive_desc_t description,
-                                const dnnl_memory_desc_t *source, const dnnl_memory_desc_t *target,
-                                const dnnl_memory_desc_t *weights, ssti_winograd *w, bool *made) {
-  const dnnl_memory_desc_t *their_source = dnnl_primitive_desc_query_md(description, dnnl_query_src_md, 0);
-  const dnnl_memory_desc_t *their_target = dnnl_primitive_desc_query_md(description, dnnl_query_dst_md, 0);
-  const dnnl_memory_desc_t *their_weights = dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
-  SST_TRY(ssti_dnnl_add_argument(backend, &w->conv, DNNL_ARG_DST, their_target));
-  SST_TRY(ssti_dnnl_add_argument(backend, &w->conv, DNNL_ARG_SRC, their_source));
-  SST_TRY(ssti_dnnl_add_argument(backend, &w->conv, DNNL_ARG_WEIGHTS, their_weights));
-  SST_TRY(make_reorder(backend, weights, their_weights, their_weights, &w->weights, &w->weight_bytes, made));
-  SST_TRY(make_reorder(backend, source, their_source, their_source, &w->source, &w->source_bytes, made));
-  return make_reorder(backend, their_target, target, their_target, &w->target, &w->target_bytes, made);
-}
-
-static sst_status make(ssti_backend *backend, const ssti_conv2d *s, const dnnl_memory_desc_t *weights, bool with_bias,
-                       ssti_winograd *w, bool *made) {
-  w->batch = batch_of(s);
-  w->source_step = w->batch * s->in_h * s->in_w * s->in_c;
-  w->target_step = w->batch * s->out_h * s->out_w * s->out_c;
-  const dnnl_dims_t from = {w->batch, s->in_c, s->in_h, s->in_w}, to = {w->batch, s->out_c, s->out_h, s->out_w};
-  const dnnl_dims_t filter = {s->out_c, s->in_c, 3, 3}, channels = {s->out_c};
-  const dnnl_dims_t stride = {1, 1}, pad = {s->pad_h, s->pad_w};
-  dnnl_memory_desc_t source, target, any_source, any_target, any_weights, bias;
-  (void)dnnl_memory_desc_init_by_tag(&source, 4, from, dnnl_f32, dnnl_nhwc);
-  (void)dnnl_memory_desc_init_by_tag(&target, 4, to, dnnl_f32, dnnl_nhwc);
-  (void)dnnl_memory_desc_init_by_tag(&any_source, 4, from, dnnl_f32, dnnl_format_tag_any);
-  (void)dnnl_memory_desc_init_by_tag(&any_target, 4, to, dnnl_f32, dnnl_format_tag_any);
-  (void)dnnl_memory_desc_init_by_tag(&any_weights, 4, filter, dnnl_f32, dnnl_format_tag_any);
-  (void)dnnl_memory_desc_init_by_tag(&bias, 1, channels, dnnl_f32, dnnl_a);
-  dnnl_convolution_desc_t operation;
-  *made = dnnl_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_winograd, &any_source,
-                                             &any_weights, with_bias ? &bias : NULL, &any_target, stride, pad,
-                                             pad) == dnnl_success;
-  if (!*made) { return SST_OK; }
-  const ssti_dnnl_recipe recipe = {.operation = &operation};
-  dnnl_primitive_desc_t description = NULL;
-  SST_TRY(ssti_dnnl_make(backend, &recipe, &w->conv, made, &description));
-  if (!*made) { return SST_OK; }
-  sst_status status = make_reorders(backend, description, &source, &target, weights, w, made);
-  (void)dnnl_primitive_desc_destroy(description);
-  if (status == SST_OK && with_bias) { status = ssti_dnnl_add_argument(backend, &w->conv, DNNL_ARG_BIAS, &bias); }
-  if (status == SST_OK) { status = ssti_dnnl_add_scratchpad(backend, &w->conv); }
-  w->scratch = ssti_fast_round_up(ssti_larger_size(ssti_larger_size(w->conv.scratchpad, w->weights.scratchpad),
-                                                   ssti_larger_size(w->source.scratchpad, w->target.scratchpad)));
-  return status;
-}
-
-sst_status ssti_winograd_create(ssti_backend *backend, const ssti_conv2d *s, const dnnl_memory_desc_t *weights,
-                                bool with_bias, ssti_winograd **out) {
-  *out = NULL;
-  if (!is_suited(s)) { return SST_OK; }
-  ssti_winograd *w = NULL;
-  SST_TRY(ssti_allocate(backend->context, 1, sizeof *w, &w));
-  bool made = false;
-  sst_status status = make(backend, s, weights, with_bias, w, &made);
-  if (status != SST_OK || !made) {
-    ssti_winograd_destroy(backend, w);
-    return status;
+static void convolve_range(void *arg, int64_t begin, int64_t end) {
+  const winograd_work *w = arg;
+  const int64_t tiles = ssti_winograd_tiles(w->s);
+  for (int64_t slot = begin; slot < end; slot++) {
+    const int64_t last = (slot + 1) * tiles / w->slots;
+    for (int64_t first = slot * tiles / w->slots; first < last; first += w->block) {
+      convolve_block(w, first, ssti_smaller(first + w->block, last), w->rooms + slot * w->slot_size);
+    }
   }
-  *out = w;
-  return SST_OK;
 }
 
-void ssti_winograd_destroy(ssti_backend *backend, ssti_winograd *w) {
-  if (w == NULL) { return; }
-  ssti_dnnl_end(&w->conv);
-  ssti_dnnl_end(&w->weights);
-  ssti_dnnl_end(&w->source);
-  ssti_dnnl_end(&w->target);
-  ssti_free(backend->context, w);
+static void run(ssti_backend *backend, const ssti_conv2d *s, const void *x, const filters *weight, const float *bias,
+                void *y, bool add, float *workspace) {
+  winograd_work work = {.simd = &ssti_fast_state_of(backend)->simd,
+                        .s = s,
+                        .panel = panel_of(backend),
+                        .block = block_of(backend, s),
+                        .slots = slots_of(backend, s),
+                        .slot_size = slot_size(backend, s),
+                        .of_weights = weights_layout(backend, s),
+                        .filters = *weight,
+                        .x = x,
+                        .bias = bias,
+                        .zeros = workspace,
+                        .weights = workspace + s->in_c,
+                        .y = y,
+                        .add = add};
+  work.rooms = work.weights + ssti_winograd_size(&work.of_weights);
+  memset(workspace, 0, (size_t)s->in_c * sizeof *workspace);
+  ssti_parallel_for(backend->context, s->in_c, 1 + 4096 / s->out_c, filters_range, &work);
+  ssti_parallel_for(backend->context, work.slots, 1, convolve_range, &work);
 }
 
-size_t ssti_winograd_workspace(const ssti_winograd *w) {
-  return w->weight_bytes + w->source_bytes + w->target_bytes + w->scratch;
+void ssti_winograd_forward(ssti_backend *backend, const ssti_conv2d *s, const void *x, const float *weight,
+                           const float *bias, void *y, void *workspace) {
+  float *turned = workspace;
+  ssti_winograd_turn(backend, s->out_c, FILTER * s->in_c, weight, turned); // [9, in, out]
+  const filters by_output = {.first = turned, .row = s->out_c, .step = s->in_c * s->out_c};
+  run(backend, s, x, &by_output, bias, y, false, turned + FILTER * s->in_c * s->out_c);
 }
 
-static void reorder(ssti_backend *backend, ssti_dnnl *reorder, const void *from, void *to, void *scratch) {
-  ssti_dnnl_bind(reorder, 0, to);
-  ssti_dnnl_bind(reorder, 1, from);
-  ssti_dnnl_run(backend, reorder, scratch);
-}
-
-void ssti_winograd_run(ssti_backend *backend, ssti_winograd *w, int64_t images, const float *x, const float *weight,
-                       const float *bias, float *y, void *workspace) {
-  char *weights = workspace, *source = weights + w->weight_bytes, *target = source + w->source_bytes;
-  char *scratch = target + w->target_bytes;
-  if (w->weight_bytes > 0) { reorder(backend, &w->weights, weight, weights, scratch); }
-  ssti_dnnl_bind(&w->conv, 2, w->weight_bytes > 0 ? (const void *)weights : weight);
-  if (bias != NULL) { ssti_dnnl_bind(&w->conv, 3, bias); }
-  for (int64_t image = 0; image < images; image += w->batch, x += w->source_step, y += w->target_step) {
-    if (w->source_bytes > 0) { reorder(backend, &w->source, x, source, scratch); }
-    ssti_dnnl_bind(&w->conv, 0, w->target_bytes > 0 ? (void *)target : y);
-    ssti_dnnl_bind(&w->conv, 1, w->source_bytes > 0 ? (const void *)source : x);
-    ssti_dnnl_run(backend, &w->conv, scratch);
-    if (w->target_bytes > 0) { reorder(backend, &w->target, target, y, scratch); }
-  }
+void ssti_winograd_data(ssti_backend *backend, const ssti_conv2d *s, const void *dy, const float *weight, void *dx,
+                        bool accumulate, void *workspace) {
+  const ssti_conv2d turned = turned_shape_of(s);
+  // The filter's numbers from the last to the first.
+  const filters by_input = {.first = weight + (FILTER - 1) * s->in_c, .row = FILTER * s->in_c, .step = -s->in_c};
+  run(backend, &turned, dy, &by_input, NULL, dx, accumulate, workspace);
 }

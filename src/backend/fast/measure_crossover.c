@@ -126,8 +126,10 @@ static void use_bf16(measurement *m) {
 sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
   const sst_crossover before = sst_context_crossover(context);
   const sst_codes codes_before = sst_context_codes(context);
+  const sst_convolution convolution_before = sst_context_convolution(context);
   *out = before;
   sst_context_set_codes(context, SST_CODES_INTEGER);
+  sst_context_set_convolution(context, SST_CONVOLUTION_DIRECT);
   measurement conv = {.conv = ssti_conv2d_3x3(IMAGES, SIZE, CHANNELS, CHANNELS),
                       .inputs = (int64_t)IMAGES * SIZE * SIZE * CHANNELS,
                       .outputs = (int64_t)IMAGES * SIZE * SIZE * CHANNELS,
@@ -139,6 +141,11 @@ sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
                         .weights = (int64_t)INPUTS * OUTPUTS};
   sst_status status = find_crossing(context, &conv, &out->convolution_forward, &out->convolution_weights);
   if (status == SST_OK) { status = find_crossing(context, &linear, &out->linear_forward, &out->linear_weights); }
+  sst_context_set_convolution(context, SST_CONVOLUTION_WINOGRAD);
+  if (status == SST_OK) {
+    status = find_crossing(context, &conv, &out->winograd_convolution_forward, &out->winograd_convolution_weights);
+  }
+  sst_context_set_convolution(context, SST_CONVOLUTION_DIRECT);
   double unused;
   use_codes(&conv, 5);
   use_codes(&linear, 5);
@@ -156,5 +163,6 @@ sst_status sst_measure_crossover(sst_context *context, sst_crossover *out) {
   }
   sst_context_set_crossover(context, before);
   sst_context_set_codes(context, codes_before);
+  sst_context_set_convolution(context, convolution_before);
   return status;
 }

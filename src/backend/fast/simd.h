@@ -4,13 +4,14 @@
 // made.
 //
 // Nothing here is contracted into fused multiply-adds and no sum's order depends on the vector width, so all levels
-// give the same bits (but the ceiling measurement, which is after speed alone, and products of a few rows). Kernels
-// work on a range inside one thread; who cuts the ranges is in fast_*.c.
+// give the same bits (but the ceiling measurement, which is after speed alone, products of a few rows and Winograd's).
+// Kernels work on a range inside one thread; who cuts the ranges is in fast_*.c.
 #ifndef SPIKESTILL_BACKEND_FAST_SIMD_H
 #define SPIKESTILL_BACKEND_FAST_SIMD_H
 
 #include "backend/backend.h"
 #include "backend/fast/event.h"
+#include "backend/fast/winograd.h"
 #include "backend/quantize_rows.h"
 #include "neuron/dynamics.h"
 
@@ -163,6 +164,28 @@ typedef struct ssti_simd {
   void (*few_rows_multiply)(const ssti_linear *shape, int64_t begin, int64_t end, const float *panels,
                             const float *weight, const float *bias, float *y);
 
+  // Winograd's algorithm, see winograd.h. The most columns of a product; rows [begin, end) of the points of windows of
+  // inputs x, where row 0 is tile `first`; the same of gradients dy, whose windows are the tiles themselves; and from
+  // products of tiles [begin, end), which are all rows, the tiles' channels `from` and following of y. `zeros` has as
+  // many bytes as a pixel.
+  int64_t winograd_panel;
+  void (*winograd_inputs)(const ssti_winograd_pictures *pictures, int64_t first, int64_t begin, int64_t end,
+                          const void *x, const void *zeros, const ssti_winograd_layout *layout, float *points);
+  void (*winograd_gradients)(const ssti_winograd_pictures *pictures, int64_t first, int64_t begin, int64_t end,
+                             const void *dy, const void *zeros, const ssti_winograd_layout *layout, float *points);
+  void (*winograd_outputs)(const ssti_winograd_pictures *pictures, int64_t begin, int64_t end,
+                           const ssti_winograd_layout *layout, const float *points, int64_t from, const float *bias,
+                           void *y, bool add);
+  void (*winograd_multiply)(const ssti_winograd_product *product);
+  // Points of the filters of rows [begin, end), input channels: number j of 9 of row i to output channel o is
+  // filter[i * row + j * step + o]. And from points back to that.
+  void (*winograd_filters)(const ssti_winograd_layout *layout, int64_t begin, int64_t end, const float *filter,
+                           int64_t row, int64_t step, float *points);
+  void (*winograd_filters_back)(const ssti_winograd_layout *layout, int64_t begin, int64_t end, const float *points,
+                                int64_t row, int64_t step, float *filter);
+  // Columns [begin, end) of a matrix [rows, columns], both multiples of 4, become rows of the turned one.
+  void (*turn)(int64_t rows, int64_t columns, int64_t begin, int64_t end, const float *from, float *to);
+
   // `rounds` rounds of `chain_operations` floating-point operations without memory; the result keeps the compiler
   // honest.
   int chain_operations;
@@ -173,7 +196,7 @@ typedef struct ssti_simd {
 
 // Each simd_*.c puts its functions into the table; simd_table.c calls them all.
 #define SSTI_SIMD_FILL_LIST(X)                                                                                         \
-  X(batch_norm) X(neuron) X(pool) X(flat) X(bf16) X(event) X(few_rows) X(quantize) X(ceiling)
+  X(batch_norm) X(neuron) X(pool) X(flat) X(bf16) X(event) X(few_rows) X(winograd) X(quantize) X(ceiling)
 #define SSTI_SIMD_FILL_DECLARE(name) void SSTI_SIMD(ssti_simd_fill_##name)(ssti_simd * table);
 SSTI_SIMD_FILL_LIST(SSTI_SIMD_FILL_DECLARE)
 #undef SSTI_SIMD_FILL_DECLARE

@@ -7,6 +7,7 @@
 // This file is compiled with -ffp-contract=fast: a multiply-add is one instruction where the level has it. As with
 // oneDNN's products the last bits differ between levels.
 #include "backend/fast/simd.h"
+#include "backend/fast/simd_turn.h"
 
 #if defined(__AVX512F__)
 enum { VECTOR_BYTES = 64 };
@@ -16,7 +17,6 @@ enum { VECTOR_BYTES = 32 };
 enum { VECTOR_BYTES = 16 };
 #endif
 typedef float vector __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
-typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 enum { LANES = VECTOR_BYTES / sizeof(float) };
 
 // Levels with 32 registers hold six outputs of four vectors, the others six of two (with four lanes each, they spill).
@@ -29,19 +29,6 @@ enum { VECTORS = 2 };
 #endif
 #define EACH_OUTPUT(X) X(0) X(1) X(2) X(3) X(4) X(5)
 enum { OUTPUTS = 6, PANEL = VECTORS * LANES };
-
-// Four rows of four become four columns.
-static void turn_quads(const float *from, int64_t from_stride, float *to, int64_t to_stride) {
-  const quad a = *(const quad *)(const void *)from, b = *(const quad *)(const void *)(from + from_stride);
-  const quad c = *(const quad *)(const void *)(from + 2 * from_stride);
-  const quad d = *(const quad *)(const void *)(from + 3 * from_stride);
-  const quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  *(quad *)(void *)to = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-  *(quad *)(void *)(to + to_stride) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-  *(quad *)(void *)(to + 2 * to_stride) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-  *(quad *)(void *)(to + 3 * to_stride) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-}
 
 static void few_rows_turn(const ssti_linear *s, int64_t begin, int64_t end, const float *x, float *panels) {
   for (int64_t row = 0; row < s->rows; row += PANEL) {
