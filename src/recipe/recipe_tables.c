@@ -279,8 +279,9 @@ static const ssti_option speed_options[] = {
           "device cuda: training steps are given to the card as one recording, not kernel by kernel; the same bits"),
     TRUTH("resident", recipe.speed.resident, "true",
           "device cuda: pictures are kept on the card where they fit, and batches made there; the same bits"),
-    WORD("convolution", recipe.speed.convolution, convolution_words, "direct",
-         "dense 3x3 convolutions of stride 1; winograd: faster, errors below 1e-4 of the outputs' deviation"),
+    WORD(
+        "convolution", recipe.speed.convolution, convolution_words, "direct",
+        "dense 3x3 convolutions of stride 1; winograd: two to three times as fast, errors below 1e-4 of the deviation"),
     WORD("codes", recipe.speed.codes, codes_words, "integer",
          "quantised layers whose inputs are spikes or their averages, forward: integer: in 8-bit integers, exactly; "
          "float: as other layers"),

@@ -429,7 +429,8 @@ class Looking(ProgramTest):
     def test_calibrate(self):
         names = ["convolution_forward", "convolution_weights", "linear_forward", "linear_weights"]
         names += ["bf16_" + name for name in names]
-        names += ["code_convolution_forward", "code_linear_forward"]
+        names += ["winograd_convolution_forward", "winograd_convolution_weights", "code_convolution_forward",
+                  "code_linear_forward"]
         answer = self.good("bench", "--calibrate", "--threads", "1", "--json").json
         self.assertEqual(list(answer), names)
         section = self.good("bench", "--calibrate", "--threads", "1").out

@@ -138,17 +138,37 @@ static void filters_range(void *arg, int64_t begin, int64_t end) {
   w->simd->winograd_filters(&w->of_weights, begin, end, w->filters.first, w->filters.row, w->filters.step, w->weights);
 }
 
-// Tiles [begin, end), at most a block of them, in a thread's own room.
-static void convolve_block(const winograd_work *w, int64_t begin, int64_t end, float *room) {
+ssti_winograd_fetch ssti_winograd_fetch_tiles(const ssti_winograd_pictures *p, const void *tensor, int64_t begin,
+                                              int64_t end, int64_t part, int64_t parts) {
+  enum { LINE_BYTES = 64 };
+  if (begin >= end) { return (ssti_winograd_fetch){0}; }
+  const int64_t of_picture = p->down * p->across;
+  const int64_t first = begin / of_picture * p->height + begin % of_picture / p->across * SSTI_WINOGRAD_TILE;
+  const int64_t row = ssti_smaller(((end - 1) % of_picture / p->across + 1) * SSTI_WINOGRAD_TILE, p->height);
+  const int64_t last = (end - 1) / of_picture * p->height + row;
+  const int64_t bytes = p->width * p->channels * (int64_t)ssti_type_bytes(p->type);
+  const int64_t lines = (last - first) * bytes / LINE_BYTES, from = lines * part / parts;
+  return (ssti_winograd_fetch){.from = (const char *)tensor + first * bytes + from * LINE_BYTES,
+                               .lines = lines * (part + 1) / parts - from};
+}
+
+// Tiles [begin, end), at most a block of them, in a thread's own room. While sums are made, the inputs of the tiles
+// that follow up to `next` are fetched, and what the outputs of these will overwrite.
+static void convolve_block(const winograd_work *w, int64_t begin, int64_t end, int64_t next, float *room) {
   const ssti_conv2d *s = w->s;
   const ssti_winograd_pictures in = ssti_winograd_pictures_in(s), out = ssti_winograd_pictures_out(s);
   const ssti_winograd_layout points = {.rows = end - begin, .channels = s->in_c, .block = s->in_c};
   float *sums = room + ssti_winograd_size(&points);
+  const int64_t parts = (s->out_c + w->panel - 1) / w->panel * SSTI_WINOGRAD_POINTS;
   w->simd->winograd_inputs(&in, begin, 0, end - begin, w->x, w->zeros, &points, room);
   for (int64_t first = 0; first < s->out_c; first += w->panel) {
     const int64_t width = ssti_smaller(w->panel, s->out_c - first);
     const ssti_winograd_layout products = {.rows = end - begin, .channels = width, .block = width};
     for (int64_t p = 0; p < SSTI_WINOGRAD_POINTS; p++) {
+      const int64_t part = first / w->panel * SSTI_WINOGRAD_POINTS + p;
+      const ssti_winograd_fetch fetch =
+          p % 2 == 0 ? ssti_winograd_fetch_tiles(&in, w->x, end, next, part / 2, parts / 2)
+                     : ssti_winograd_fetch_tiles(&out, w->y, begin, end, ssti_smaller(p / 2, 17), 18);
       const ssti_winograd_product product = {.rows = end - begin,
                                              .depth = s->in_c,
                                              .columns = width,
@@ -157,7 +177,8 @@ static void convolve_block(const winograd_work *w, int64_t begin, int64_t end, f
                                              .a_step = 1,
                                              .b = w->weights + p * ssti_winograd_point_size(&w->of_weights) +
                                                   first * s->in_c,
-                                             .sums = sums + p * ssti_winograd_point_size(&products)};
+                                             .sums = sums + p * ssti_winograd_point_size(&products),
+                                             .fetch = fetch};
       w->simd->winograd_multiply(&product);
     }
     w->simd->winograd_outputs(&out, begin, end, &products, sums, first, w->bias, w->y, w->add);
@@ -170,7 +191,8 @@ static void convolve_range(void *arg, int64_t begin, int64_t end) {
   for (int64_t slot = begin; slot < end; slot++) {
     const int64_t last = (slot + 1) * tiles / w->slots;
     for (int64_t first = slot * tiles / w->slots; first < last; first += w->block) {
-      convolve_block(w, first, ssti_smaller(first + w->block, last), w->rooms + slot * w->slot_size);
+      const int64_t stop = ssti_smaller(first + w->block, last), next = ssti_smaller(stop + w->block, last);
+      convolve_block(w, first, stop, next, w->rooms + slot * w->slot_size);
     }
   }
 }

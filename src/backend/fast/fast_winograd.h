@@ -31,6 +31,10 @@ static inline int64_t ssti_winograd_tiles(const ssti_conv2d *shape) {
   return shape->images * p.down * p.across;
 }
 
+// Part number `part` of `parts` of the pixels of tiles [begin, end), about.
+ssti_winograd_fetch ssti_winograd_fetch_tiles(const ssti_winograd_pictures *pictures, const void *tensor, int64_t begin,
+                                              int64_t end, int64_t part, int64_t parts);
+
 // [rows, columns] becomes [columns, rows], on all threads; both are multiples of 4.
 void ssti_winograd_turn(ssti_backend *backend, int64_t rows, int64_t columns, const float *from, float *to);
 

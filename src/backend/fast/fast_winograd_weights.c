@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gradient of the weights. Points of x and dy are made for a group of tiles, by all threads; then each thread adds
-// its share of the points' products, so that the sums' order does not depend on the number of threads.
+// its share of the points' products. Each sum is one chain in the order of the tiles, whatever groups and threads there
+// are.
 #include <string.h>
 
 #include "backend/fast/fast_winograd.h"
@@ -8,15 +9,15 @@
 #include "base/sizes.h"
 
 enum {
-  GROUP_BYTES = 6 << 20, // of points of x and dy, in the cache that threads share
-  GROUP_STEP = 32,       // tiles
+  GROUP_BYTES = 1200 << 10, // of points of x and dy, for each thread
+  GROUP_STEP = 8,           // tiles
   FILTER = 9
 };
 
 // Tiles of a group.
-static int64_t group_of(const ssti_conv2d *s) {
+static int64_t group_of(const ssti_backend *backend, const ssti_conv2d *s) {
   const int64_t tile = SSTI_WINOGRAD_POINTS * (s->in_c + s->out_c) * (int64_t)sizeof(float);
-  const int64_t steps = ssti_larger(GROUP_BYTES / tile / GROUP_STEP, 1);
+  const int64_t steps = ssti_larger(sst_context_threads(backend->context) * GROUP_BYTES / tile / GROUP_STEP, 1);
   return ssti_smaller(steps * GROUP_STEP, ssti_winograd_tiles(s));
 }
 
@@ -37,7 +38,7 @@ typedef struct sizes {
 } sizes;
 
 static sizes sizes_of(const ssti_backend *backend, const ssti_conv2d *s) {
-  const layouts l = layouts_of(backend, s, group_of(s));
+  const layouts l = layouts_of(backend, s, group_of(backend, s));
   sizes z = {.zeros = ssti_larger(s->in_c, s->out_c),
              .x = ssti_winograd_size(&l.x),
              .dy = ssti_winograd_size(&l.dy),
@@ -73,7 +74,7 @@ static void points_range(void *arg, int64_t begin, int64_t end) {
 static int64_t blocks_of(const ssti_winograd_layout *l) { return (l->channels + l->block - 1) / l->block; }
 
 // One block of input channels, at x, of point and block of outputs number `item`.
-static void add_block(const weights_work *w, int64_t item, int64_t in) {
+static void add_block(const weights_work *w, int64_t item, int64_t in, ssti_winograd_fetch fetch) {
   const int64_t point = item / blocks_of(&w->of.dy), out = item % blocks_of(&w->of.dy) * w->of.dy.block;
   const int64_t width = ssti_smaller(w->of.x.block, w->of.x.channels - in);
   const int64_t columns = ssti_smaller(w->of.dy.block, w->of.dy.channels - out);
@@ -86,14 +87,23 @@ static void add_block(const weights_work *w, int64_t item, int64_t in) {
       .a_step = width,
       .b = w->dy_points + point * ssti_winograd_point_size(&w->of.dy) + out * w->of.dy.rows,
       .sums = w->sums + point * ssti_winograd_point_size(&w->of.sums) + out * w->of.sums.rows + in * columns,
-      .add = w->first > 0};
+      .add = w->first > 0,
+      .fetch = fetch};
   w->simd->winograd_multiply(&product);
 }
 
 static void products_range(void *arg, int64_t begin, int64_t end) {
   const weights_work *w = arg;
+  const ssti_winograd_pictures of_x = ssti_winograd_pictures_in(w->s), of_dy = ssti_winograd_pictures_out(w->s);
+  const int64_t next = w->first + w->of.x.rows, last = ssti_smaller(next + w->of.x.rows, ssti_winograd_tiles(w->s));
+  const int64_t items = SSTI_WINOGRAD_POINTS * blocks_of(&w->of.dy);
   for (int64_t item = begin; item < end; item++) {
-    for (int64_t in = 0; in < w->of.x.channels; in += w->of.x.block) { add_block(w, item, in); }
+    for (int64_t in = 0; in < w->of.x.channels; in += w->of.x.block) {
+      const int64_t part = item * blocks_of(&w->of.x) + in / w->of.x.block, parts = items * blocks_of(&w->of.x);
+      add_block(w, item, in,
+                part % 2 == 0 ? ssti_winograd_fetch_tiles(&of_x, w->x, next, last, part / 2, parts / 2)
+                              : ssti_winograd_fetch_tiles(&of_dy, w->dy, next, last, part / 2, parts / 2));
+    }
   }
 }
 
@@ -106,7 +116,7 @@ static void filters_range(void *arg, int64_t begin, int64_t end) {
 void ssti_winograd_weights(ssti_backend *backend, const ssti_conv2d *s, const void *x, const void *dy, float *dweight,
                            bool accumulate, void *workspace) {
   const sizes z = sizes_of(backend, s);
-  const int64_t tiles = ssti_winograd_tiles(s), group = group_of(s);
+  const int64_t tiles = ssti_winograd_tiles(s), group = group_of(backend, s);
   float *room = workspace;
   weights_work work = {.simd = &ssti_fast_state_of(backend)->simd,
                        .s = s,

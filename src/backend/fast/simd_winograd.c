@@ -16,7 +16,7 @@ enum { VECTOR_BYTES = 32 };
 #else
 enum { VECTOR_BYTES = 16 };
 #endif
-enum { LANES = VECTOR_BYTES / sizeof(float), SIDE = 6, TILE = SSTI_WINOGRAD_TILE, FILTER = 3, AHEAD = 8 };
+enum { LANES = VECTOR_BYTES / sizeof(float), SIDE = 6, TILE = SSTI_WINOGRAD_TILE, FILTER = 3 };
 typedef float vector __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef uint32_t words __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef ssti_bf16 halves __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
@@ -121,18 +121,6 @@ typedef void axis_map(const vector *from, vector *to);
 
 // ---- windows of pictures
 
-// A tile some tiles later: what comes from memory is asked for before it is needed. Windows follow no order that a
-// processor would see through. Nothing is read, so the place may lie behind the last picture.
-INLINE void fetch_tile(const ssti_winograd_pictures *p, int64_t tile, const void *x) {
-  const int64_t of_picture = p->down * p->across, picture = tile / of_picture, place = tile % of_picture;
-  const int64_t bytes = p->channels * (int64_t)ssti_type_bytes(p->type);
-  const int64_t top = picture * p->height + place / p->across * TILE, left = place % p->across * TILE;
-  for (int64_t r = 0; r < TILE; r++) {
-    const uintptr_t from = (uintptr_t)x + (uintptr_t)(((top + r) * p->width + left) * bytes);
-    for (int64_t at = 0; at < TILE * bytes; at += 64) { __builtin_prefetch((const void *)(from + (uintptr_t)at)); }
-  }
-}
-
 // The pixels of a tile's window, `side` long, that begins at the place of the tile; outside there are zeros.
 INLINE void find_pixels(const ssti_winograd_pictures *p, int64_t tile, const int side, const char *x, const char *zeros,
                         const char *pixel[]) {
@@ -169,7 +157,6 @@ INLINE void windows_points(axis_map *map, const int side, const bool half, const
                            const ssti_winograd_layout *l, float *points) {
   for (int64_t row = begin; row < end; row++) {
     const char *pixel[SIDE * SIDE];
-    fetch_tile(p, first + row + AHEAD, x);
     find_pixels(p, first + row, side, x, zeros, pixel);
     window_points(map, side, pixel, half, l, row, points);
   }
@@ -204,7 +191,6 @@ INLINE void put_tiles(const ssti_winograd_pictures *p, int64_t begin, int64_t en
     const int64_t rows = ssti_smaller(TILE, p->height - top), columns = ssti_smaller(TILE, p->width - left);
     char *corner = y + ((tile / of_picture * p->height + top) * p->width + left) * bytes;
     const float *from = points + (tile - begin) * l->channels;
-    if (first == 0) { fetch_tile(p, tile + AHEAD, y); }
     for (int64_t c = 0; c < l->channels; c += LANES) {
       vector tile_values[TILE * TILE];
 #define GET_PRODUCT(i) load(from + (i)*size + c)
@@ -323,8 +309,18 @@ DEFINE_ROWS(3)
 DEFINE_ROWS(4)
 #endif
 
+// Into the second-level cache, a share for each row of sums: as much as can be on its way at a time.
+INLINE void fetch_share(const ssti_winograd_product *m, int64_t row) {
+  enum { LINE_BYTES = 64 };
+  const int64_t last = m->fetch.lines * ssti_smaller(row + ROWS, m->rows) / m->rows;
+  for (int64_t line = m->fetch.lines * row / m->rows; line < last; line++) {
+    __builtin_prefetch(m->fetch.from + line * LINE_BYTES, 0, 2);
+  }
+}
+
 static void winograd_multiply(const ssti_winograd_product *m) {
   for (int64_t row = 0; row < m->rows; row += ROWS) {
+    fetch_share(m, row);
     switch (m->columns / LANES) {
     case 1: multiply_rows_1(m, row); break;
     case 2: multiply_rows_2(m, row); break;

@@ -45,6 +45,12 @@ static inline int64_t ssti_winograd_size(const ssti_winograd_layout *l) {
   return SSTI_WINOGRAD_POINTS * ssti_winograd_point_size(l);
 }
 
+// Memory that is needed soon, in cache lines: asked for during a product, which waits for little else.
+typedef struct ssti_winograd_fetch {
+  const char *from;
+  int64_t lines;
+} ssti_winograd_fetch;
+
 // sums [rows, columns] = or += a [rows, depth] times b [depth, columns]; b and sums have no gaps.
 typedef struct ssti_winograd_product {
   int64_t rows, depth, columns; // columns: a multiple of SSTI_WINOGRAD_LANES up to winograd_panel
@@ -53,6 +59,7 @@ typedef struct ssti_winograd_product {
   const float *b;
   float *sums;
   bool add;
+  ssti_winograd_fetch fetch;
 } ssti_winograd_product;
 
 #endif
