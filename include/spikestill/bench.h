@@ -65,7 +65,8 @@ SST_MUST_CHECK SST_API sst_status sst_measure_card_neuron(sst_context *context, 
 // What the engine's kernels can do at most: their operations in registers on all threads, a second.
 typedef struct sst_kernel_ceiling {
   double adders;    // bits through a full adder: one input of one output for one picture (bitsliced)
-  double popcounts; // bits through AND, population count and addition (popcount: two for each bit of a ternary weight)
+  double popcounts; // bits through AND, population count and addition (popcount: one for each bit of a ternary weight,
+                    // two at levels plain and avx2)
   double products;  // 8-bit multiply-adds (int8, and event for inputs that are no small counts)
   double additions; // 8-bit additions (event: one for each output and count of an input)
   int threads;

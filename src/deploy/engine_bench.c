@@ -73,7 +73,7 @@ static double least_seconds(const sst_engine *e, const sst_kernel_ceiling *ceili
       for (int64_t k = 0; k < count; k++) { weights += n->node->synapses.codes[k] != 0; }
       seconds += places * weights * in->planes / ceiling->adders;
     } else if (n->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
-      seconds += places * codes * in->planes * 2 / ceiling->popcounts;
+      seconds += places * codes * in->planes * e->kernels.counts_a_code / ceiling->popcounts;
     } else if (n->kernel == SST_ENGINE_KERNEL_EVENT && n->listed) {
       seconds += additions_of(e, i, pictures) / ceiling->additions;
     } else {

@@ -20,9 +20,9 @@ typedef struct kernel_rates {
 } kernel_rates;
 static const kernel_rates rates[SST_ENGINE_LEVEL_COUNT] = {
     [SST_ENGINE_LEVEL_PLAIN] = {6, 50, 1, 4, 24},
-    [SST_ENGINE_LEVEL_NEON] = {30, 60, 4, 8, 24}, // from counts of instructions
-    [SST_ENGINE_LEVEL_AVX2] = {40, 110, 2, 12, 44},
-    [SST_ENGINE_LEVEL_AVX512] = {280, 350, 85, 24, 77},
+    [SST_ENGINE_LEVEL_NEON] = {45, 60, 4, 8, 24}, // from counts of instructions
+    [SST_ENGINE_LEVEL_AVX2] = {40, 120, 2, 12, 44},
+    [SST_ENGINE_LEVEL_AVX512] = {450, 430, 85, 24, 77},
 };
 static const double usual_density = 0.15;                                         // of spikes, where nothing is known
 static const double a_window = 110, an_input = 0.2, tile_rate = 32;               // lists: cycles, bytes a cycle

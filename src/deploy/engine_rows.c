@@ -200,9 +200,8 @@ static void make_sums(const rows_part *p, int64_t position, int64_t positions, i
   if (p->kernel == SST_ENGINE_KERNEL_INT8) {
     k->dot8(&rows, n->quads, p->blocks, (const int8_t *)n->weights + p->block * n->quads * 64);
   } else if (p->kernel == SST_ENGINE_KERNEL_POPCOUNT) {
-    const int64_t block_words = n->words * (1 + n->magnitudes) * SSTI_WORD_LANES;
     k->popcount(&rows, p->in->planes, n->magnitudes, n->words, p->blocks * 2,
-                (const uint64_t *)n->weights + p->block * 2 * block_words);
+                (const uint64_t *)n->weights + p->block * 2 * ssti_popcount_block(n->words, n->magnitudes));
   } else if (p->kernel == SST_ENGINE_KERNEL_EVENT) {
     const int8_t *w = (const int8_t *)n->event_weights + p->block * SSTI_LANES;
     if (p->in->narrow) {

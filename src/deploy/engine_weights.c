@@ -2,7 +2,8 @@
 // Codes of synapses as each kernel reads them, and what the bias of stored inputs adds to offsets:
 //
 //   int8       [outputs / 16][quads][16][4] codes
-//   popcount   [outputs / 8][words][sign, magnitude bits][8] words; a position's channels begin a new word
+//   popcount   [outputs / 8] of [8] sizes of codes below 0, and [words][sign, magnitude bits][8] words; a position's
+//              channels begin a new word
 //   bitsliced  [slabs][outputs][sign, magnitude bits][slab_words] of 32 bits: of the slab's inputs
 //   event      [inputs][outputs] codes; for lists, tiles of [inputs][64] (engine_events.c)
 //   reference  the network's own
@@ -75,13 +76,15 @@ static uint64_t bits_of(const int8_t *codes, int64_t count, int magnitude) {
 }
 
 static sst_status pack_popcount(sst_engine *e, ssti_engine_node *n, const code_rows *rows) {
-  const int64_t row = (1 + n->magnitudes) * SSTI_WORD_LANES;
-  n->weight_bytes = (size_t)(n->outputs / SSTI_WORD_LANES * n->words * row) * sizeof(uint64_t);
+  const int64_t row = (1 + n->magnitudes) * SSTI_WORD_LANES, block = ssti_popcount_block(n->words, n->magnitudes);
+  n->weight_bytes = (size_t)(n->outputs / SSTI_WORD_LANES * block) * sizeof(uint64_t);
   SST_TRY(ssti_allocate(e->context, n->weight_bytes, 1, &n->weights));
   uint64_t *w = n->weights;
   for (int64_t o = 0; o < rows->outputs; o++) {
     const int8_t *codes = row_of(rows, o);
-    uint64_t *at = w + o / SSTI_WORD_LANES * n->words * row + o % SSTI_WORD_LANES;
+    uint64_t *at = w + o / SSTI_WORD_LANES * block + o % SSTI_WORD_LANES;
+    for (int64_t k = 0; k < n->inputs; k++) { *at += codes[k] < 0 ? (uint64_t)-codes[k] : 0; }
+    at += SSTI_WORD_LANES;
     for (int64_t tap = 0; tap < n->inputs; tap += rows->channels, codes += rows->channels) {
       for (int64_t c = 0; c < rows->channels; c += 64, at += row) {
         for (int m = -1; m < n->magnitudes; m++) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums of bits times codes: for each plane of the input and each bit of the codes' magnitudes the population count of
-// their AND, less twice that of those with a minus. Eight outputs beside each other.
+// Sums of bits times codes. Where a code is not 0, the bit counts as it is under a plus, and complemented under a
+// minus: the sum is the population count of code AND (bit XOR sign), less the number of minuses, for each plane of the
+// input and each bit of the codes' magnitudes. The minuses stand in front of a block's words, as often as all
+// magnitudes count them. Eight outputs beside each other.
 #include "deploy/kernels.h"
 
 #include <string.h>
@@ -14,9 +16,9 @@
 // once for all of them.
 INLINE void popcount_tile(const ssti_rows *r, int64_t first, int items, int first_plane, int planes, int64_t words,
                           const uint64_t *sign, const uint64_t *code, int64_t row, int shift, __m512i *sum) {
-  __m512i all[4][3], minus[4][3];
+  __m512i count[8][3];
   for (int i = 0; i < items; i++) {
-    for (int p = 0; p < planes; p++) { all[i][p] = minus[i][p] = _mm512_setzero_si512(); }
+    for (int p = 0; p < planes; p++) { count[i][p] = _mm512_setzero_si512(); }
   }
   const uint8_t *x = r->x + first * r->x_stride + first_plane * words * 8;
   for (int64_t k = 0; k < words; k++, sign += row, code += row, x += 8) {
@@ -25,25 +27,25 @@ INLINE void popcount_tile(const ssti_rows *r, int64_t first, int items, int firs
       for (int p = 0; p < planes; p++) {
         int64_t bits;
         memcpy(&bits, x + i * r->x_stride + p * words * 8, sizeof bits);
-        const __m512i hit = _mm512_and_si512(_mm512_set1_epi64(bits), c);
-        all[i][p] = _mm512_add_epi64(all[i][p], _mm512_popcnt_epi64(hit));
-        minus[i][p] = _mm512_add_epi64(minus[i][p], _mm512_popcnt_epi64(_mm512_and_si512(hit, s)));
+        const __m512i hit = _mm512_ternarylogic_epi64(_mm512_set1_epi64(bits), s, c, 0x28); // c & (x ^ s)
+        count[i][p] = _mm512_add_epi64(count[i][p], _mm512_popcnt_epi64(hit));
       }
     }
   }
   for (int i = 0; i < items; i++) {
     for (int p = 0; p < planes; p++) {
-      const __m512i z = _mm512_sub_epi64(all[i][p], _mm512_slli_epi64(minus[i][p], 1));
-      sum[i] = _mm512_add_epi64(sum[i], _mm512_slli_epi64(z, (unsigned)(shift + p)));
+      sum[i] = _mm512_add_epi64(sum[i], _mm512_slli_epi64(count[i][p], (unsigned)(shift + p)));
     }
   }
 }
 
 INLINE void popcount_items(const ssti_rows *r, int64_t first, int items, int planes, int magnitudes, int64_t words,
                            const uint64_t *w, int64_t block) {
-  __m512i sum[4];
+  __m512i sum[8];
   const int64_t row = (1 + magnitudes) * SSTI_WORD_LANES;
-  for (int i = 0; i < items; i++) { sum[i] = _mm512_setzero_si512(); }
+  const __m512i minuses = _mm512_loadu_si512(w);
+  w += SSTI_WORD_LANES;
+  for (int i = 0; i < items; i++) { sum[i] = _mm512_sub_epi64(minuses, _mm512_slli_epi64(minuses, (unsigned)planes)); }
   for (int m = 0; m < magnitudes; m++) {
     const uint64_t *code = w + (1 + m) * SSTI_WORD_LANES;
     for (int p = 0; p < planes; p += 3) {
@@ -63,8 +65,9 @@ INLINE void popcount_items(const ssti_rows *r, int64_t first, int items, int pla
 static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t words, int64_t blocks,
                      const uint64_t *weights) {
   for (int64_t block = 0; block < blocks; block++) {
-    const uint64_t *w = weights + block * words * (1 + magnitudes) * SSTI_WORD_LANES;
+    const uint64_t *w = weights + block * ssti_popcount_block(words, magnitudes);
     int64_t item = 0;
+    for (; item + 8 <= r->items; item += 8) { popcount_items(r, item, 8, planes, magnitudes, words, w, block); }
     for (; item + 4 <= r->items; item += 4) { popcount_items(r, item, 4, planes, magnitudes, words, w, block); }
     for (; item < r->items; item++) { popcount_items(r, item, 1, planes, magnitudes, words, w, block); }
   }
@@ -79,33 +82,29 @@ static inline uint64x2_t widen(uint8x16_t counts) { return vpaddlq_u32(vpaddlq_u
 // One plane of a window and one bit of the codes' magnitudes: counts in bytes, which 31 words do not fill.
 static void popcount_plane(const uint64_t *x, int64_t words, const uint64_t *sign, const uint64_t *code, int64_t row,
                            int shift, int32_t sum[SSTI_WORD_LANES]) {
-  uint64x2_t all[4], minus[4];
-  for (int i = 0; i < 4; i++) { all[i] = minus[i] = vdupq_n_u64(0); }
+  uint64x2_t all[4];
+  for (int i = 0; i < 4; i++) { all[i] = vdupq_n_u64(0); }
   for (int64_t first = 0; first < words; first += 31) {
-    uint8x16_t hits[4], minuses[4];
-    for (int i = 0; i < 4; i++) { hits[i] = minuses[i] = vdupq_n_u8(0); }
+    uint8x16_t hits[4];
+    for (int i = 0; i < 4; i++) { hits[i] = vdupq_n_u8(0); }
     for (int64_t k = first; k < words && k < first + 31; k++) {
       const uint64x2_t bits = vdupq_n_u64(x[k]);
       for (int i = 0; i < 4; i++) {
-        const uint64x2_t hit = vandq_u64(bits, vld1q_u64(code + k * row + 2 * i));
-        const uint64x2_t below = vandq_u64(hit, vld1q_u64(sign + k * row + 2 * i));
+        const uint64x2_t signs = vld1q_u64(sign + k * row + 2 * i);
+        const uint64x2_t hit = vandq_u64(veorq_u64(bits, signs), vld1q_u64(code + k * row + 2 * i));
         hits[i] = vaddq_u8(hits[i], vcntq_u8(vreinterpretq_u8_u64(hit)));
-        minuses[i] = vaddq_u8(minuses[i], vcntq_u8(vreinterpretq_u8_u64(below)));
       }
     }
-    for (int i = 0; i < 4; i++) {
-      all[i] = vaddq_u64(all[i], widen(hits[i]));
-      minus[i] = vaddq_u64(minus[i], widen(minuses[i]));
-    }
+    for (int i = 0; i < 4; i++) { all[i] = vaddq_u64(all[i], widen(hits[i])); }
   }
-  for (int o = 0; o < SSTI_WORD_LANES; o++) {
-    sum[o] += ((int32_t)all[o / 2][o % 2] - 2 * (int32_t)minus[o / 2][o % 2]) * (1 << shift);
-  }
+  for (int o = 0; o < SSTI_WORD_LANES; o++) { sum[o] += (int32_t)all[o / 2][o % 2] * (1 << shift); }
 }
 
 static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t words, const uint64_t *w, int32_t *z) {
-  int32_t sum[SSTI_WORD_LANES] = {0};
+  int32_t sum[SSTI_WORD_LANES];
   const int64_t row = (1 + magnitudes) * SSTI_WORD_LANES;
+  for (int o = 0; o < SSTI_WORD_LANES; o++) { sum[o] = (int32_t)w[o] * (1 - (1 << planes)); }
+  w += SSTI_WORD_LANES;
   for (int p = 0; p < planes; p++) {
     for (int m = 0; m < magnitudes; m++) {
       popcount_plane(x + p * words, words, w, w + (1 + m) * SSTI_WORD_LANES, row, m + p, sum);
@@ -114,8 +113,10 @@ static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t 
   memcpy(z, sum, sizeof sum);
 }
 #else
+// Two counts for each code, all less twice the minuses: then words in which nothing is set need none.
 static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t words, const uint64_t *w, int32_t *z) {
   int32_t sum[SSTI_WORD_LANES] = {0};
+  w += SSTI_WORD_LANES;
   for (int p = 0; p < planes; p++) {
     for (int64_t k = 0; k < words; k++) {
       const uint64_t bits = x[p * words + k];
@@ -138,7 +139,7 @@ static void popcount_row(const uint64_t *x, int planes, int magnitudes, int64_t 
 static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t words, int64_t blocks,
                      const uint64_t *weights) {
   for (int64_t block = 0; block < blocks; block++) {
-    const uint64_t *w = weights + block * words * (1 + magnitudes) * SSTI_WORD_LANES;
+    const uint64_t *w = weights + block * ssti_popcount_block(words, magnitudes);
     for (int64_t item = 0; item < r->items; item++) {
       const uint64_t *x = (const uint64_t *)(const void *)(r->x + item * r->x_stride);
       popcount_row(x, planes, magnitudes, words, w, r->z + item * r->z_stride + block * SSTI_WORD_LANES);
@@ -147,4 +148,7 @@ static void popcount(const ssti_rows *r, int planes, int magnitudes, int64_t wor
 }
 #endif
 
-void SSTI_KERNEL(ssti_kernel_fill_popcount)(ssti_kernels_of_level *table) { table->popcount = popcount; }
+void SSTI_KERNEL(ssti_kernel_fill_popcount)(ssti_kernels_of_level *table) {
+  table->popcount = popcount;
+  table->counts_a_code = SSTI_HAS_AVX512 || SSTI_HAS_NEON ? 1 : 2;
+}

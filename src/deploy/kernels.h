@@ -83,6 +83,11 @@ typedef struct ssti_lane_rows {
   int64_t stride, step; // of spikes and membranes
 } ssti_lane_rows;
 
+// 64-bit words of eight outputs' weights for popcount.
+static inline int64_t ssti_popcount_block(int64_t words, int magnitudes) {
+  return SSTI_WORD_LANES * (1 + words * (1 + magnitudes));
+}
+
 // ---- slices
 
 // Rows of a tile's inputs, and what sums of them need, all in one piece: the first-level cache looks lines up by a
@@ -150,9 +155,11 @@ typedef struct ssti_event_tile {
 typedef struct ssti_kernels_of_level {
   // z = sum of x * code: x unsigned bytes in fours, weights [blocks][quads][16][4].
   void (*dot8)(const ssti_rows *rows, int64_t quads, int64_t blocks, const int8_t *weights);
-  // x [planes][words] of 64 bits, weights [blocks][words][1 + magnitudes][8]: sign, then magnitude bits.
+  // x [planes][words] of 64 bits, weights [blocks] of [8] sizes of codes below 0 together, then of
+  // [words][1 + magnitudes][8]: sign, then magnitude bits.
   void (*popcount)(const ssti_rows *rows, int planes, int magnitudes, int64_t words, int64_t blocks,
                    const uint64_t *weights);
+  int counts_a_code; // population counts for a ternary code
   // x [inputs] bytes, weights [inputs][width]: adds (x - bias) * weight for each input that is not `bias`.
   // `small`: no sum on the way leaves 16 bits.
   void (*event)(const ssti_rows *rows, int64_t inputs, int bias, bool small, int64_t width, int64_t weight_stride,
