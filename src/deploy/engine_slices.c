@@ -159,13 +159,6 @@ static uint8_t *state_of(const slice_part *p, const ssti_slice_neurons *s, int64
   return p->worker->block + p->e->at.slice_states + o * s->state_planes * SSTI_TILE_BYTES;
 }
 
-static void begin_state(const slice_part *p, const ssti_slice_neurons *s, int32_t start, int64_t o) {
-  uint8_t *state = state_of(p, s, o);
-  for (int i = 0; i < s->state_planes; i++) {
-    memset(state + i * SSTI_TILE_BYTES, start >> i & 1 ? 255 : 0, SSTI_TILE_BYTES);
-  }
-}
-
 // The observer's membranes [pictures][steps][count], out of planes.
 static void keep_membranes(const slice_part *p, const ssti_slice_neurons *s, int64_t step, int64_t at, int64_t bytes,
                            int64_t channel, const uint8_t *h) {
@@ -189,7 +182,9 @@ static void step_neurons(const slice_part *p, int neurons, const tile *t, int64_
   const ssti_slice_neurons *s = &p->e->nodes[neurons].slices;
   uint8_t *h = p->e->options.observer != NULL ? p->worker->block + p->e->at.planes : NULL;
   const int64_t o = p->n->fused >= 0 ? channel : 0;
-  p->e->kernels.slice_neurons(s, term, offset, t->bytes, state_of(p, s, o),
+  const bool begins = step == 0;
+  if (begins) { offset += p->e->nodes[neurons].node->neurons.start * (INT64_C(1) << s->state_shift); }
+  p->e->kernels.slice_neurons(s, term, offset, t->bytes, begins, state_of(p, s, o),
                               plane_of(p, p->out, step, 0, channel) + t->at, h);
   if (h != NULL) { keep_membranes(p, s, step, t->at, t->bytes, channel, h); }
 }
@@ -212,7 +207,6 @@ static void run_synapses(const slice_part *p, const tile *t) {
   const bool once = fused != NULL && p->in->steps < p->out->steps;
   count_inputs(p, t);
   for (int64_t o = 0; o < p->out->channels; o++) {
-    if (fused != NULL && t->step == 0) { begin_state(p, &fused->slices, fused->node->neurons.start, o); }
     const int64_t offset = n->slice_offset[o] + n->slice_factor[o] * skipped_of(p)[o];
     const ssti_slice_term sum = {counters + o * size, SSTI_TILE_BYTES, n->acc_planes, &n->digits[o]};
     if (once) {
@@ -250,7 +244,6 @@ static void for_channels(const slice_part *p, void (*run)(const slice_part *p, c
 static void run_neurons(const slice_part *p, const tile *t, int64_t channel) {
   const int64_t gain = (int64_t)p->n->node->neurons.gain << p->n->node->neurons.input_shift;
   const ssti_digits digits = ssti_engine_digits(gain);
-  begin_state(p, &p->n->slices, p->n->node->neurons.start, 0);
   for (int64_t step = 0; step < p->out->steps; step++) {
     const ssti_slice_term term = stored(p, p->in, t, step, channel, &digits);
     step_neurons(p, p->index, t, step, channel, &term, -gain * p->in->bias);

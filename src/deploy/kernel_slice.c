@@ -245,17 +245,17 @@ INLINE void settle(const ssti_slice_neurons *n, number *h, const pair *s) {
 }
 
 static void slice_neurons(const ssti_slice_neurons *n, const ssti_slice_term *term, int64_t offset, int64_t bytes,
-                          uint8_t *state, uint8_t *spikes, uint8_t *membrane) {
+                          bool first, uint8_t *state, uint8_t *spikes, uint8_t *membrane) {
   for (int64_t at = 0; at < bytes; at += PAIR_BYTES) {
     number h;
     addend all[1 + sizeof term->digits->place];
-    const int addends = push_term(all, 0, term, at);
-    all[addends] = (addend){.x = state + at,
-                            .stride = SSTI_TILE_BYTES,
-                            .place = n->state_shift,
-                            .planes = n->state_planes,
-                            .extends = true};
-    pair s = sum_all(&h, n->width, all, addends + 1, offset, true, n->threshold);
+    const int digits = push_term(all, 0, term, at);
+    all[digits] = (addend){.x = state + at,
+                           .stride = SSTI_TILE_BYTES,
+                           .place = n->state_shift,
+                           .planes = n->state_planes,
+                           .extends = true};
+    pair s = sum_all(&h, n->width, all, first ? digits : digits + 1, offset, true, n->threshold);
     for (int i = 0; membrane != NULL && i < n->width; i++) {
       memcpy(membrane + i * SSTI_TILE_BYTES + at, &h.plane[i], PAIR_BYTES);
     }

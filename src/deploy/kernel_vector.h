@@ -43,7 +43,9 @@ INLINE vector ones(void) { return ~(vector){0}; }
 
 // Bit by bit: where `mask` is set, a's, else b's.
 INLINE vector choose(vector mask, vector a, vector b) {
-#if SSTI_HAS_NEON
+#if SSTI_HAS_AVX512
+  return (vector)_mm512_ternarylogic_epi64((__m512i)mask, (__m512i)a, (__m512i)b, 0xca);
+#elif SSTI_HAS_NEON
   return (vector)vbslq_u64((uint64x2_t)mask, (uint64x2_t)a, (uint64x2_t)b);
 #else
   return (a & mask) | (b & ~mask);

@@ -202,9 +202,10 @@ typedef struct ssti_kernels_of_level {
   // out [width][out_stride] = sum of one or two terms + offset, for `bytes` bytes.
   void (*slice_affine)(const ssti_slice_term *terms, int count, int64_t offset, int width, int64_t bytes, uint8_t *out,
                        int64_t out_stride);
-  // One step: spikes [bytes], state [state_planes][TILE_BYTES], h [width][TILE_BYTES] if not NULL.
+  // One step: spikes [bytes], state [state_planes][TILE_BYTES], h [width][TILE_BYTES] if not NULL. In the first step
+  // the state is only written: what it begins with is part of the offset.
   void (*slice_neurons)(const ssti_slice_neurons *n, const ssti_slice_term *term, int64_t offset, int64_t bytes,
-                        uint8_t *state, uint8_t *spikes, uint8_t *h);
+                        bool first, uint8_t *state, uint8_t *spikes, uint8_t *h);
   // out = larger of out and x, both unsigned of `planes` planes.
   void (*slice_max)(int planes, int64_t bytes, const uint8_t *x, int64_t x_stride, uint8_t *out, int64_t out_stride);
   // Windows of two by two words of `word` bytes, stride 2, in rows of row_words: their sums in three planes of
