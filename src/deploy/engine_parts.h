@@ -13,10 +13,11 @@ enum {
   SSTI_ENGINE_EVENT_BLOCK = 64, // the same by lists of events: a tile of codes is read once for all of them
   SSTI_ENGINE_CHUNK = 256,      // integers at a time where nodes in rows have no kernel of their own
   SSTI_ENGINE_LARGEST_BATCH = 4096,
-  SSTI_ENGINE_MOST_GROUP = 32, // pictures a word of a slice; with 64, a tile's planes leave the caches
-  SSTI_ENGINE_LEAST_GROUP = 8, // fewer are not worth a slice
-  SSTI_ENGINE_GAP = 64,        // bytes behind a piece of scratch that copies may write
-  SSTI_ENGINE_SLACK = 256      // bytes behind a block that kernels may read
+  SSTI_ENGINE_MOST_GROUP = 32,   // pictures a word of a slice; with 64, a tile's planes leave the caches
+  SSTI_ENGINE_LEAST_GROUP = 8,   // fewer are not worth a slice
+  SSTI_ENGINE_VALUE_PLANES = 32, // of a value at most: rows hold 32 bits
+  SSTI_ENGINE_GAP = 64,          // bytes behind a piece of scratch that copies may write
+  SSTI_ENGINE_SLACK = 256        // bytes behind a block that kernels may read
 };
 
 // A value in one of its two forms, or in both where the way changes.

@@ -334,24 +334,30 @@ static void run_pool(const slice_part *p, const tile *t) {
   }
 }
 
-// Channel c at position i becomes channel i * channels + c at the only position.
+// Words [channels][positions] turned around: channel c at position i becomes channel i * channels + c.
+static void turn_words(int64_t word, int64_t channels, int64_t positions, const uint8_t *from, uint8_t *to) {
+  for (int64_t i = 0; i < positions; i++, from += word) {
+    const uint8_t *x = from;
+    if (word == 4) { // the usual: one move, not a call
+      for (int64_t c = 0; c < channels; c++, x += positions * 4, to += 4) { memcpy(to, x, 4); }
+      continue;
+    }
+    for (int64_t c = 0; c < channels; c++, x += positions * word, to += word) { memcpy(to, x, (size_t)word); }
+  }
+}
+
+// All positions' channels become channels of the only position.
 static void run_flatten(const slice_part *p) {
   const int64_t word = p->e->word;
   const ssti_digits one = ssti_engine_digits(1);
   const bool same = p->in->bias == p->out->bias && p->in->planes == p->out->planes;
   for (int64_t step = 0; step < p->out->steps; step++) {
-    for (int64_t i = 0; i < p->out->channels; i++) {
+    for (int plane = 0; same && plane < p->in->planes; plane++) {
+      turn_words(word, p->in->channels, p->in->positions, plane_of(p, p->in, step, plane, 0),
+                 plane_of(p, p->out, step, plane, 0));
+    }
+    for (int64_t i = 0; !same && i < p->out->channels; i++) {
       const int64_t position = i / p->in->channels, channel = i % p->in->channels;
-      for (int plane = 0; same && plane < p->in->planes; plane++) {
-        const uint8_t *from = plane_of(p, p->in, step, plane, channel) + position * word;
-        uint8_t *to = plane_of(p, p->out, step, plane, i);
-        if (word == 4) { // the usual: one move, not a call
-          memcpy(to, from, 4);
-        } else {
-          memcpy(to, from, (size_t)word);
-        }
-      }
-      if (same) { continue; }
       const tile t = {position * word, word, step, 1};
       const ssti_slice_term term = stored(p, p->in, &t, step, channel, &one);
       p->e->kernels.slice_affine(&term, 1, p->out->bias - p->in->bias, p->out->planes, word,
@@ -508,41 +514,48 @@ void ssti_engine_to_slices(const sst_engine *e, const ssti_engine_worker *worker
   }
 }
 
-// Adds a plane to the integers of up to 64 channels.
-static void unpack_wide(int64_t count, uint64_t bits, int plane, int32_t *x) {
-  for (int64_t i = 0; i < count; i++) { x[i] = (int32_t)((uint32_t)x[i] + ((uint32_t)(bits >> i & 1) << plane)); }
+// A word of each of up to 64 channels.
+static void take_words(int64_t word, int64_t count, const uint8_t *from, int64_t stride, uint64_t bits[64]) {
+  memset(bits, 0, 64 * sizeof *bits);
+  for (int64_t o = 0; o < count; o++, from += stride) {
+    if (word == 4) { // the usual: one move, not a call
+      memcpy(&bits[o], from, 4);
+    } else {
+      memcpy(&bits[o], from, (size_t)word);
+    }
+  }
+}
+
+// The same as unpack for 32 bits, less the bias.
+static void unpack_wide(int64_t count, int planes, const uint64_t *bits, int64_t bias, int32_t *x) {
+  for (int64_t i = 0; i < count; i++) {
+    uint32_t sum = (uint32_t)-bias;
+    for (int plane = 0; plane < planes; plane++) { sum += (uint32_t)(bits[plane * 64] >> i & 1) << plane; }
+    x[i] = (int32_t)sum;
+  }
 }
 
 void ssti_engine_to_rows(const sst_engine *e, const ssti_engine_worker *worker, const ssti_engine_value *v,
                          int64_t pictures) {
   const ssti_kernels_of_level *k = &e->kernels;
-  const uint8_t *slices = ssti_engine_slices(worker, v);
   const int64_t size = v->narrow ? 1 : 4;
-  uint64_t bits[64];
-  for (int64_t p = 0; p < pictures; p++) {
-    uint8_t *rows = ssti_engine_rows(worker, v, p);
-    memset(rows, 0, (size_t)(v->steps * v->count * size));
-    for (int64_t i = 0; !v->narrow && i < v->steps * v->count; i++) {
-      ((int32_t *)(void *)rows)[i] = (int32_t)-v->bias;
-    }
-  }
-  for (int64_t t = 0; t < v->steps; t++) {
-    for (int64_t i = 0; i < v->positions; i++) {
-      for (int64_t c = 0; c < v->channels; c += 64) {
-        const int64_t count = ssti_smaller(64, v->channels - c), at = (t * v->count + i * v->channels + c) * size;
-        for (int plane = 0; plane < v->planes; plane++) {
-          const uint8_t *from = slices + ((t * v->planes + plane) * v->channels + c) * v->channel_bytes + i * e->word;
-          memset(bits, 0, sizeof bits);
-          for (int64_t o = 0; o < count; o++) { memcpy(&bits[o], from + o * v->channel_bytes, (size_t)e->word); }
-          k->transpose64(bits);
-          for (int64_t p = 0; p < pictures; p++) {
-            uint8_t *x = ssti_engine_rows(worker, v, p) + at;
-            if (v->narrow) {
-              k->unpack(count, bits[p], plane, x);
-            } else {
-              unpack_wide(count, bits[p], plane, (int32_t *)(void *)x);
-            }
-          }
+  uint64_t bits[SSTI_ENGINE_VALUE_PLANES][64];
+  for (int64_t i = 0; i < v->steps * v->positions; i++) {
+    const int64_t step = i / v->positions, position = i - step * v->positions;
+    for (int64_t c = 0; c < v->channels; c += 64) {
+      const int64_t count = ssti_smaller(64, v->channels - c);
+      for (int plane = 0; plane < v->planes; plane++) {
+        const uint8_t *from = ssti_engine_slices(worker, v) + position * e->word +
+                              ((step * v->planes + plane) * v->channels + c) * v->channel_bytes;
+        take_words(e->word, count, from, v->channel_bytes, bits[plane]);
+        k->transpose64(bits[plane]);
+      }
+      for (int64_t p = 0; p < pictures; p++) {
+        uint8_t *x = ssti_engine_rows(worker, v, p) + (i * v->channels + c) * size;
+        if (v->narrow) {
+          k->unpack(count, v->planes, &bits[0][p], x);
+        } else {
+          unpack_wide(count, v->planes, &bits[0][p], v->bias, (int32_t *)(void *)x);
         }
       }
     }

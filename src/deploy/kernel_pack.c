@@ -15,10 +15,13 @@ static void pack(int64_t count, const uint8_t *x, int plane, uint64_t *bits) {
   }
 }
 
-static void unpack(int64_t count, uint64_t bits, int plane, uint8_t *x) {
+static void unpack(int64_t count, int planes, const uint64_t *bits, uint8_t *x) {
   const __mmask64 valid = count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
-  const __m512i bytes = _mm512_maskz_set1_epi8(bits, (char)(1 << plane));
-  _mm512_mask_storeu_epi8(x, valid, _mm512_or_si512(_mm512_maskz_loadu_epi8(valid, x), bytes));
+  __m512i bytes = _mm512_setzero_si512();
+  for (int plane = 0; plane < planes; plane++) {
+    bytes = _mm512_or_si512(bytes, _mm512_maskz_set1_epi8(bits[64 * plane], (char)(1 << plane)));
+  }
+  _mm512_mask_storeu_epi8(x, valid, bytes);
 }
 #else
 // Eight bytes, bit 0 of each, to one byte: the multiplication puts byte i's bit at place 56 + i.
@@ -44,8 +47,12 @@ static void pack(int64_t count, const uint8_t *x, int plane, uint64_t *bits) {
   }
 }
 
-static void unpack(int64_t count, uint64_t bits, int plane, uint8_t *x) {
-  for (int64_t i = 0; i < count; i++) { x[i] = (uint8_t)(x[i] | (bits >> i & 1) << plane); }
+static void unpack(int64_t count, int planes, const uint64_t *bits, uint8_t *x) {
+  for (int64_t i = 0; i < count; i++) {
+    unsigned sum = 0;
+    for (int plane = 0; plane < planes; plane++) { sum |= (unsigned)(bits[64 * plane] >> i & 1) << plane; }
+    x[i] = (uint8_t)sum;
+  }
 }
 #endif
 

@@ -184,8 +184,8 @@ typedef struct ssti_kernels_of_level {
   // Bit `plane` of `count` bytes as 64-bit words, zeros behind the last.
   void (*pack)(int64_t count, const uint8_t *x, int plane, uint64_t *bits);
   void (*pack_wide)(int64_t count, const int32_t *x, uint32_t bias, int plane, uint64_t *bits);
-  // x[i] |= bit i << plane, count <= 64
-  void (*unpack)(int64_t count, uint64_t bits, int plane, uint8_t *x);
+  // x[i] = sum of bit i of bits[64 * plane] << plane, count <= 64, planes <= 8
+  void (*unpack)(int64_t count, int planes, const uint64_t *bits, uint8_t *x);
   // a[i] bit j <-> a[j] bit i
   void (*transpose64)(uint64_t a[64]);
 
