@@ -105,10 +105,10 @@ static void for_tiles(const slice_part *p, tile_function *run) {
 
 static ssti_slab *slab_of(const slice_part *p) { return (ssti_slab *)(void *)(p->worker->block + p->e->at.slab); }
 
-// Rows [first, first + rows) of all inputs, of one plane, into the slab; `some`: in which of them any bit is set.
+// Rows [first, first + rows) of all inputs, of one plane, into rows of the slab; `some`: in which of them any bit is
+// set.
 static void fill_slab(const slice_part *p, const window *w, const tile *t, int plane, int64_t first, int64_t rows,
-                      uint32_t some[SSTI_SLAB_WORDS]) {
-  ssti_slab *slab = slab_of(p);
+                      uint8_t (*row)[SSTI_TILE_BYTES], uint32_t some[SSTI_SLAB_WORDS]) {
   const int64_t channels = p->in->channels;
   const uint8_t fill = p->in->bias >> plane & 1 ? 255 : 0;
   memset(some, 0, SSTI_SLAB_WORDS * sizeof *some);
@@ -116,42 +116,74 @@ static void fill_slab(const slice_part *p, const window *w, const tile *t, int p
     const int64_t tap = (first + k) / channels, channel = (first + k) % channels;
     const int64_t count = ssti_smaller(rows - k, channels - channel);
     const copy_list list = make_copies(p, w, t, tap);
-    p->e->kernels.slab_fill(slab->row[k], count, plane_of(p, p->in, t->step, plane, channel), p->in->channel_bytes,
+    p->e->kernels.slab_fill(row[k], count, plane_of(p, p->in, t->step, plane, channel), p->in->channel_bytes,
                             list.copies, list.count, fill, some, k);
     k += count;
   }
-  memset(slab->row[SSTI_SLAB_ZEROS], 0, SSTI_TILE_BYTES);
-  memset(slab->row[SSTI_SLAB_ONES], 255, SSTI_TILE_BYTES);
 }
 
 static int64_t *skipped_of(const slice_part *p) { return (int64_t *)(void *)(p->worker->block + p->e->at.skipped); }
 
-// Counters [outputs][acc_planes] of a tile, and what each lacks of complemented rows that were skipped.
-static void count_inputs(const slice_part *p, const tile *t) {
+static void fill_constants(ssti_slab *slab) {
+  memset(slab->row[SSTI_SLAB_ZEROS], 0, SSTI_TILE_BYTES);
+  memset(slab->row[SSTI_SLAB_ONES], 255, SSTI_TILE_BYTES);
+}
+
+// Slab after slab, plane after plane.
+static void count_slabs(const slice_part *p, const window *w, const tile *t, uint8_t *counters, int64_t *skipped) {
   const ssti_engine_node *n = p->n;
-  const sst_integer_synapses *s = &n->node->synapses;
-  const ssti_kernels_of_level *kernels = &p->e->kernels;
-  const window w = {s->kernel_w, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w};
   ssti_slab *slab = slab_of(p);
-  uint8_t *counters = p->worker->block + p->e->at.counters;
-  int64_t *skipped = skipped_of(p);
   const int64_t size = n->acc_planes * SSTI_TILE_BYTES, row = (1 + n->magnitudes) * n->slab_words;
   uint32_t some[SSTI_SLAB_WORDS];
-  memset(skipped, 0, (size_t)p->out->channels * sizeof *skipped);
   for (int plane = 0; plane < p->in->planes; plane++) {
     for (int64_t k = 0; k < n->slabs; k++) {
       const int64_t first = k * n->slab_words * 32, rows = ssti_smaller(n->slab_words * 32, n->inputs - first);
-      fill_slab(p, &w, t, plane, first, rows, some);
+      fill_slab(p, w, t, plane, first, rows, slab->row, some);
+      fill_constants(slab);
       const uint32_t *weights = (const uint32_t *)n->weights + k * p->out->channels * row;
       for (int64_t o = 0; o < p->out->channels; o++, weights += row) {
         for (int m = 0; m < n->magnitudes; m++) {
           const int64_t lacks =
-              kernels->slab_sum(weights, weights + (1 + m) * n->slab_words, some, (int)(rows + 31) / 32, slab,
-                                counters + o * size, plane + m, n->acc_planes, plane + m + k == 0);
+              p->e->kernels.slab_sum(weights, weights + (1 + m) * n->slab_words, some, (int)(rows + 31) / 32, slab,
+                                     counters + o * size, plane + m, n->acc_planes, plane + m + k == 0);
           skipped[o] += lacks << (plane + m);
         }
       }
     }
+  }
+}
+
+// Few inputs of several planes, as pixels are: all of them lie in the slab at once.
+static bool fits_slab(const slice_part *p) {
+  return p->in->planes > 1 && p->n->magnitudes == 1 && p->n->inputs <= 32 &&
+         p->n->inputs * p->in->planes <= SSTI_SLAB_ROWS;
+}
+
+static void count_numbers(const slice_part *p, const window *w, const tile *t, uint8_t *counters) {
+  const ssti_engine_node *n = p->n;
+  ssti_slab *slab = slab_of(p);
+  uint32_t some[SSTI_SLAB_WORDS];
+  for (int plane = 0; plane < p->in->planes; plane++) {
+    fill_slab(p, w, t, plane, 0, n->inputs, slab->row + plane * n->inputs, some);
+  }
+  fill_constants(slab);
+  const uint32_t *weights = n->weights;
+  for (int64_t o = 0; o < p->out->channels; o++, weights += 2, counters += n->acc_planes * SSTI_TILE_BYTES) {
+    p->e->kernels.slab_numbers(weights, weights + 1, (int)n->inputs, p->in->planes, slab, counters, n->acc_planes);
+  }
+}
+
+// Counters [outputs][acc_planes] of a tile, and what each lacks of complemented rows that were skipped.
+static void count_inputs(const slice_part *p, const tile *t) {
+  const sst_integer_synapses *s = &p->n->node->synapses;
+  const window w = {s->kernel_w, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w};
+  uint8_t *counters = p->worker->block + p->e->at.counters;
+  int64_t *skipped = skipped_of(p);
+  memset(skipped, 0, (size_t)p->out->channels * sizeof *skipped);
+  if (fits_slab(p)) {
+    count_numbers(p, &w, t, counters);
+  } else {
+    count_slabs(p, &w, t, counters, skipped);
   }
 }
 

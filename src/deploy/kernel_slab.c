@@ -190,6 +190,64 @@ static int slab_sum(const uint32_t *sign, const uint32_t *magnitude, const uint3
   return skipped;
 }
 
+// ---- numbers of several planes
+
+// Two rows at a time, the last alone: their carries go up a plane.
+INLINE uint8_t *add_pairs(vector s[PAIR], const uint16_t *list, int count, const uint8_t *base, bool minus,
+                          uint8_t *carry) {
+  for (int i = 0; i < count; i += 2, carry += PAIR_BYTES) {
+    const uint8_t *a = base + list[i], *b = base + list[i + 1];
+    for (int v = 0; v < PAIR; v++) {
+      const vector x = load_once(a + v * VECTOR_BYTES);
+      vector y = minus ? ones() : zeros();
+      if (i + 1 < count) { y = load_once(b + v * VECTOR_BYTES); }
+      store(carry + v * VECTOR_BYTES, add_two(&s[v], x, y, minus));
+    }
+  }
+  return carry;
+}
+
+// The same with carries from the plane below, whose places the new ones take.
+INLINE uint8_t *halve_carries(vector s[PAIR], uint8_t *carries, const uint8_t *end) {
+  uint8_t *to = carries;
+  for (const uint8_t *from = carries; from < end; from += 2 * PAIR_BYTES, to += PAIR_BYTES) {
+    for (int v = 0; v < PAIR; v++) {
+      vector y = zeros();
+      if (from + PAIR_BYTES < end) { y = load(from + PAIR_BYTES + v * VECTOR_BYTES); }
+      store(to + v * VECTOR_BYTES, full_add(&s[v], load(from + v * VECTOR_BYTES), y));
+    }
+  }
+  return to;
+}
+
+static void slab_numbers(const uint32_t *sign, const uint32_t *magnitude, int rows, int planes, ssti_slab *slab,
+                         uint8_t *acc, int width) {
+  const uint32_t plus = *magnitude & ~*sign, minus = *magnitude & *sign;
+  (void)decode(&plus, 1, SSTI_SLAB_ZEROS, slab->plus);
+  (void)decode(&minus, 1, SSTI_SLAB_ONES, slab->minus);
+  for (int at = 0; at < SSTI_TILE_BYTES; at += PAIR_BYTES) {
+    uint8_t *end = slab->carries[0];
+    for (int i = 0; i < width; i++) {
+      // Sums of their own, so that none waits for another.
+      vector s[PAIR], above[PAIR], below[PAIR];
+      for (int v = 0; v < PAIR; v++) { s[v] = above[v] = below[v] = zeros(); }
+      end = halve_carries(s, slab->carries[0], end);
+      if (i < planes) {
+        const uint8_t *base = slab->row[i * rows] + at;
+        end = add_pairs(above, slab->plus, __builtin_popcount(plus), base, false, end);
+        end = add_pairs(below, slab->minus, __builtin_popcount(minus), base, true, end);
+        for (int v = 0; v < PAIR; v++) { store(end + v * VECTOR_BYTES, full_add(&s[v], above[v], below[v])); }
+        end += PAIR_BYTES;
+      }
+      for (int v = 0; v < PAIR; v++) { store(acc + i * SSTI_TILE_BYTES + at + v * VECTOR_BYTES, s[v]); }
+    }
+  }
+}
+// Carries of a plane: half of its rows and of those before, each list's last alone, and one of the three sums.
+static_assert(32 + 2 * 4 <= SSTI_SLAB_CARRIES, "carries of 32 rows have room");
+
+// ---- rows
+
 // Bits [first, first + rows) of `some`.
 static void find_some(const uint8_t *row, int64_t first, int64_t rows, uint32_t *some) {
   for (int64_t i = first; i < first + rows; i++, row += SSTI_TILE_BYTES) {
@@ -275,5 +333,6 @@ static void slab_fill(uint8_t *row, int64_t channels, const uint8_t *base, int64
 
 void SSTI_KERNEL(ssti_kernel_fill_slab)(ssti_kernels_of_level *table) {
   table->slab_sum = slab_sum;
+  table->slab_numbers = slab_numbers;
   table->slab_fill = slab_fill;
 }

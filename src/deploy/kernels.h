@@ -199,6 +199,10 @@ typedef struct ssti_kernels_of_level {
   // above the last.
   int (*slab_sum)(const uint32_t *sign, const uint32_t *magnitude, const uint32_t *some, int words, ssti_slab *slab,
                   uint8_t *acc, int level, int width, bool first);
+  // The same for up to 32 inputs in one word, all planes [planes][rows] at once in the slab, codes of one magnitude
+  // bit: acc [width][TILE_BYTES] = sum of 2^plane * (rows with a plus + complemented rows with a minus).
+  void (*slab_numbers)(const uint32_t *sign, const uint32_t *magnitude, int rows, int planes, ssti_slab *slab,
+                       uint8_t *acc, int width);
   // out [width][out_stride] = sum of one or two terms + offset, for `bytes` bytes.
   void (*slice_affine)(const ssti_slice_term *terms, int count, int64_t offset, int width, int64_t bytes, uint8_t *out,
                        int64_t out_stride);
