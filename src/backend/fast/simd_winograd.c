@@ -117,7 +117,26 @@ INLINE void points_filter(const vector t[SIDE], vector g[FILTER]) {
     }                                                                                                                  \
   } while (0)
 
-typedef void axis_map(const vector *from, vector *to);
+// The same for rows `first` and `second` of the result alone: what is loaded or computed for others falls away. Numbers
+// that wait in memory would be loaded again while stores to all points are on their way, and processors that tell
+// stores apart by the lower bits of their addresses then hold these loads up.
+#define MAP_TWO_ROWS(map, SIDE_LENGTH, first_row, second_row, GET, PUT)                                                \
+  do {                                                                                                                 \
+    vector upper[SIDE_LENGTH], lower[SIDE_LENGTH], line[SIDE_LENGTH], mapped[SIDE_LENGTH];                             \
+    _Pragma("GCC unroll 6") for (int x_ = 0; x_ < (SIDE_LENGTH); x_++) {                                               \
+      _Pragma("GCC unroll 6") for (int y_ = 0; y_ < (SIDE_LENGTH); y_++) { line[y_] = GET(y_ * (SIDE_LENGTH) + x_); }  \
+      map(line, mapped);                                                                                               \
+      upper[x_] = mapped[first_row], lower[x_] = mapped[second_row];                                                   \
+    }                                                                                                                  \
+    map(upper, mapped);                                                                                                \
+    _Pragma("GCC unroll 6") for (int x_ = 0; x_ < (SIDE_LENGTH); x_++) {                                               \
+      PUT((first_row) * (SIDE_LENGTH) + x_, mapped[x_]);                                                               \
+    }                                                                                                                  \
+    map(lower, mapped);                                                                                                \
+    _Pragma("GCC unroll 6") for (int x_ = 0; x_ < (SIDE_LENGTH); x_++) {                                               \
+      PUT((second_row) * (SIDE_LENGTH) + x_, mapped[x_]);                                                              \
+    }                                                                                                                  \
+  } while (0)
 
 // ---- windows of pictures
 
@@ -138,8 +157,8 @@ INLINE void find_pixels(const ssti_winograd_pictures *p, int64_t tile, const int
 }
 
 // The points of one window, side by side in the blocks of its row.
-INLINE void window_points(axis_map *map, const int side, const char *const pixel[], const bool is_half,
-                          const ssti_winograd_layout *l, int64_t row, float *points) {
+INLINE void window_points(const int side, const char *const pixel[], const bool is_half, const ssti_winograd_layout *l,
+                          int64_t row, float *points) {
   const int64_t size = ssti_winograd_point_size(l);
   for (int64_t first = 0; first < l->channels; first += l->block) {
     const int64_t width = ssti_smaller(l->block, l->channels - first);
@@ -147,36 +166,42 @@ INLINE void window_points(axis_map *map, const int side, const char *const pixel
     for (int64_t c = 0; c < width; c += LANES) {
 #define GET_PIXEL(i) load_pixel(pixel[i], first + c, is_half)
 #define PUT_POINT(i, value) store(to + (i)*size + c, value)
-      MAP_SQUARE(map, side, SIDE, GET_PIXEL, PUT_POINT);
+      if (side == TILE) {
+        MAP_SQUARE(gradient_points, TILE, SIDE, GET_PIXEL, PUT_POINT);
+      } else {
+        MAP_TWO_ROWS(input_points, SIDE, 1, 2, GET_PIXEL, PUT_POINT);
+        MAP_TWO_ROWS(input_points, SIDE, 3, 4, GET_PIXEL, PUT_POINT);
+        MAP_TWO_ROWS(input_points, SIDE, 0, 5, GET_PIXEL, PUT_POINT);
+      }
     }
   }
 }
 
-INLINE void windows_points(axis_map *map, const int side, const bool half, const ssti_winograd_pictures *p,
-                           int64_t first, int64_t begin, int64_t end, const void *x, const void *zeros,
-                           const ssti_winograd_layout *l, float *points) {
+INLINE void windows_points(const int side, const bool half, const ssti_winograd_pictures *p, int64_t first,
+                           int64_t begin, int64_t end, const void *x, const void *zeros, const ssti_winograd_layout *l,
+                           float *points) {
   for (int64_t row = begin; row < end; row++) {
     const char *pixel[SIDE * SIDE];
     find_pixels(p, first + row, side, x, zeros, pixel);
-    window_points(map, side, pixel, half, l, row, points);
+    window_points(side, pixel, half, l, row, points);
   }
 }
 
 static void winograd_inputs(const ssti_winograd_pictures *p, int64_t first, int64_t begin, int64_t end, const void *x,
                             const void *zeros, const ssti_winograd_layout *l, float *points) {
   if (p->type == SSTI_BF16) {
-    windows_points(input_points, SIDE, true, p, first, begin, end, x, zeros, l, points);
+    windows_points(SIDE, true, p, first, begin, end, x, zeros, l, points);
   } else {
-    windows_points(input_points, SIDE, false, p, first, begin, end, x, zeros, l, points);
+    windows_points(SIDE, false, p, first, begin, end, x, zeros, l, points);
   }
 }
 
 static void winograd_gradients(const ssti_winograd_pictures *p, int64_t first, int64_t begin, int64_t end,
                                const void *dy, const void *zeros, const ssti_winograd_layout *l, float *points) {
   if (p->type == SSTI_BF16) {
-    windows_points(gradient_points, TILE, true, p, first, begin, end, dy, zeros, l, points);
+    windows_points(TILE, true, p, first, begin, end, dy, zeros, l, points);
   } else {
-    windows_points(gradient_points, TILE, false, p, first, begin, end, dy, zeros, l, points);
+    windows_points(TILE, false, p, first, begin, end, dy, zeros, l, points);
   }
 }
 
@@ -192,15 +217,19 @@ INLINE void put_tiles(const ssti_winograd_pictures *p, int64_t begin, int64_t en
     char *corner = y + ((tile / of_picture * p->height + top) * p->width + left) * bytes;
     const float *from = points + (tile - begin) * l->channels;
     for (int64_t c = 0; c < l->channels; c += LANES) {
-      vector tile_values[TILE * TILE];
-#define GET_PRODUCT(i) load(from + (i)*size + c)
-#define PUT_VALUE(i, value) tile_values[i] = (value)
-      MAP_SQUARE(output_tile, SIDE, TILE, GET_PRODUCT, PUT_VALUE);
       const vector start = bias != NULL ? load(bias + first + c) : zero;
+#define GET_PRODUCT(i) load(from + (i)*size + c)
+#define PUT_OUTPUT(i, value)                                                                                           \
+  store_pixel(corner + ((i) / TILE * p->width + (i) % TILE) * bytes, first + c, (value) + start, is_half, add)
+      if (rows == TILE && columns == TILE) {
+        MAP_SQUARE(output_tile, SIDE, TILE, GET_PRODUCT, PUT_OUTPUT);
+        continue;
+      }
+      vector outputs[TILE * TILE];
+#define KEEP_OUTPUT(i, value) outputs[i] = (value)
+      MAP_SQUARE(output_tile, SIDE, TILE, GET_PRODUCT, KEEP_OUTPUT);
       for (int64_t r = 0; r < rows; r++) {
-        for (int64_t k = 0; k < columns; k++) {
-          store_pixel(corner + (r * p->width + k) * bytes, first + c, tile_values[r * TILE + k] + start, is_half, add);
-        }
+        for (int64_t k = 0; k < columns; k++) { PUT_OUTPUT(r * TILE + k, outputs[r * TILE + k]); }
       }
     }
   }
