@@ -418,3 +418,33 @@ planted("a norm that writes bf16 doubles its offset", FAST + "simd_batch_norm.c"
 planted("a sum's gradient in bf16 overwrites its side's", FAST + "simd_bf16.c",
         ("  } else if (y == b) {\n    add_bf16(count, a, y);", "  } else if (y == b) {\n    copy(count, a, a_type, y, out);"),
         suites=half_suites, needs=HALF)
+
+# ---- Winograd's algorithm ----
+
+winograd_suites = ("unit/test_winograd",)
+planted("winograd: filters of the input's gradient are not turned", FAST + "fast_winograd.c",
+        ("weight + (FILTER - 1) * s->in_c, ", "weight, "), (".step = -s->in_c}", ".step = s->in_c}"),
+        suites=winograd_suites)
+planted("winograd: windows begin inside the picture", FAST + "fast_winograd.c", (".top = -s->pad_h,", ".top = 0,"),
+        suites=winograd_suites)
+planted("winograd: outputs beyond a panel meet the first one's weights", FAST + "fast_winograd.c",
+        ("ssti_winograd_offset(&w->of_weights, p, first)", "ssti_winograd_offset(&w->of_weights, p, 0)"),
+        suites=winograd_suites)
+planted("winograd: its densities are those of direct products", FAST + "fast_conv2d.c",
+        ("  if (winograd) {\n    return (crossing)", "  if (false && winograd) {\n    return (crossing)"),
+        suites=winograd_suites)
+planted("winograd: each group of tiles overwrites the one before", FAST + "fast_winograd_weights.c",
+        (".add = w->first > 0,", ".add = false,"), suites=winograd_suites)
+planted("winograd: the weights' gradient is not added", FAST + "fast_winograd_weights.c",
+        ("float *turned = accumulate ? work.filters + z.filters : dweight;", "float *turned = dweight;"),
+        suites=winograd_suites)
+planted("winograd: the input's gradient is not added", FAST + "simd_winograd.c",
+        ("  if (add) { value += load_pixel(pixel, c, half); }\n", "  (void)add;\n"), suites=winograd_suites)
+planted("winograd: bf16 is cut off, not rounded", FAST + "simd_winograd.c",
+        ("(bits + 0x7fff + (bits >> 16 & 1)) >> 16", "bits >> 16"), suites=winograd_suites)
+planted("winograd: a gradient beyond the picture's edge counts", FAST + "simd_winograd.c",
+        ("const bool is_pixel = is_row && left + c >= 0 && left + c < p->width;",
+         "const bool is_pixel = is_row && left + c >= 0 && left + c <= p->width;"), suites=winograd_suites)
+planted("winograd: the last row of an uneven product is left out", FAST + "simd_winograd.c",
+        ("#define ROW_AT(r) (row + (r) < m->rows ? row + (r) : m->rows - 1)",
+         "#define ROW_AT(r) (row + (r) < m->rows - 1 ? row + (r) : m->rows - 2)"), suites=winograd_suites)

@@ -147,6 +147,60 @@ static void test_threads_agree(void **state) {
   release(x), release(w), release(dy);
 }
 
+// What is stored as bf16 is what f32 would hold, rounded once.
+static void test_bf16_is_rounded_once(void **state) {
+  pair p = pair_make(*state);
+  ssti_fast_state_of(p.tested)->convolution = SST_CONVOLUTION_WINOGRAD;
+  const ssti_conv2d shapes[] = {in_bf16(conv(2, 6, 9, 32, 48, 3, 3, 1, 1, 1, 1), SSTI_BF16, SSTI_F32),
+                                in_bf16(conv(2, 6, 9, 32, 48, 3, 3, 1, 1, 1, 1), SSTI_BF16, SSTI_BF16)};
+  const int64_t nx = 2 * 6 * 9 * 32, ny = 2 * 6 * 9 * 48;
+  float *x32, *w = filled(48 * 9 * 32, false, 2), *y32 = floats(ny);
+  void *x = tensor_of(nx, SSTI_BF16, 1, &x32);
+  ssti_bf16 *y16 = memory_of((size_t)ny * sizeof *y16);
+  EACH_LEVEL(&p, level) {
+    for (int i = 0; i < 2; i++) {
+      ssti_plan *plan = NULL;
+      assert_ok(p.context, p.tested->kernels.conv2d_plan(p.tested, &shapes[i], false, &plan));
+      void *space = memory_of(plan->forward_workspace), *saved = memory_of(plan->saved);
+      p.tested->kernels.conv2d_forward(p.tested, &shapes[i], plan, x, w, NULL, i == 0 ? y32 : (float *)(void *)y16,
+                                       saved, space);
+      p.tested->kernels.plan_destroy(p.tested, plan);
+      release(space), release(saved);
+    }
+    for (int64_t i = 0; i < ny; i++) { assert_int_equal(y16[i], ssti_bf16_of(y32[i])); }
+  }
+  release(x), release(x32), release(w), release(y32), release(y16);
+  pair_end(&p);
+}
+
+// Spikes are added up at densities of its own.
+static void test_densities(void **state) {
+  pair p = pair_make(*state);
+  ssti_fast_state *fast = ssti_fast_state_of(p.tested);
+  fast->convolution = SST_CONVOLUTION_WINOGRAD;
+  const ssti_conv2d s = conv(4, 16, 16, 64, 64, 3, 3, 1, 1, 1, 1);
+  const int64_t count = 4 * 16 * 16 * 64;
+  float *x = floats(count), *w = filled(64 * 9 * 64, false, 2), *y = floats(count), *dw = floats(64 * 9 * 64);
+  for (int64_t i = 0; i < count; i++) { x[i] = i % 10 == 0 ? 1.0f : 0.0f; }
+  for (int by_spikes = 0; by_spikes < 2; by_spikes++) {
+    fast->crossover.convolution_forward = fast->crossover.convolution_weights = by_spikes ? -1 : 1;
+    fast->crossover.winograd_convolution_forward = by_spikes ? 0.15 : 0.05;
+    fast->crossover.winograd_convolution_weights = by_spikes ? 0.15 : 0.05;
+    ssti_plan *plan = NULL;
+    assert_ok(p.context, p.tested->kernels.conv2d_plan(p.tested, &s, true, &plan));
+    void *space = memory_of(ssti_larger_size(plan->forward_workspace, plan->backward_workspace));
+    void *saved = memory_of(plan->saved);
+    p.tested->kernels.conv2d_forward(p.tested, &s, plan, x, w, NULL, y, saved, space);
+    p.tested->kernels.conv2d_backward_weights(p.tested, &s, plan, x, y, dw, false, NULL, false, saved, space);
+    assert_int_equal(plan->forward_by_events, by_spikes);
+    assert_int_equal(plan->weights_by_events, by_spikes);
+    p.tested->kernels.plan_destroy(p.tested, plan);
+    release(space), release(saved);
+  }
+  release(x), release(w), release(y), release(dw);
+  pair_end(&p);
+}
+
 // Nobody gets it who has not asked for it, nor where it does not apply.
 static void test_only_on_request(void **state) {
   pair p = pair_make(*state);
@@ -180,7 +234,8 @@ static void test_context_tells(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_error_is_bounded), cmocka_unit_test(test_threads_agree),
-                                     TEST(test_only_on_request), TEST(test_context_tells)};
+  const struct CMUnitTest tests[] = {TEST(test_error_is_bounded),     cmocka_unit_test(test_threads_agree),
+                                     TEST(test_bf16_is_rounded_once), TEST(test_densities),
+                                     TEST(test_only_on_request),      TEST(test_context_tells)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

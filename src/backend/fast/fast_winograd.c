@@ -152,36 +152,51 @@ ssti_winograd_fetch ssti_winograd_fetch_tiles(const ssti_winograd_pictures *p, c
                                .lines = lines * (part + 1) / parts - from};
 }
 
-// Tiles [begin, end), at most a block of them, in a thread's own room. While sums are made, the inputs of the tiles
-// that follow up to `next` are fetched, and what the outputs of these will overwrite.
-static void convolve_block(const winograd_work *w, int64_t begin, int64_t end, int64_t next, float *room) {
+// Tiles [begin, end), at most a block of them, and those that follow up to `next`.
+typedef struct tile_block {
+  int64_t begin, end, next;
+} tile_block;
+
+// What products fetch, in turn: inputs of the tiles that follow, and pixels that the outputs of these will overwrite.
+static ssti_winograd_fetch fetch_of(const winograd_work *w, const tile_block *t, int64_t panel, int64_t point) {
+  const ssti_winograd_pictures in = ssti_winograd_pictures_in(w->s), out = ssti_winograd_pictures_out(w->s);
+  const int64_t panels = (w->s->out_c + w->panel - 1) / w->panel, share = SSTI_WINOGRAD_POINTS / 2;
+  if (point % 2 == 0) {
+    return ssti_winograd_fetch_tiles(&in, w->x, t->end, t->next, panel * share + point / 2, panels * share);
+  }
+  return ssti_winograd_fetch_tiles(&out, w->y, t->begin, t->end, point / 2, share);
+}
+
+// Output channels from `first` on, up to a panel of them.
+static void convolve_panel(const winograd_work *w, const tile_block *t, const ssti_winograd_layout *points,
+                           const float *inputs, int64_t first, float *sums) {
   const ssti_conv2d *s = w->s;
-  const ssti_winograd_pictures in = ssti_winograd_pictures_in(s), out = ssti_winograd_pictures_out(s);
-  const ssti_winograd_layout points = {.rows = end - begin, .channels = s->in_c, .block = s->in_c};
-  float *sums = room + ssti_winograd_size(&points);
-  const int64_t parts = (s->out_c + w->panel - 1) / w->panel * SSTI_WINOGRAD_POINTS;
-  w->simd->winograd_inputs(&in, begin, 0, end - begin, w->x, w->zeros, &points, room);
+  const ssti_winograd_pictures out = ssti_winograd_pictures_out(s);
+  const int64_t width = ssti_smaller(w->panel, s->out_c - first);
+  const ssti_winograd_layout products = {.rows = points->rows, .channels = width, .block = width};
+  for (int64_t p = 0; p < SSTI_WINOGRAD_POINTS; p++) {
+    const ssti_winograd_product product = {.rows = points->rows,
+                                           .depth = s->in_c,
+                                           .columns = width,
+                                           .a = inputs + ssti_winograd_offset(points, p, 0),
+                                           .a_row = s->in_c,
+                                           .a_step = 1,
+                                           .b = w->weights + ssti_winograd_offset(&w->of_weights, p, first),
+                                           .sums = sums + ssti_winograd_offset(&products, p, 0),
+                                           .fetch = fetch_of(w, t, first / w->panel, p)};
+    w->simd->winograd_multiply(&product);
+  }
+  w->simd->winograd_outputs(&out, t->begin, t->end, &products, sums, first, w->bias, w->y, w->add);
+}
+
+// In a thread's own room.
+static void convolve_block(const winograd_work *w, const tile_block *t, float *room) {
+  const ssti_conv2d *s = w->s;
+  const ssti_winograd_pictures in = ssti_winograd_pictures_in(s);
+  const ssti_winograd_layout points = {.rows = t->end - t->begin, .channels = s->in_c, .block = s->in_c};
+  w->simd->winograd_inputs(&in, t->begin, 0, points.rows, w->x, w->zeros, &points, room);
   for (int64_t first = 0; first < s->out_c; first += w->panel) {
-    const int64_t width = ssti_smaller(w->panel, s->out_c - first);
-    const ssti_winograd_layout products = {.rows = end - begin, .channels = width, .block = width};
-    for (int64_t p = 0; p < SSTI_WINOGRAD_POINTS; p++) {
-      const int64_t part = first / w->panel * SSTI_WINOGRAD_POINTS + p;
-      const ssti_winograd_fetch fetch =
-          p % 2 == 0 ? ssti_winograd_fetch_tiles(&in, w->x, end, next, part / 2, parts / 2)
-                     : ssti_winograd_fetch_tiles(&out, w->y, begin, end, ssti_smaller(p / 2, 17), 18);
-      const ssti_winograd_product product = {.rows = end - begin,
-                                             .depth = s->in_c,
-                                             .columns = width,
-                                             .a = room + p * ssti_winograd_point_size(&points),
-                                             .a_row = s->in_c,
-                                             .a_step = 1,
-                                             .b = w->weights + p * ssti_winograd_point_size(&w->of_weights) +
-                                                  first * s->in_c,
-                                             .sums = sums + p * ssti_winograd_point_size(&products),
-                                             .fetch = fetch};
-      w->simd->winograd_multiply(&product);
-    }
-    w->simd->winograd_outputs(&out, begin, end, &products, sums, first, w->bias, w->y, w->add);
+    convolve_panel(w, t, &points, room, first, room + ssti_winograd_size(&points));
   }
 }
 
@@ -191,8 +206,10 @@ static void convolve_range(void *arg, int64_t begin, int64_t end) {
   for (int64_t slot = begin; slot < end; slot++) {
     const int64_t last = (slot + 1) * tiles / w->slots;
     for (int64_t first = slot * tiles / w->slots; first < last; first += w->block) {
-      const int64_t stop = ssti_smaller(first + w->block, last), next = ssti_smaller(stop + w->block, last);
-      convolve_block(w, first, stop, next, w->rooms + slot * w->slot_size);
+      const tile_block t = {.begin = first,
+                            .end = ssti_smaller(first + w->block, last),
+                            .next = ssti_smaller(first + 2 * w->block, last)};
+      convolve_block(w, &t, w->rooms + slot * w->slot_size);
     }
   }
 }

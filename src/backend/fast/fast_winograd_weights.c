@@ -78,17 +78,16 @@ static void add_block(const weights_work *w, int64_t item, int64_t in, ssti_wino
   const int64_t point = item / blocks_of(&w->of.dy), out = item % blocks_of(&w->of.dy) * w->of.dy.block;
   const int64_t width = ssti_smaller(w->of.x.block, w->of.x.channels - in);
   const int64_t columns = ssti_smaller(w->of.dy.block, w->of.dy.channels - out);
-  const ssti_winograd_product product = {
-      .rows = width,
-      .depth = w->of.x.rows,
-      .columns = columns,
-      .a = w->x_points + point * ssti_winograd_point_size(&w->of.x) + in * w->of.x.rows,
-      .a_row = 1,
-      .a_step = width,
-      .b = w->dy_points + point * ssti_winograd_point_size(&w->of.dy) + out * w->of.dy.rows,
-      .sums = w->sums + point * ssti_winograd_point_size(&w->of.sums) + out * w->of.sums.rows + in * columns,
-      .add = w->first > 0,
-      .fetch = fetch};
+  const ssti_winograd_product product = {.rows = width,
+                                         .depth = w->of.x.rows,
+                                         .columns = columns,
+                                         .a = w->x_points + ssti_winograd_offset(&w->of.x, point, in),
+                                         .a_row = 1,
+                                         .a_step = width,
+                                         .b = w->dy_points + ssti_winograd_offset(&w->of.dy, point, out),
+                                         .sums = w->sums + ssti_winograd_offset(&w->of.sums, point, out) + in * columns,
+                                         .add = w->first > 0,
+                                         .fetch = fetch};
   w->simd->winograd_multiply(&product);
 }
 

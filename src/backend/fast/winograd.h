@@ -41,6 +41,11 @@ static inline int64_t ssti_winograd_point_size(const ssti_winograd_layout *l) {
   return ((l->rows * l->channels + LINE - 1) / LINE | 1) * LINE;
 }
 
+// Where the block of channels begins whose first one is `channel`.
+static inline int64_t ssti_winograd_offset(const ssti_winograd_layout *l, int64_t point, int64_t channel) {
+  return point * ssti_winograd_point_size(l) + channel * l->rows;
+}
+
 static inline int64_t ssti_winograd_size(const ssti_winograd_layout *l) {
   return SSTI_WINOGRAD_POINTS * ssti_winograd_point_size(l);
 }
