@@ -60,8 +60,8 @@ static void check(pair *p, const ssti_conv2d *s, bool with_bias) {
   void *x = tensor_of(nx, s->in_type, 1, &x32), *dy = tensor_of(ny, s->out_type, 3, &dy32);
   void *dx = tensor_of(nx, s->in_type, 5, &dx32);
   void *y = memory_of((size_t)ny * ssti_type_bytes(s->out_type));
-  float *w = filled(nw, false, 2), *b = with_bias ? filled(s->out_c, false, 4) : NULL, *dw = filled(nw, false, 6);
-  float *y_expected = floats(ny), *dw_expected = filled(nw, false, 6);
+  float *w = filled(nw, false, 2), *b = with_bias ? filled(s->out_c, false, 4) : NULL, *dw = floats(nw);
+  float *y_expected = floats(ny), *dw_expected = floats(nw);
   void *forward_space = memory_of(base->forward_workspace), *backward_space = memory_of(base->backward_workspace);
   void *saved = memory_of(base->saved);
   const ssti_kernels *f = &p->tested->kernels, *r = &p->reference->kernels;
@@ -69,6 +69,7 @@ static void check(pair *p, const ssti_conv2d *s, bool with_bias) {
   plain.precision = SST_PRECISION_F32, plain.in_type = plain.out_type = SSTI_F32;
   const uint64_t allocations = sst_context_allocation_count(p->context);
   for (int added = 0; added < 2; added++) {
+    fill_normal(dw, nw, 1.0f, 7), memcpy(dw_expected, dw, (size_t)nw * sizeof *dw);
     f->conv2d_forward(p->tested, s, base, x, w, b, y, saved, forward_space);
     f->conv2d_backward_data(p->tested, s, base, dy, w, dx, added, backward_space);
     f->conv2d_backward_weights(p->tested, s, base, x, dy, dw, added, NULL, false, saved, backward_space);
