@@ -434,7 +434,7 @@ planted("winograd: its densities are those of direct products", FAST + "fast_con
         ("  if (winograd) {\n    return (crossing)", "  if (false && winograd) {\n    return (crossing)"),
         suites=winograd_suites)
 planted("winograd: each group of tiles overwrites the one before", FAST + "fast_winograd_weights.c",
-        (".add = w->first > 0,", ".add = false,"), suites=winograd_suites)
+        (".add = w->first + tile > 0,", ".add = tile > 0,"), suites=winograd_suites)
 planted("winograd: the weights' gradient is not added", FAST + "fast_winograd_weights.c",
         ("float *turned = accumulate ? work.filters + z.filters : dweight;", "float *turned = dweight;"),
         suites=winograd_suites)
@@ -448,3 +448,7 @@ planted("winograd: a gradient beyond the picture's edge counts", FAST + "simd_wi
 planted("winograd: the last row of an uneven product is left out", FAST + "simd_winograd.c",
         ("#define ROW_AT(r) (row + (r) < m->rows ? row + (r) : m->rows - 1)",
          "#define ROW_AT(r) (row + (r) < m->rows - 1 ? row + (r) : m->rows - 2)"), suites=winograd_suites)
+planted("winograd: the weights' gradient sums all tiles in one chain", FAST + "fast_winograd_weights.c",
+        ("tile += SSTI_WINOGRAD_CHAIN) {", "tile += w->of.x.rows) {"),
+        ("ssti_smaller(SSTI_WINOGRAD_CHAIN, w->of.x.rows - tile)", "w->of.x.rows"),
+        ("  GROUP_STEP = SSTI_WINOGRAD_CHAIN,", "  GROUP_STEP = 64 * SSTI_WINOGRAD_CHAIN,"), suites=winograd_suites)

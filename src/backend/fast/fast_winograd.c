@@ -175,16 +175,22 @@ static void convolve_panel(const winograd_work *w, const tile_block *t, const ss
   const int64_t width = ssti_smaller(w->panel, s->out_c - first);
   const ssti_winograd_layout products = {.rows = points->rows, .channels = width, .block = width};
   for (int64_t p = 0; p < SSTI_WINOGRAD_POINTS; p++) {
-    const ssti_winograd_product product = {.rows = points->rows,
-                                           .depth = s->in_c,
-                                           .columns = width,
-                                           .a = inputs + ssti_winograd_offset(points, p, 0),
-                                           .a_row = s->in_c,
-                                           .a_step = 1,
-                                           .b = w->weights + ssti_winograd_offset(&w->of_weights, p, first),
-                                           .sums = sums + ssti_winograd_offset(&products, p, 0),
-                                           .fetch = fetch_of(w, t, first / w->panel, p)};
-    w->simd->winograd_multiply(&product);
+    ssti_winograd_fetch fetch = fetch_of(w, t, first / w->panel, p);
+    for (int64_t in = 0; in < s->in_c; in += SSTI_WINOGRAD_CHAIN) {
+      const ssti_winograd_product product = {.rows = points->rows,
+                                             .depth = ssti_smaller(SSTI_WINOGRAD_CHAIN, s->in_c - in),
+                                             .columns = width,
+                                             .a = inputs + ssti_winograd_offset(points, p, 0) + in,
+                                             .a_row = s->in_c,
+                                             .a_step = 1,
+                                             .b = w->weights + ssti_winograd_offset(&w->of_weights, p, first) +
+                                                  in * width,
+                                             .sums = sums + ssti_winograd_offset(&products, p, 0),
+                                             .add = in > 0,
+                                             .fetch = fetch};
+      w->simd->winograd_multiply(&product);
+      fetch = (ssti_winograd_fetch){0};
+    }
   }
   w->simd->winograd_outputs(&out, t->begin, t->end, &products, sums, first, w->bias, w->y, w->add);
 }

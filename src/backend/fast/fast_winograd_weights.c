@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gradient of the weights. Points of x and dy are made for a group of tiles, by all threads; then each thread adds
-// its share of the points' products. Each sum is one chain in the order of the tiles, whatever groups and threads there
+// its share of the points' products. Sums are chains of some tiles, added in order, whatever groups and threads there
 // are.
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 enum {
   GROUP_BYTES = 1200 << 10, // of points of x and dy, for each thread
-  GROUP_STEP = 8,           // tiles
+  GROUP_STEP = SSTI_WINOGRAD_CHAIN,
   FILTER = 9
 };
 
@@ -78,17 +78,21 @@ static void add_block(const weights_work *w, int64_t item, int64_t in, ssti_wino
   const int64_t point = item / blocks_of(&w->of.dy), out = item % blocks_of(&w->of.dy) * w->of.dy.block;
   const int64_t width = ssti_smaller(w->of.x.block, w->of.x.channels - in);
   const int64_t columns = ssti_smaller(w->of.dy.block, w->of.dy.channels - out);
-  const ssti_winograd_product product = {.rows = width,
-                                         .depth = w->of.x.rows,
-                                         .columns = columns,
-                                         .a = w->x_points + ssti_winograd_offset(&w->of.x, point, in),
-                                         .a_row = 1,
-                                         .a_step = width,
-                                         .b = w->dy_points + ssti_winograd_offset(&w->of.dy, point, out),
-                                         .sums = w->sums + ssti_winograd_offset(&w->of.sums, point, out) + in * columns,
-                                         .add = w->first > 0,
-                                         .fetch = fetch};
-  w->simd->winograd_multiply(&product);
+  for (int64_t tile = 0; tile < w->of.x.rows; tile += SSTI_WINOGRAD_CHAIN) {
+    const ssti_winograd_product product = {
+        .rows = width,
+        .depth = ssti_smaller(SSTI_WINOGRAD_CHAIN, w->of.x.rows - tile),
+        .columns = columns,
+        .a = w->x_points + ssti_winograd_offset(&w->of.x, point, in) + tile * width,
+        .a_row = 1,
+        .a_step = width,
+        .b = w->dy_points + ssti_winograd_offset(&w->of.dy, point, out) + tile * columns,
+        .sums = w->sums + ssti_winograd_offset(&w->of.sums, point, out) + in * columns,
+        .add = w->first + tile > 0,
+        .fetch = fetch};
+    w->simd->winograd_multiply(&product);
+    fetch = (ssti_winograd_fetch){0};
+  }
 }
 
 static void products_range(void *arg, int64_t begin, int64_t end) {

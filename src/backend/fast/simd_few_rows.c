@@ -57,7 +57,7 @@ static void multiply(const ssti_linear *s, int64_t o, const float *panel, const 
 #define LOAD_VECTOR(k, v) const vector x##v = *(const vector *)(const void *)(panel + i * PANEL + (v)*LANES);
 #define STEP_VECTOR(k, v) sum##k##v += x##v * factor##k;
 #define STEP_OUTPUT(k)                                                                                                 \
-  const vector factor##k = zero + weight##k[i];                                                                        \
+  const vector factor##k = weight##k[i] - zero;                                                                        \
   EACH_VECTOR(STEP_VECTOR, k)
 #define END_VECTOR(k, v) *(vector *)(void *)(tile[k] + (v)*LANES) = sum##k##v;
 #define END_OUTPUT(k) EACH_VECTOR(END_VECTOR, k)

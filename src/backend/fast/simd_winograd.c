@@ -295,11 +295,13 @@ enum { ROWS = 6, PANEL = VECTORS * LANES };
 #define EACH_2(X, r) X(r, 0) X(r, 1)
 #define EACH_1(X, r) X(r, 0)
 
-// Rows beyond the last are the last one again: they compute and write the same.
+// Rows beyond the last are the last one again: they compute and write the same. What they are added to is read before
+// any of them is written.
 #define ROW_AT(r) (row + (r) < m->rows ? row + (r) : m->rows - 1)
-#define BEGIN_VECTOR(r, v) vector sum##r##v = m->add ? load(to##r + (v)*LANES) : zero;
+#define BEGIN_VECTOR(r, v) vector sum##r##v = zero;
 #define LOAD_VECTOR(r, v) const vector b##v = load(b + (v)*LANES);
 #define STEP_VECTOR(r, v) sum##r##v += b##v * factor##r;
+#define ADD_VECTOR(r, v) sum##r##v += load(to##r + (v)*LANES);
 #define END_VECTOR(r, v) store(to##r + (v)*LANES, sum##r##v);
 #define DEFINE_ROWS(count)                                                                                             \
   static void multiply_rows_##count(const ssti_winograd_product *m, int64_t row) {                                     \
@@ -310,6 +312,7 @@ enum { ROWS = 6, PANEL = VECTORS * LANES };
     for (int64_t i = 0, at = 0; i < depth; i++, at += step, b += (count)*LANES) {                                      \
       EACH_##count(LOAD_VECTOR, ) EACH_ROW(STEP_ROW_##count)                                                           \
     }                                                                                                                  \
+    if (m->add) { EACH_ROW(ADD_ROW_##count) }                                                                          \
     EACH_ROW(END_ROW_##count)                                                                                          \
   }
 #define BEGIN_ROW(r, count)                                                                                            \
@@ -317,13 +320,15 @@ enum { ROWS = 6, PANEL = VECTORS * LANES };
   float *to##r = m->sums + ROW_AT(r) * m->columns;                                                                     \
   EACH_##count(BEGIN_VECTOR, r)
 #define STEP_ROW(r, count)                                                                                             \
-  const vector factor##r = zero + a##r[at];                                                                            \
+  const vector factor##r = a##r[at] - zero;                                                                            \
   EACH_##count(STEP_VECTOR, r)
 #define BEGIN_ROW_1(r) BEGIN_ROW(r, 1)
 #define BEGIN_ROW_2(r) BEGIN_ROW(r, 2)
 #define STEP_ROW_1(r) STEP_ROW(r, 1)
 #define STEP_ROW_2(r) STEP_ROW(r, 2)
+#define ADD_ROW_1(r) EACH_1(ADD_VECTOR, r)
 #define END_ROW_1(r) EACH_1(END_VECTOR, r)
+#define ADD_ROW_2(r) EACH_2(ADD_VECTOR, r)
 #define END_ROW_2(r) EACH_2(END_VECTOR, r)
 DEFINE_ROWS(1)
 DEFINE_ROWS(2)
@@ -332,7 +337,9 @@ DEFINE_ROWS(2)
 #define BEGIN_ROW_4(r) BEGIN_ROW(r, 4)
 #define STEP_ROW_3(r) STEP_ROW(r, 3)
 #define STEP_ROW_4(r) STEP_ROW(r, 4)
+#define ADD_ROW_3(r) EACH_3(ADD_VECTOR, r)
 #define END_ROW_3(r) EACH_3(END_VECTOR, r)
+#define ADD_ROW_4(r) EACH_4(ADD_VECTOR, r)
 #define END_ROW_4(r) EACH_4(END_VECTOR, r)
 DEFINE_ROWS(3)
 DEFINE_ROWS(4)

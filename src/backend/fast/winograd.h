@@ -16,7 +16,9 @@
 
 enum {
   SSTI_WINOGRAD_POINTS = 36,
-  SSTI_WINOGRAD_TILE = 4,  // outputs of a tile, along an axis
+  SSTI_WINOGRAD_TILE = 4, // outputs of a tile, along an axis
+  SSTI_WINOGRAD_CHAIN =
+      64, // products in a row that are added before their sum is added to others: rounding grows slower
   SSTI_WINOGRAD_LANES = 16 // of which channels must be a multiple
 };
 
@@ -56,7 +58,8 @@ typedef struct ssti_winograd_fetch {
   int64_t lines;
 } ssti_winograd_fetch;
 
-// sums [rows, columns] = or += a [rows, depth] times b [depth, columns]; b and sums have no gaps.
+// sums [rows, columns] = or += a [rows, depth] times b [depth, columns]; b and sums have no gaps. Each sum over the
+// depth is one chain, which begins with 0.
 typedef struct ssti_winograd_product {
   int64_t rows, depth, columns; // columns: a multiple of SSTI_WINOGRAD_LANES up to winograd_panel
   const float *a;
