@@ -437,7 +437,7 @@ static void bench_steps(bench *b) {
 
 static int usage(void) {
   fprintf(stderr, "usage: bench_kernels [--device cpu|cpu-ref] [--threads N] [--repetitions N] [--only PART-OF-NAME] "
-                  "[--clock wall|processor]\n");
+                  "[--clock wall|processor] [--convolution direct|winograd]\n");
   return 2;
 }
 
