@@ -117,6 +117,10 @@ static inline bool ssti_fast_is_3x3(const ssti_conv2d *s) {
 
 // ---- shared
 
+// The convolution of dy, with turned weights, that is the gradient of the input: where strides are 1 and no padding is
+// more than the kernel reaches.
+ssti_conv2d ssti_fast_turned_shape(const ssti_conv2d *shape);
+
 // See norm_neuron_statistics in backend.h.
 void ssti_fast_norm_statistics(ssti_backend *backend, const ssti_batch_norm *shape, const float *x, const float *gamma,
                                float *running_mean, float *running_variance, float *saved);

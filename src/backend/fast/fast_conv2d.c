@@ -62,8 +62,7 @@ static geometry geometry_of(const ssti_conv2d *s, ssti_type source, ssti_type we
   return g;
 }
 
-// The convolution that computes the input gradient. Only where can_turn() says so.
-static ssti_conv2d turned_shape_of(const ssti_conv2d *s) {
+ssti_conv2d ssti_fast_turned_shape(const ssti_conv2d *s) {
   ssti_conv2d t = *s;
   t.in_h = s->out_h, t.in_w = s->out_w, t.in_c = s->out_c;
   t.out_h = s->in_h, t.out_w = s->in_w, t.out_c = s->in_c;
@@ -74,7 +73,7 @@ static ssti_conv2d turned_shape_of(const ssti_conv2d *s) {
 }
 
 static geometry turned_geometry_of(const ssti_conv2d *s) {
-  const ssti_conv2d t = turned_shape_of(s);
+  const ssti_conv2d t = ssti_fast_turned_shape(s);
   geometry g = geometry_of(&t, factor_type(s), factor_type(s), s->in_type);
   weight_layouts(s, true, factor_type(s), &g.our_weights, &g.any_weights);
   return g;
@@ -257,7 +256,7 @@ static void plan_slim(ssti_backend *backend, const ssti_conv2d *s, bool training
     plan->base.forward_workspace = ssti_larger_size(plan->base.forward_workspace, ssti_bf16_slim_workspace(backend, s));
   }
   if (!training) { return; }
-  const ssti_conv2d turned = turned_shape_of(s);
+  const ssti_conv2d turned = ssti_fast_turned_shape(s);
   plan->slim_data = can_turn(s) && ssti_bf16_slim_possible(backend, &turned);
   if (plan->slim_data) {
     plan->base.backward_workspace =
@@ -490,7 +489,7 @@ static void conv2d_backward_data(ssti_backend *backend, const ssti_conv2d *shape
     return;
   }
   if (plan->slim_data) {
-    const ssti_conv2d turned = turned_shape_of(shape);
+    const ssti_conv2d turned = ssti_fast_turned_shape(shape);
     ssti_bf16_slim_forward(backend, &turned, true, dy, weight, NULL, dx, accumulate, workspace);
     return;
   }

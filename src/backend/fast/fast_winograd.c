@@ -45,15 +45,6 @@ ssti_winograd_pictures ssti_winograd_pictures_out(const ssti_conv2d *s) {
                                   .across = tiles_along(s->out_w)};
 }
 
-// The convolution of dy that makes dx.
-static ssti_conv2d turned_shape_of(const ssti_conv2d *s) {
-  ssti_conv2d t = *s;
-  t.in_h = s->out_h, t.in_w = s->out_w, t.in_c = s->out_c, t.in_type = s->out_type;
-  t.out_h = s->in_h, t.out_w = s->in_w, t.out_c = s->in_c, t.out_type = s->in_type;
-  t.pad_h = 2 - s->pad_h, t.pad_w = 2 - s->pad_w;
-  return t;
-}
-
 static int64_t panel_of(const ssti_backend *backend) { return ssti_fast_state_of(backend)->simd.winograd_panel; }
 
 // Tiles that a thread takes together.
@@ -93,7 +84,7 @@ size_t ssti_winograd_forward_workspace(ssti_backend *backend, const ssti_conv2d 
 }
 
 size_t ssti_winograd_data_workspace(ssti_backend *backend, const ssti_conv2d *s) {
-  const ssti_conv2d turned = turned_shape_of(s);
+  const ssti_conv2d turned = ssti_fast_turned_shape(s);
   return bytes_of(run_size(backend, &turned));
 }
 
@@ -252,7 +243,7 @@ void ssti_winograd_forward(ssti_backend *backend, const ssti_conv2d *s, const vo
 
 void ssti_winograd_data(ssti_backend *backend, const ssti_conv2d *s, const void *dy, const float *weight, void *dx,
                         bool accumulate, void *workspace) {
-  const ssti_conv2d turned = turned_shape_of(s);
+  const ssti_conv2d turned = ssti_fast_turned_shape(s);
   // The filter's numbers from the last to the first.
   const filters by_input = {.first = weight + (FILTER - 1) * s->in_c, .row = FILTER * s->in_c, .step = -s->in_c};
   run(backend, &turned, dy, &by_input, NULL, dx, accumulate, workspace);
