@@ -425,7 +425,7 @@ winograd_suites = ("unit/test_winograd",)
 planted("winograd: filters of the input's gradient are not turned", FAST + "fast_winograd.c",
         ("weight + (FILTER - 1) * s->in_c, ", "weight, "), (".step = -s->in_c}", ".step = s->in_c}"),
         suites=winograd_suites)
-planted("winograd: windows begin inside the picture", FAST + "fast_winograd.c", (".top = -s->pad_h,", ".top = 0,"),
+planted("winograd: windows begin inside the picture", FAST + "fast_winograd.c", ("p.top = -s->pad_h,", "p.top = 0,"),
         suites=winograd_suites)
 planted("winograd: outputs beyond a panel meet the first one's weights", FAST + "fast_winograd.c",
         ("ssti_winograd_offset(&w->of_weights, p, first)", "ssti_winograd_offset(&w->of_weights, p, 0)"),

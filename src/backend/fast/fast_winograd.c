@@ -25,17 +25,6 @@ bool ssti_winograd_possible(ssti_backend *backend, const ssti_conv2d *s) {
 
 static int64_t tiles_along(int64_t outputs) { return (outputs + SSTI_WINOGRAD_TILE - 1) / SSTI_WINOGRAD_TILE; }
 
-ssti_winograd_pictures ssti_winograd_pictures_in(const ssti_conv2d *s) {
-  return (ssti_winograd_pictures){.height = s->in_h,
-                                  .width = s->in_w,
-                                  .channels = s->in_c,
-                                  .type = s->in_type,
-                                  .down = tiles_along(s->out_h),
-                                  .across = tiles_along(s->out_w),
-                                  .top = -s->pad_h,
-                                  .left = -s->pad_w};
-}
-
 ssti_winograd_pictures ssti_winograd_pictures_out(const ssti_conv2d *s) {
   return (ssti_winograd_pictures){.height = s->out_h,
                                   .width = s->out_w,
@@ -43,6 +32,14 @@ ssti_winograd_pictures ssti_winograd_pictures_out(const ssti_conv2d *s) {
                                   .type = s->out_type,
                                   .down = tiles_along(s->out_h),
                                   .across = tiles_along(s->out_w)};
+}
+
+// The same tiles.
+ssti_winograd_pictures ssti_winograd_pictures_in(const ssti_conv2d *s) {
+  ssti_winograd_pictures p = ssti_winograd_pictures_out(s);
+  p.height = s->in_h, p.width = s->in_w, p.channels = s->in_c, p.type = s->in_type;
+  p.top = -s->pad_h, p.left = -s->pad_w;
+  return p;
 }
 
 static int64_t panel_of(const ssti_backend *backend) { return ssti_fast_state_of(backend)->simd.winograd_panel; }

@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this machine can do at most: multiply-adds in registers, and streams from memory.
 #include "backend/fast/simd.h"
-
-// The level's vectors, by the extension that gcc and clang share: arrays do not stay in registers under both.
-#if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
-typedef float vector __attribute__((vector_size(VECTOR_BYTES)));
+#include "backend/fast/simd_vector.h"
 
 // Twelve independent chains hide the latency of an operation on two units, and leave registers for the two factors.
-// This file alone is compiled with -ffp-contract=fast: a multiply-add is one instruction where the level has it.
+// This file is compiled with -ffp-contract=fast: a multiply-add is one instruction where the level has it.
 enum { CHAINS = 12 };
 #define EACH_CHAIN(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
@@ -26,7 +17,7 @@ static float multiply_add_chains(int64_t rounds, float factor, float offset) {
   for (int64_t r = 0; r < rounds; r++) { EACH_CHAIN(CHAIN_STEP) }
   vector sum = zero;
   EACH_CHAIN(CHAIN_ADD)
-  return sum[0] + sum[VECTOR_BYTES / sizeof(float) - 1];
+  return sum[0] + sum[LANES - 1];
 }
 
 static void triad(int64_t count, float factor, const float *restrict b, const float *restrict c, float *restrict a) {

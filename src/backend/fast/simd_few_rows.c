@@ -8,16 +8,7 @@
 // oneDNN's products the last bits differ between levels.
 #include "backend/fast/simd.h"
 #include "backend/fast/simd_turn.h"
-
-#if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
-typedef float vector __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
-enum { LANES = VECTOR_BYTES / sizeof(float) };
+#include "backend/fast/simd_vector.h"
 
 // Levels with 32 registers hold six outputs of four vectors, the others six of two (with four lanes each, they spill).
 #if defined(__AVX512F__)

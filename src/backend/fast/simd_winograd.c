@@ -3,21 +3,12 @@
 // go over channels.
 //
 // This file is compiled with -ffp-contract=fast, as simd_few_rows.c is: the last bits differ between levels.
-#include <string.h>
-
 #include "backend/fast/simd.h"
 #include "backend/fast/simd_turn.h"
+#include "backend/fast/simd_vector.h"
 #include "base/sizes.h"
 
-#if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
-enum { LANES = VECTOR_BYTES / sizeof(float), SIDE = 6, TILE = SSTI_WINOGRAD_TILE, FILTER = 3 };
-typedef float vector __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+enum { SIDE = 6, TILE = SSTI_WINOGRAD_TILE, FILTER = 3 };
 typedef uint32_t words __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef ssti_bf16 halves __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
 
@@ -246,13 +237,18 @@ static void winograd_outputs(const ssti_winograd_pictures *p, int64_t begin, int
 
 // ---- filters
 
+// Of a row's channel in the blocks of a matrix.
+INLINE int64_t place_of(const ssti_winograd_layout *l, int64_t row, int64_t channel) {
+  const int64_t first = channel / l->block * l->block, width = ssti_smaller(l->block, l->channels - first);
+  return first * l->rows + row * width + channel - first;
+}
+
 static void winograd_filters(const ssti_winograd_layout *l, int64_t begin, int64_t end, const float *filter,
                              int64_t row, int64_t step, float *points) {
   const int64_t size = ssti_winograd_point_size(l);
   for (int64_t i = begin; i < end; i++) {
     for (int64_t o = 0; o < l->channels; o += LANES) {
-      const int64_t first = o / l->block * l->block, width = ssti_smaller(l->block, l->channels - first);
-      float *to = points + first * l->rows + i * width + o - first;
+      float *to = points + place_of(l, i, o);
 #define GET_FILTER(j) load(filter + i * row + (j)*step + o)
 #define PUT_FILTER_POINT(j, value) store(to + (j)*size, value)
       MAP_SQUARE(filter_points, FILTER, SIDE, GET_FILTER, PUT_FILTER_POINT);
@@ -265,8 +261,7 @@ static void winograd_filters_back(const ssti_winograd_layout *l, int64_t begin, 
   const int64_t size = ssti_winograd_point_size(l);
   for (int64_t i = begin; i < end; i++) {
     for (int64_t o = 0; o < l->channels; o += LANES) {
-      const int64_t first = o / l->block * l->block, width = ssti_smaller(l->block, l->channels - first);
-      const float *from = points + first * l->rows + i * width + o - first;
+      const float *from = points + place_of(l, i, o);
 #define GET_SUM(j) load(from + (j)*size)
 #define PUT_FILTER(j, value) store(filter + i * row + (j)*step + o, value)
       MAP_SQUARE(points_filter, SIDE, FILTER, GET_SUM, PUT_FILTER);
