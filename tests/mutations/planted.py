@@ -423,7 +423,7 @@ planted("a sum's gradient in bf16 overwrites its side's", FAST + "simd_bf16.c",
 
 winograd_suites = ("unit/test_winograd",)
 planted("winograd: filters of the input's gradient are not turned", FAST + "fast_winograd.c",
-        ("weight + (FILTER - 1) * s->in_c, ", "weight, "), (".step = -s->in_c}", ".step = s->in_c}"),
+        ("weight + (SSTI_WINOGRAD_FILTER - 1) * s->in_c,", "weight,"), (".step = -s->in_c}", ".step = s->in_c}"),
         suites=winograd_suites)
 planted("winograd: windows begin inside the picture", FAST + "fast_winograd.c", ("p.top = -s->pad_h,", "p.top = 0,"),
         suites=winograd_suites)

@@ -13,8 +13,7 @@ enum {
   LEAST_CHANNELS = 32,
   BLOCK_BYTES = 512 << 10, // of points and products of some tiles
   TILE_STEP = 6,           // rows that a product takes together
-  LEAST_TILES = 24,        // of a block: below, weights stream by too often
-  FILTER = 9
+  LEAST_TILES = 24         // of a block: below, weights stream by too often
 };
 
 bool ssti_winograd_possible(ssti_backend *backend, const ssti_conv2d *s) {
@@ -77,7 +76,7 @@ static int64_t run_size(ssti_backend *backend, const ssti_conv2d *s) {
 static size_t bytes_of(int64_t elements) { return ssti_fast_round_up((size_t)elements * sizeof(float)); }
 
 size_t ssti_winograd_forward_workspace(ssti_backend *backend, const ssti_conv2d *s) {
-  return bytes_of(run_size(backend, s) + FILTER * s->in_c * s->out_c);
+  return bytes_of(run_size(backend, s) + SSTI_WINOGRAD_FILTER * s->in_c * s->out_c);
 }
 
 size_t ssti_winograd_data_workspace(ssti_backend *backend, const ssti_conv2d *s) {
@@ -148,7 +147,7 @@ typedef struct tile_block {
 // What products fetch, in turn: inputs of the tiles that follow, and pixels that the outputs of these will overwrite.
 static ssti_winograd_fetch fetch_of(const winograd_work *w, const tile_block *t, int64_t panel, int64_t point) {
   const ssti_winograd_pictures in = ssti_winograd_pictures_in(w->s), out = ssti_winograd_pictures_out(w->s);
-  const int64_t panels = (w->s->out_c + w->panel - 1) / w->panel, share = SSTI_WINOGRAD_POINTS / 2;
+  const int64_t panels = ssti_winograd_blocks(&w->of_weights), share = SSTI_WINOGRAD_POINTS / 2;
   if (point % 2 == 0) {
     return ssti_winograd_fetch_tiles(&in, w->x, t->end, t->next, panel * share + point / 2, panels * share);
   }
@@ -233,15 +232,16 @@ static void run(ssti_backend *backend, const ssti_conv2d *s, const void *x, cons
 void ssti_winograd_forward(ssti_backend *backend, const ssti_conv2d *s, const void *x, const float *weight,
                            const float *bias, void *y, void *workspace) {
   float *turned = workspace;
-  ssti_winograd_turn(backend, s->out_c, FILTER * s->in_c, weight, turned); // [9, in, out]
+  ssti_winograd_turn(backend, s->out_c, SSTI_WINOGRAD_FILTER * s->in_c, weight, turned); // [9, in, out]
   const filters by_output = {.first = turned, .row = s->out_c, .step = s->in_c * s->out_c};
-  run(backend, s, x, &by_output, bias, y, false, turned + FILTER * s->in_c * s->out_c);
+  run(backend, s, x, &by_output, bias, y, false, turned + SSTI_WINOGRAD_FILTER * s->in_c * s->out_c);
 }
 
 void ssti_winograd_data(ssti_backend *backend, const ssti_conv2d *s, const void *dy, const float *weight, void *dx,
                         bool accumulate, void *workspace) {
   const ssti_conv2d turned = ssti_fast_turned_shape(s);
   // The filter's numbers from the last to the first.
-  const filters by_input = {.first = weight + (FILTER - 1) * s->in_c, .row = FILTER * s->in_c, .step = -s->in_c};
+  const filters by_input = {
+      .first = weight + (SSTI_WINOGRAD_FILTER - 1) * s->in_c, .row = SSTI_WINOGRAD_FILTER * s->in_c, .step = -s->in_c};
   run(backend, &turned, dy, &by_input, NULL, dx, accumulate, workspace);
 }

@@ -11,7 +11,6 @@
 enum {
   GROUP_BYTES = 1200 << 10, // of points of x and dy, for each thread
   GROUP_STEP = SSTI_WINOGRAD_CHAIN,
-  FILTER = 9
 };
 
 // Tiles of a group.
@@ -43,7 +42,7 @@ static sizes sizes_of(const ssti_backend *backend, const ssti_conv2d *s) {
              .x = ssti_winograd_size(&l.x),
              .dy = ssti_winograd_size(&l.dy),
              .sums = ssti_winograd_size(&l.sums),
-             .filters = FILTER * s->in_c * s->out_c};
+             .filters = SSTI_WINOGRAD_FILTER * s->in_c * s->out_c};
   z.all = z.zeros + z.x + z.dy + z.sums + 2 * z.filters; // once more where they are added to what is there
   return z;
 }
@@ -70,12 +69,10 @@ static void points_range(void *arg, int64_t begin, int64_t end) {
   w->simd->winograd_gradients(&out, w->first, begin, end, w->dy, w->zeros, &w->of.dy, w->dy_points);
 }
 
-// Blocks of output channels.
-static int64_t blocks_of(const ssti_winograd_layout *l) { return (l->channels + l->block - 1) / l->block; }
-
 // One block of input channels, at x, of point and block of outputs number `item`.
 static void add_block(const weights_work *w, int64_t item, int64_t in, ssti_winograd_fetch fetch) {
-  const int64_t point = item / blocks_of(&w->of.dy), out = item % blocks_of(&w->of.dy) * w->of.dy.block;
+  const int64_t point = item / ssti_winograd_blocks(&w->of.dy),
+                out = item % ssti_winograd_blocks(&w->of.dy) * w->of.dy.block;
   const int64_t width = ssti_smaller(w->of.x.block, w->of.x.channels - in);
   const int64_t columns = ssti_smaller(w->of.dy.block, w->of.dy.channels - out);
   for (int64_t tile = 0; tile < w->of.x.rows; tile += SSTI_WINOGRAD_CHAIN) {
@@ -99,10 +96,11 @@ static void products_range(void *arg, int64_t begin, int64_t end) {
   const weights_work *w = arg;
   const ssti_winograd_pictures of_x = ssti_winograd_pictures_in(w->s), of_dy = ssti_winograd_pictures_out(w->s);
   const int64_t next = w->first + w->of.x.rows, last = ssti_smaller(next + w->of.x.rows, ssti_winograd_tiles(w->s));
-  const int64_t items = SSTI_WINOGRAD_POINTS * blocks_of(&w->of.dy);
+  const int64_t items = SSTI_WINOGRAD_POINTS * ssti_winograd_blocks(&w->of.dy);
   for (int64_t item = begin; item < end; item++) {
     for (int64_t in = 0; in < w->of.x.channels; in += w->of.x.block) {
-      const int64_t part = item * blocks_of(&w->of.x) + in / w->of.x.block, parts = items * blocks_of(&w->of.x);
+      const int64_t part = item * ssti_winograd_blocks(&w->of.x) + in / w->of.x.block,
+                    parts = items * ssti_winograd_blocks(&w->of.x);
       add_block(w, item, in,
                 part % 2 == 0 ? ssti_winograd_fetch_tiles(&of_x, w->x, next, last, part / 2, parts / 2)
                               : ssti_winograd_fetch_tiles(&of_dy, w->dy, next, last, part / 2, parts / 2));
@@ -134,10 +132,11 @@ void ssti_winograd_weights(ssti_backend *backend, const ssti_conv2d *s, const vo
   for (work.first = 0; work.first < tiles; work.first += group) {
     work.of = layouts_of(backend, s, ssti_smaller(group, tiles - work.first));
     ssti_parallel_for(backend->context, work.of.x.rows, 4, points_range, &work);
-    ssti_parallel_for(backend->context, SSTI_WINOGRAD_POINTS * blocks_of(&work.of.dy), 1, products_range, &work);
+    ssti_parallel_for(backend->context, SSTI_WINOGRAD_POINTS * ssti_winograd_blocks(&work.of.dy), 1, products_range,
+                      &work);
   }
   ssti_parallel_for(backend->context, s->in_c, 1 + 4096 / s->out_c, filters_range, &work);
   float *turned = accumulate ? work.filters + z.filters : dweight; // [out, 9, in]
-  ssti_winograd_turn(backend, FILTER * s->in_c, s->out_c, work.filters, turned);
+  ssti_winograd_turn(backend, SSTI_WINOGRAD_FILTER * s->in_c, s->out_c, work.filters, turned);
   if (accumulate) { ssti_fast_add(backend, z.filters, turned, dweight); }
 }

@@ -16,10 +16,10 @@
 
 enum {
   SSTI_WINOGRAD_POINTS = 36,
-  SSTI_WINOGRAD_TILE = 4, // outputs of a tile, along an axis
-  SSTI_WINOGRAD_CHAIN =
-      64, // products in a row that are added before their sum is added to others: rounding grows slower
-  SSTI_WINOGRAD_LANES = 16 // of which channels must be a multiple
+  SSTI_WINOGRAD_FILTER = 9, // numbers of a filter
+  SSTI_WINOGRAD_TILE = 4,   // outputs of a tile, along an axis
+  SSTI_WINOGRAD_CHAIN = 64, // products that are added before their sum is added to others: rounding grows slower
+  SSTI_WINOGRAD_LANES = 16  // of which channels must be a multiple
 };
 
 // Pictures, channels last, as tiles see them.
@@ -35,6 +35,10 @@ typedef struct ssti_winograd_layout {
   int64_t rows, channels;
   int64_t block; // channels of a block
 } ssti_winograd_layout;
+
+static inline int64_t ssti_winograd_blocks(const ssti_winograd_layout *l) {
+  return (l->channels + l->block - 1) / l->block;
+}
 
 // Elements from one matrix to the next: an odd number of cache lines, because what is a power of two apart shares a few
 // sets of the caches, and windows write to all points at once.
